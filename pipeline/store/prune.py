@@ -8,17 +8,47 @@ process that looks a result up marks it as used before it reads it, so it finds 
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..core.errors import PresetError
 from .store import Store, files_in
 
 GRACE_S = 3600
 """What was used within this time is kept: a process may have just stored it, and not yet its record."""
 _TOMB = ".pruned"
+
+
+@dataclass(frozen=True)
+class PruneLimits:
+    """What may be removed: what was not used for some time, or the oldest until a size is reached; or both."""
+
+    older_than_s: float | None = None
+    """Remove what was not used for this time."""
+    keep_bytes: int | None = None
+    """Remove the oldest until all content takes at most this much."""
+    now: float = field(default_factory=time.time)
+    """In seconds since the epoch."""
+    dry_run: bool = False
+    """Whether only to count."""
+
+    def require_one(self) -> None:
+        """Check that something may be removed.
+
+        Raises:
+            PresetError: neither limit is set.
+        """
+        if self.older_than_s is None and self.keep_bytes is None:
+            raise PresetError("nothing says what may be removed; pass --older-than 30d, --keep 50GB, or both")
+
+    def is_due(self, used_at: float, left_bytes: int) -> bool:
+        """Return whether what was last used then, in seconds since the epoch, may go while so much is left."""
+        too_old = self.older_than_s is not None and self.now - used_at >= self.older_than_s
+        return too_old or (self.keep_bytes is not None and left_bytes > self.keep_bytes)
 
 
 @dataclass(frozen=True)
@@ -73,28 +103,24 @@ def read_contents(store: Store) -> Contents:
 
 def prune(
     store: Store,
+    limits: PruneLimits,
     *,
-    now: float,
-    older_than_s: float | None = None,
-    keep_bytes: int | None = None,
     keep_keys: Collection[str] = (),
     keep_objects: Collection[Path] = (),
-    dry_run: bool = False,
+    on_step: Callable[[], None] = lambda: None,
 ) -> Pruned:
     """Remove results that were not used for longest, and objects that nothing refers to any more.
 
     Args:
         store: the store.
-        now: the time, in seconds since the epoch.
-        older_than_s: remove what was not used for this time.
-        keep_bytes: remove the oldest until the objects take at most this much.
+        limits: what may be removed.
         keep_keys: results that are kept, with their objects.
         keep_objects: objects that are kept in any case.
-        dry_run: whether only to count.
+        on_step: called often; it may raise to stop.
 
     The caller makes sure that no other process prunes the store.
     """
-    if not dry_run:
+    if not limits.dry_run:
         for tomb in [*store.root.glob(f"results/??/*{_TOMB}"), *store.root.glob(f"objects/??/*{_TOMB}")]:
             tomb.unlink(missing_ok=True)  # left by a process that was killed
     contents = read_contents(store)
@@ -102,28 +128,27 @@ def prune(
     pruned = Pruned(left_bytes=contents.size_bytes)
     protected = set(keep_objects)
     for path in [path for path in contents.object_sizes if path not in references]:
+        on_step()
         used_at = _modified_at(path)
-        if path not in protected and used_at is not None and _is_due(used_at, now, older_than_s, keep_bytes, pruned):
-            _drop_object(path, used_at, contents, pruned, dry_run=dry_run)
+        if path not in protected and used_at is not None and _is_due(used_at, limits, pruned):
+            _drop_object(path, used_at, contents, pruned, dry_run=limits.dry_run)
     for result in contents.results:
-        if result.key in keep_keys or not _is_due(result.used_at, now, older_than_s, keep_bytes, pruned):
+        on_step()
+        if result.key in keep_keys or not _is_due(result.used_at, limits, pruned):
             continue
-        if not dry_run and not _remove(result.path, result.used_at):
+        if not limits.dry_run and not _remove(result.path, result.used_at):
             continue
         pruned.results.append(result.key)
         for path in result.objects:
             references[path] -= 1
             if not references[path] and path not in protected:
-                _drop_object(path, max(result.used_at, _modified_at(path) or 0), contents, pruned, dry_run=dry_run)
+                used_at = max(result.used_at, _modified_at(path) or 0)
+                _drop_object(path, used_at, contents, pruned, dry_run=limits.dry_run)
     return pruned
 
 
-def _is_due(used_at: float, now: float, older_than_s: float | None, keep_bytes: int | None, pruned: Pruned) -> bool:
-    unused_s = now - used_at
-    if unused_s < GRACE_S:
-        return False
-    too_old = older_than_s is not None and unused_s >= older_than_s
-    return too_old or (keep_bytes is not None and pruned.left_bytes > keep_bytes)
+def _is_due(used_at: float, limits: PruneLimits, pruned: Pruned) -> bool:
+    return limits.now - used_at >= GRACE_S and limits.is_due(used_at, pruned.left_bytes)
 
 
 def _drop_object(path: Path, used_at: float, contents: Contents, pruned: Pruned, *, dry_run: bool) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from ..core.file import File
 from ..storage.object_bucket import ObjectBucket
 from .object_store import REFRESH_S, object_name
-from .prune import GRACE_S, Pruned
+from .prune import GRACE_S, Pruned, PruneLimits
 from .store import files_in
 
 _TOMB = b"{}"
@@ -41,31 +41,25 @@ class BucketResult:
 
 def prune_bucket(
     bucket: ObjectBucket,
+    limits: PruneLimits,
     *,
-    now: float,
-    older_than_s: float | None = None,
-    keep_bytes: int | None = None,
     keeps: Callable[[BucketResult], bool] = lambda _: False,
     keep_files: Collection[File] = (),
-    dry_run: bool = False,
     on_step: Callable[[], None] = lambda: None,
 ) -> Pruned:
     """Remove results that were not used for longest, and content that no result refers to any more.
 
     Args:
         bucket: the store.
-        now: the time, in seconds since the epoch.
-        older_than_s: remove what was not used for this time.
-        keep_bytes: remove the oldest until the content takes at most this much.
+        limits: what may be removed.
         keeps: whether a result is kept, with its content.
         keep_files: content that is kept in any case.
-        dry_run: whether only to count.
         on_step: called often; it may raise to stop.
 
     Raises:
         StorageFailed: the bucket refuses, or cannot be reached.
     """
-    pruning = _Pruning(bucket, now, older_than_s, keep_bytes, {object_name(file) for file in keep_files}, dry_run)
+    pruning = _Pruning(bucket, limits, {object_name(file) for file in keep_files})
     results = sorted(read_results(bucket, on_step), key=lambda result: (result.used_at, result.key))
     pruning.references.update(name for result in results for name in result.objects)
     for name, item in pruning.contents.items():
@@ -83,30 +77,19 @@ def prune_bucket(
 class _Pruning:
     """What a bucket has, and what was removed of it so far."""
 
-    def __init__(
-        self,
-        bucket: ObjectBucket,
-        now: float,
-        older_than_s: float | None,
-        keep_bytes: int | None,
-        protected: Collection[str],
-        dry_run: bool,
-    ) -> None:
-        self._bucket, self._now, self._protected, self._dry_run = bucket, now, protected, dry_run
-        self._older_than_s, self._keep_bytes = older_than_s, keep_bytes
+    def __init__(self, bucket: ObjectBucket, limits: PruneLimits, protected: Collection[str]) -> None:
+        self._bucket, self._limits, self._protected = bucket, limits, protected
         self.contents = {item.name: item for item in bucket.items("objects/")}
         self.references: Counter[str] = Counter()
         self.pruned = Pruned(left_bytes=sum(item.size_bytes for item in self.contents.values()))
 
     def is_due(self, used_at: float) -> bool:
         """Return whether something that was last used then may go."""
-        too_old = self._older_than_s is not None and self._now - used_at >= self._older_than_s
-        too_much = self._keep_bytes is not None and self.pruned.left_bytes > self._keep_bytes
-        return self._is_idle(used_at) and (too_old or too_much)
+        return self._is_idle(used_at) and self._limits.is_due(used_at, self.pruned.left_bytes)
 
     def drop_result(self, result: BucketResult) -> None:
         """Empty a record and remove the content that only it refers to, unless it was used since it was listed."""
-        if not self._dry_run and not self._bucket.replace(result.name, _TOMB, result.etag):
+        if not self._limits.dry_run and not self._bucket.replace(result.name, _TOMB, result.etag):
             return
         self.pruned.results.append(result.key)
         self.references.subtract(result.objects)
@@ -118,7 +101,7 @@ class _Pruning:
         item = self.contents.get(name)
         if item is None or name in self._protected or self.references[name] or not self._is_idle(item.modified_at):
             return
-        if not self._dry_run:
+        if not self._limits.dry_run:
             self._bucket.remove(name)
         self.pruned.objects += 1
         self.pruned.freed_bytes += item.size_bytes
@@ -126,11 +109,11 @@ class _Pruning:
 
     def drop_tomb(self, result: BucketResult) -> None:
         """Remove a record that an earlier prune has emptied, once nobody can be about to fill it."""
-        if self._is_idle(result.used_at) and not self._dry_run:
+        if self._is_idle(result.used_at) and not self._limits.dry_run:
             self._bucket.remove(result.name)
 
     def _is_idle(self, used_at: float) -> bool:
-        return self._now - used_at >= REFRESH_S + GRACE_S
+        return self._limits.now - used_at >= REFRESH_S + GRACE_S
 
 
 def read_results(bucket: ObjectBucket, on_step: Callable[[], None]) -> Iterator[BucketResult]:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from react1.pipeline.store import prune as pruning
-from react1.pipeline.store.prune import GRACE_S, prune, read_contents
+from react1.pipeline.store.prune import GRACE_S, PruneLimits, prune, read_contents
 from react1.pipeline.store.store import Store
 
 NOW = time.time() + 5
@@ -38,7 +38,7 @@ def test_what_was_not_used_for_long_is_removed_with_its_content(store):
     """A younger result and its object stay."""
     (old,), (new,) = add_result(store, "aa01", "old", days=40), add_result(store, "bb02", "new", days=3)
 
-    pruned = prune(store, now=NOW, older_than_s=30 * DAY_S)
+    pruned = prune(store, PruneLimits(now=NOW, older_than_s=30 * DAY_S))
 
     assert (pruned.results, pruned.objects, pruned.freed_bytes, pruned.left_bytes) == (["aa01"], 1, 3, 3)
     assert store.result("aa01") is None and not store.has(old)
@@ -51,7 +51,7 @@ def test_the_oldest_are_removed_until_the_size_is_reached(store, keep_bytes, lef
     for key, text, days in (("aa", "one", 3), ("bb", "two", 2), ("cc", "four", 1)):
         add_result(store, key, text, days=days)
 
-    pruned = prune(store, now=NOW, keep_bytes=keep_bytes)
+    pruned = prune(store, PruneLimits(now=NOW, keep_bytes=keep_bytes))
 
     assert [result.key for result in read_contents(store).results] == left
     assert pruned.left_bytes == read_contents(store).size_bytes <= keep_bytes
@@ -62,9 +62,9 @@ def test_content_that_another_result_uses_stays(store):
     (shared, _), _ = add_result(store, "aa", "shared", "own", days=9), add_result(store, "bb", "shared", days=1)
     os.utime(store.object_path(shared), (NOW - 9 * DAY_S,) * 2)
 
-    assert prune(store, now=NOW, older_than_s=5 * DAY_S).objects == 1
+    assert prune(store, PruneLimits(now=NOW, older_than_s=5 * DAY_S)).objects == 1
     assert store.has(shared)
-    assert prune(store, now=NOW, older_than_s=0).objects == 1
+    assert prune(store, PruneLimits(now=NOW, older_than_s=0)).objects == 1
     assert not store.has(shared)
 
 
@@ -73,7 +73,9 @@ def test_kept_keys_and_objects_stay(store):
     add_result(store, "aa", "in use", days=9)
     (take,) = add_result(store, "bb", "paid", days=9)
 
-    pruned = prune(store, now=NOW, older_than_s=0, keep_keys={"aa"}, keep_objects={store.object_path(take)})
+    pruned = prune(
+        store, PruneLimits(now=NOW, older_than_s=0), keep_keys={"aa"}, keep_objects={store.object_path(take)}
+    )
 
     assert pruned.results == ["bb"] and pruned.objects == 0
     assert store.result("aa") is not None and store.has(take)
@@ -87,7 +89,7 @@ def test_what_was_used_in_the_last_hour_stays(store):
     file = store.add_file(path)
     os.utime(store.object_path(file), (NOW - 10,) * 2)
 
-    assert prune(store, now=NOW, keep_bytes=0).objects == 0
+    assert prune(store, PruneLimits(now=NOW, keep_bytes=0)).objects == 0
 
 
 def test_an_object_without_a_record_is_removed(store):
@@ -97,7 +99,7 @@ def test_an_object_without_a_record_is_removed(store):
     file = store.add_file(path)
     os.utime(store.object_path(file), (NOW - DAY_S,) * 2)
 
-    assert prune(store, now=NOW, older_than_s=0).freed_bytes == 6
+    assert prune(store, PruneLimits(now=NOW, older_than_s=0)).freed_bytes == 6
     assert not store.has(file)
 
 
@@ -107,8 +109,8 @@ def test_a_look_up_counts_as_use(store):
 
     assert Store(store.root).result("aa") is not None
 
-    assert prune(store, now=NOW + 2 * GRACE_S, older_than_s=DAY_S).results == []
-    assert prune(store, now=NOW + 2 * DAY_S, older_than_s=DAY_S).results == ["aa"]
+    assert prune(store, PruneLimits(now=NOW + 2 * GRACE_S, older_than_s=DAY_S)).results == []
+    assert prune(store, PruneLimits(now=NOW + 2 * DAY_S, older_than_s=DAY_S)).results == ["aa"]
 
 
 def test_a_read_only_store_marks_nothing(store):
@@ -128,7 +130,7 @@ def test_a_result_that_is_used_while_it_is_pruned_is_put_back(store, monkeypatch
     store.result("aa")  # sets the record's time, to a time before NOW, but after the listed one
     os.utime(store.root / "results" / "aa" / "aa.json", (NOW - 39 * DAY_S,) * 2)
 
-    assert prune(store, now=NOW, older_than_s=DAY_S).results == []
+    assert prune(store, PruneLimits(now=NOW, older_than_s=DAY_S)).results == []
     assert store.result("aa") is not None and store.has(file)
 
 
@@ -137,10 +139,10 @@ def test_a_dry_run_counts_the_same_and_removes_nothing(store):
     add_result(store, "aa", "one", days=40)
     add_result(store, "bb", "four", days=3)
 
-    counted = prune(store, now=NOW, older_than_s=30 * DAY_S, dry_run=True)
+    counted = prune(store, PruneLimits(now=NOW, older_than_s=30 * DAY_S, dry_run=True))
 
     assert len(read_contents(store).results) == 2
-    assert counted == prune(store, now=NOW, older_than_s=30 * DAY_S)
+    assert counted == prune(store, PruneLimits(now=NOW, older_than_s=30 * DAY_S))
 
 
 def test_a_prune_that_was_killed_is_finished_by_the_next(store):
@@ -149,7 +151,7 @@ def test_a_prune_that_was_killed_is_finished_by_the_next(store):
     stored = store.object_path(file)
     stored.rename(stored.with_name(stored.name + ".pruned"))
 
-    prune(store, now=NOW, older_than_s=30 * DAY_S)
+    prune(store, PruneLimits(now=NOW, older_than_s=30 * DAY_S))
 
     assert [path for path in store.root.rglob("*.pruned") if path.is_file()] == []
 
@@ -162,7 +164,7 @@ def test_files_outside_the_store_are_never_touched(store, tmp_path):
     store.put_result("aa", file.model_dump(mode="json"), {"node": "fetch"}, 1)
     os.utime(store.root / "results" / "aa" / "aa.json", (NOW - 40 * DAY_S,) * 2)
 
-    pruned = prune(store, now=NOW, older_than_s=0)
+    pruned = prune(store, PruneLimits(now=NOW, older_than_s=0))
 
     assert pruned.results == ["aa"] and pruned.freed_bytes == 0
     assert film.read_bytes() == b"frames"

@@ -17,7 +17,7 @@ from ...core.errors import PresetError, React1Error, StorageFailed
 from ...core.settings import bytes_text, store_limit_bytes
 from ...jobs.ledger import Ledger
 from ...store.atomic import FileLock, try_acquire
-from ...store.prune import Contents, Pruned, prune, read_contents
+from ...store.prune import Contents, Pruned, PruneLimits, prune, read_contents
 from ...store.store import Store
 from ..events import Message, Watcher
 from .run_folder import RunFolder, all_runs
@@ -63,43 +63,23 @@ def usage(home: Path, now: float | None = None) -> Usage:
     return Usage(kinds, _byfilm_of_run(home, contents), _by_age(contents, time.time() if now is None else now))
 
 
-def prune_home(
-    home: Path,
-    *,
-    older_than_s: float | None = None,
-    keep_bytes: int | None = None,
-    paid: bool = False,
-    dry_run: bool = False,
-    now: float | None = None,
-) -> Pruned:
-    """Prune the store of a home folder (see store/prune.py).
-
-    Args:
-        home: the home folder.
-        older_than_s: remove what was not used for this time, in seconds.
-        keep_bytes: remove the oldest until the store's content takes at most this much.
-        paid: whether also takes that were paid for may be removed.
-        dry_run: whether only to count.
-        now: the time, in seconds since the epoch.
+def prune_home(home: Path, limits: PruneLimits, *, paid: bool = False) -> Pruned:
+    """Prune the store of a home folder (see store/prune.py); with `paid` also takes that were paid for.
 
     Raises:
         PresetError: neither limit is set.
         StorageFailed: another process prunes this home folder.
     """
-    if older_than_s is None and keep_bytes is None:
-        raise PresetError("nothing says what may be removed; pass --older-than 30d, --keep 50GB, or both")
+    limits.require_one()
     store = Store(home, read_only=True)
-    with contextlib.closing(_lock(home)) if home.is_dir() and not dry_run else contextlib.nullcontext():
-        if not dry_run:
+    with contextlib.closing(_lock(home)) if home.is_dir() and not limits.dry_run else contextlib.nullcontext():
+        if not limits.dry_run:
             store.sweep()
         return prune(
             store,
-            now=time.time() if now is None else now,
-            older_than_s=older_than_s,
-            keep_bytes=keep_bytes,
+            limits,
             keep_keys=keys_in_use(home),
             keep_objects=set() if paid else _paid_objects(home, store),
-            dry_run=dry_run,
         )
 
 
@@ -107,7 +87,7 @@ def prune_to_limit(home: Path, watcher: Watcher) -> None:
     """Prune the store to REACT1_STORE_LIMIT, if it is set; a failure is a message, since the run is finished."""
     try:
         limit_bytes = store_limit_bytes()
-        pruned = prune_home(home, keep_bytes=limit_bytes) if limit_bytes is not None else Pruned()
+        pruned = prune_home(home, PruneLimits(keep_bytes=limit_bytes)) if limit_bytes is not None else Pruned()
     except React1Error as error:
         watcher.on(Message(f"the store was not pruned: {error}"))
         return

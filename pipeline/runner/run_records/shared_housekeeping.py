@@ -18,7 +18,7 @@ from ...jobs.ledger import Ledger
 from ...jobs.ledger_entry import JOB_METRICS
 from ...storage.object_bucket import ObjectBucket
 from ...store.lease import TTL_S, Lease, Leases, LeaseTaken
-from ...store.prune import Pruned, prune
+from ...store.prune import Pruned, PruneLimits, prune
 from ...store.prune_bucket import prune_bucket
 from ...store.store import Store
 from ...store.store_backend import Records
@@ -28,43 +28,32 @@ LEASE = "prune"
 RENEW_S = TTL_S / 4
 
 
-def prune_shared(
-    home: Path,
-    *,
-    older_than_s: float | None = None,
-    keep_bytes: int | None = None,
-    paid: bool = False,
-    dry_run: bool = False,
-    now: float | None = None,
-) -> Pruned:
-    """Prune the store at REACT1_STORE; the arguments are those of `prune_home`.
+def prune_shared(home: Path, limits: PruneLimits, *, paid: bool = False) -> Pruned:
+    """Prune the store at REACT1_STORE; with `paid` also takes that were paid for.
 
     Raises:
         PresetError: neither limit is set, or no store is shared.
         StorageFailed: another machine prunes it, or it cannot be reached.
     """
     place = shared_store()
-    if older_than_s is None and keep_bytes is None:
-        raise PresetError("nothing says what may be removed; pass --older-than 30d, --keep 50GB, or both")
+    limits.require_one()
     if not place:
         raise PresetError("--shared: no store is shared; set REACT1_STORE to a bucket or a folder")
-    store, now = Store(home, place=place), time.time() if now is None else now
-    limits: dict[str, Any] = {"now": now, "older_than_s": older_than_s, "keep_bytes": keep_bytes, "dry_run": dry_run}
-    used = keys_in_use(home)
+    store, used = Store(home, place=place), keys_in_use(home)
     takes = [] if paid else [call.take for call in Ledger(home).summaries() if call.take]
     with contextlib.closing(store), _lease(store.backend.records) as renew:
         if place.startswith("s3://"):
             return prune_bucket(
                 ObjectBucket(place),
+                limits,
                 keeps=lambda result: result.key in used or (not paid and is_paid_take(result.value)),
                 keep_files=takes,
                 on_step=renew,
-                **limits,
             )
         folder = Store(Path(place.removeprefix("file://")).expanduser(), read_only=True, place="")
-        paid_keys = set() if paid else set(_paid_keys(folder))
+        paid_keys = set() if paid else set(_paid_keys(folder, renew))
         objects = {folder.object_path(file) for file in takes}
-        return prune(folder, keep_keys=used | paid_keys, keep_objects=objects, **limits)
+        return prune(folder, limits, keep_keys=used | paid_keys, keep_objects=objects, on_step=renew)
 
 
 def is_paid_take(value: Any) -> bool:
@@ -73,8 +62,9 @@ def is_paid_take(value: Any) -> bool:
     return isinstance(metrics, dict) and JOB_METRICS in metrics
 
 
-def _paid_keys(folder: Store) -> Iterator[str]:
+def _paid_keys(folder: Store, on_step: Callable[[], None]) -> Iterator[str]:
     for name in folder.backend.records.names("results"):
+        on_step()
         stored = folder.result(name.rpartition("/")[2])
         if stored is not None and is_paid_take(stored["value"]):
             yield name.rpartition("/")[2]

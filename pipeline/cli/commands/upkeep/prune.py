@@ -36,15 +36,15 @@ def command(
     from ....core.settings import bytes_text, parse_bytes, parse_duration_s, shared_store
     from ....runner.run_records.housekeeping import prune_home
     from ....runner.run_records.shared_housekeeping import prune_shared
+    from ....store.prune import PruneLimits
 
     with open_home(home, as_json) as folder:
-        pruned = (prune_shared if shared else prune_home)(
-            folder,
+        limits = PruneLimits(
             older_than_s=None if older_than is None else parse_duration_s(older_than, "--older-than"),
             keep_bytes=None if keep is None else parse_bytes(keep, "--keep"),
-            paid=paid,
             dry_run=dry_run,
         )
+        pruned = (prune_shared if shared else prune_home)(folder, limits, paid=paid)
         if as_json:
             counts = {"results": len(pruned.results), "objects": pruned.objects}
             out_json({"dry_run": dry_run, **counts, "freed_bytes": pruned.freed_bytes, "left_bytes": pruned.left_bytes})
