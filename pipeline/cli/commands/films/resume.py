@@ -21,6 +21,8 @@ from ...options import (
     Trace,
     Verbose,
     Yes,
+    allow_scripts,
+    command_settings,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +59,6 @@ def command(
     from ....core.nodes.registry import load_registry
     from ....runner.batch import BATCH_PREFIX
     from ....runner.run_records.run_folder import find_run
-    from ...options import allow_scripts, command_settings
     from ...progress import log_output
     from .run import exit_with_status, run_job
 
@@ -81,18 +82,17 @@ def command(
         job = job_from_document(record["document"], load_registry())
         replace = yes or replace or bool(record.get("replace"))
         approved = yes or pay or bool(record.get("agreed"))
-        exit_with_status(
-            run_job(
-                job,
-                folder,
-                replace=replace,
-                approved=approved,
-                max_cost=max_cost,
-                as_json=as_json,
-                quiet=quiet,
-                run=run_folder,
-            )
+        result = run_job(
+            job,
+            folder,
+            replace=replace,
+            approved=approved,
+            max_cost=max_cost,
+            as_json=as_json,
+            quiet=quiet,
+            run=run_folder,
         )
+        exit_with_status(result)
 
 
 def _resume_batch(

@@ -36,6 +36,8 @@ from ...options import (
     Verbose,
     What,
     Yes,
+    command_settings,
+    load_from_options,
 )
 
 if TYPE_CHECKING:
@@ -85,7 +87,6 @@ def command(
     path_map: PathMap = None,
 ) -> None:
     """Run a preset or a job."""
-    from ...options import command_settings, load_from_options
     from ...progress import log_output
 
     with command_settings(trace, metrics, path_map), open_home(home, as_json) as folder, log_output(verbose, log_json):
@@ -106,18 +107,17 @@ def command(
             segment=segment,
         )
         require_output_folder(out_file, create=yes or replace)
-        exit_with_status(
-            run_job(
-                job,
-                folder,
-                replace=yes or replace,
-                approved=yes or pay,
-                max_cost=max_cost,
-                as_json=as_json,
-                quiet=quiet,
-                only=segment or "",
-            )
+        result = run_job(
+            job,
+            folder,
+            replace=yes or replace,
+            approved=yes or pay,
+            max_cost=max_cost,
+            as_json=as_json,
+            quiet=quiet,
+            only=segment or "",
         )
+        exit_with_status(result)
 
 
 def run_job(

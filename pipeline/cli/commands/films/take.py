@@ -27,6 +27,8 @@ from ...options import (
     Verbose,
     What,
     Yes,
+    command_settings,
+    load_from_options,
 )
 
 NAME = "take"
@@ -63,7 +65,6 @@ def command(
 ) -> None:
     """Make the takes of a job and a page to look at them; `react1 run` of the same job splices them."""
     from ....config.partial_job import until_takes
-    from ...options import command_settings, load_from_options
     from ...progress import log_output
     from .run import exit_with_status, run_job
 
@@ -81,14 +82,13 @@ def command(
             allow_outside=outside,
             project=project,
         )
-        exit_with_status(
-            run_job(
-                until_takes(job),
-                folder,
-                replace=yes or replace,
-                approved=yes or pay,
-                max_cost=max_cost,
-                as_json=as_json,
-                quiet=quiet,
-            )
+        result = run_job(
+            until_takes(job),
+            folder,
+            replace=yes or replace,
+            approved=yes or pay,
+            max_cost=max_cost,
+            as_json=as_json,
+            quiet=quiet,
         )
+        exit_with_status(result)
