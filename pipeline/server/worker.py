@@ -104,7 +104,11 @@ def mark_argv(ffmpeg_path: str, source: Path, output: Path) -> list[str]:
     """Build the ffmpeg command that lightens a square, too little for a visible seam; the audio is copied. Pure."""
     streams = ffmpeg.input(f"file:{source}")
     square = {"x": "(iw-ih/4)/2", "y": "ih*3/8", "w": "ih/4", "h": "ih/4", "color": "white@0.09", "thickness": "fill"}
-    picture = streams["v:0"].filter("drawbox", **square)
+    return _take_argv(ffmpeg_path, streams["v:0"].filter("drawbox", **square), streams, output)
+
+
+def _take_argv(ffmpeg_path: str, picture: Any, streams: Any, output: Path) -> list[str]:
+    """Build the ffmpeg command that writes a picture, and the audio of its input, as a take."""
     command = ffmpeg.output(picture, streams["a?"], f"file:{output}", movflags="+faststart", **_TAKE_CODING)
     argv: list[str] = command.overwrite_output().compile(cmd=ffmpeg_path)
     return argv
@@ -167,9 +171,7 @@ def perturb_argv(
     if perturbation.colour_shift:
         shift = perturbation.colour_shift  # lutyuv clips values that leave the range
         picture = picture.filter("lutyuv", u=f"val{-shift:+d}", v=f"val{shift:+d}")
-    command = ffmpeg.output(picture, streams["a?"], f"file:{output}", movflags="+faststart", **_TAKE_CODING)
-    argv: list[str] = command.overwrite_output().compile(cmd=ffmpeg_path)
-    return argv
+    return _take_argv(ffmpeg_path, picture, streams, output)
 
 
 def _change_timing(picture: Any, perturbation: Perturbation, video: VideoStream) -> Any:
