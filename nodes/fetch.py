@@ -115,24 +115,10 @@ class Fetch:
 
 def _with_user_facts(film: Media, params: FetchParams) -> Media:
     """Return the film with the start timecode and the manifest that the user gives."""
+    from ..pipeline.media.timing.clock import with_start_timecode
+
     film = with_start_timecode(film, params.start_tc)
     return film.model_copy(update={"sidecar": params.manifest}) if isinstance(params.manifest, File) else film
-
-
-def with_start_timecode(media: Media, start_tc: str | None) -> Media:
-    """Return the film with this start timecode instead of its own.
-
-    Raises:
-        InputMediaError: the timecode does not exist at the film's frame rate.
-    """
-    if start_tc is None:
-        return media
-    timecode = parse_time(start_tc)
-    if isinstance(timecode, Timecode) and media.video is not None:
-        from ..pipeline.media.timing.clock import require_timecode
-
-        require_timecode(media, timecode)
-    return media.model_copy(update={"start_timecode": start_tc})
 
 
 def _download_file(context: NodeContext, url: str, params: FetchParams) -> Path:

@@ -75,6 +75,26 @@ def test_an_edit_is_placed_as_the_job_says(folder):
     project.close()
 
 
+def test_the_first_timecode_that_the_job_says_is_the_clock_of_the_page(folder):
+    """An edit and a marker are found by it, and frames are labelled by it; one that is not valid changes nothing."""
+    from react1.pipeline.studio.viewing.marks import markers
+
+    (folder / "film.edl").write_text(EDL.replace("00:00:00", "01:00:00").replace("00:00:01", "01:00:01"))
+    edit = '{in: "01:00:00:05", out: "01:00:01:00", prompt: sad, name: e}'
+    text = f"preset: emotion-edit\nsource: film.mp4\nstart_tc: '01:00:00:00'\nedits:\n  - {edit}\n"
+    project = opened(folder, text)
+
+    state = project.describe({})
+    rows = markers(folder / "film.mp4", project.labelled_media(), None, project.start_tc())
+
+    assert state["clock"] == {"rate": [25, 1], "drop": False, "start": 90_000}
+    assert (state["edits"][0]["problem"], state["edits"][0]["frames"]) == ("", (5, 25))
+    assert [row["frame"] for row in rows if "SMILE" in row["text"]] == [20]
+    project.job.path.write_text(text.replace("01:00:00:00", "01:00:00:77"))
+    assert project.describe({})["clock"]["start"] == 0
+    project.close()
+
+
 def test_the_job_as_python_is_the_job(folder, monkeypatch):
     """The text runs, and asks for the same edits and inputs; a line of dialogue is found from anywhere."""
     import react1
@@ -108,8 +128,8 @@ def test_a_package_for_an_editing_system_has_what_the_job_says(folder):
     (folder / "certificate.pem").write_text("x")
     project = opened(
         folder,
-        "preset: emotion-edit\nsource: film.mp4\nsnap: shot\nconsent: {performer: Ada}\n"
-        "disclosure: {label: made}\nedits:\n  - {in: 1f, out: 9f, prompt: sad, name: e}\n",
+        "preset: emotion-edit\nsource: film.mp4\nsnap: shot\nconsent: {performer: Ada}\nproject: pilot\n"
+        "on_failure: keep-original\nout: new.mp4\ndisclosure: {label: made}\nedits:\n  - {in: 1f, out: 9f, prompt: sad, name: e}\n",
     )
 
     job = project.film_job("local", "turnover")
@@ -119,6 +139,7 @@ def test_a_package_for_an_editing_system_has_what_the_job_says(folder):
     assert trim.params.edits[0].consent.performer == "Ada"
     assert splice is not None
     assert any(step.info.name == "disclose" for step in job.steps)
+    assert (job.project, job.on_failure) == ("pilot", "keep-original")
     project.close()
 
 

@@ -21,6 +21,7 @@ from ...core.times import (
     clock_text,
     counting_rate,
     frames_to_timecode,
+    parse_time,
     timecode_to_frames,
 )
 from ...core.values import Media, VideoStream
@@ -119,16 +120,23 @@ def label_clock(media: Media) -> tuple[Fraction, bool, int]:
     return rate, drop, number
 
 
-def require_timecode(media: Media, timecode: Timecode) -> None:
-    """Check that a film's rate has a timecode.
+def with_start_timecode(media: Media, start_tc: str | None) -> Media:
+    """Return a film with this start timecode instead of its own; None keeps its own.
 
     Raises:
-        InputMediaError: it does not; the message names the timecodes beside it.
+        InputMediaError: it is not a timecode, or the film's rate does not have it; the message names those beside it.
     """
+    if start_tc is None:
+        return media
     try:
-        timecode_to_frames(timecode, _count_rate(require_video(media), timecode.drop))
+        timecode = parse_time(start_tc)
+        if not isinstance(timecode, Timecode):
+            raise ValueError(f"{start_tc!r} is not a timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
+        if media.video is not None:
+            timecode_to_frames(timecode, _count_rate(media.video, timecode.drop))
     except ValueError as error:
         raise InputMediaError(f"start_tc: {error}") from error
+    return media.model_copy(update={"start_timecode": start_tc})
 
 
 def _frame_shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Moment) -> int:

@@ -21,7 +21,8 @@ export function frameAt(seconds) {
   return low;
 }
 
-export const clockOf = () => ({ rate: state.film.rate, drop: state.film.drop, start: state.film.start });
+/** What the labels of frames count by; a job may say the timecode of the first frame. */
+export const clockOf = () => state.job?.clock ?? { rate: state.film.rate, drop: false, start: 0 };
 export const label = (frame) => timecode(frame, clockOf());
 
 /** The frames of about a second. */
@@ -82,7 +83,7 @@ class StudioViewer extends HTMLElement {
     watch(["frame"], () => !state.playing && this.showFrame());
     watch(["draft", "selected", "face", "job"], () => this.showPreview());
     watch(["faces", "face", "playing", "watching", "selected", "job"], () => this.drawFaces());
-    watch(["frame", "playing", "markIn", "markOut", "film"], () => this.showPosition());
+    watch(["frame", "playing", "markIn", "markOut", "film", "job"], () => this.showPosition());
     events.addEventListener("live", () => this.showPreview());
     events.addEventListener("server-faces", (event) => this.scanned(/** @type {any} */ (event).detail));
     events.addEventListener("server-proxy", (event) => this.proxyMoved(/** @type {any} */ (event).detail.share));

@@ -16,10 +16,12 @@ import numpy as np
 from ...config.checked_job import Job
 from ...config.load import load_job
 from ...config.partial_job import until_takes
+from ...config.presets.json_schema import JOB_OPTIONS
+from ...config.presets.shipped import load_preset_info
 from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.edits.takes import take_name
-from ...core.errors import InputMediaError, PresetError
+from ...core.errors import InputMediaError, PresetError, React1Error
 from ...core.file import File
 from ...core.nodes.node import NodeContext
 from ...core.nodes.registry import load_registry
@@ -28,7 +30,7 @@ from ...core.version import version_text
 from ...executors.base import CallMonitor, StoreContext
 from ...interchange.places import PlaceFinder, PlaceOptions
 from ...media.probe import probe, require_video
-from ...media.timing.clock import frame_time_s, label_clock
+from ...media.timing.clock import frame_time_s, label_clock, with_start_timecode
 from ...store.store import Store
 from ..viewing.live import LivePreview
 from ..viewing.playback import FilmPictures, plays_in_browsers
@@ -41,8 +43,9 @@ from .take_list import MadeFilm, TakeList, WantedTake, place_key, plain_edit
 TIMELINES = frozenset({".edl", ".fcpxml", ".otio"})
 """The suffixes of the timelines in a package."""
 _DAY_S = 24 * 3600.0
-_ALSO_IN_TURNOVERS = ("cues", "timeline", "start_tc", "snap", "consent", "disclosure", "provenance")
-"""Inputs of a job that its package for an editing system has too."""
+_TURNOVER = "turnover"
+_OWN_IN_TURNOVERS = frozenset({"source", "edits", "out"})
+"""Inputs that a package for an editing system gets from the page; it has all others of its preset from the job."""
 
 
 class Project:
@@ -118,7 +121,6 @@ class Project:
 
     def film_facts(self) -> dict[str, Any]:
         """Return what the page needs of the film, once."""
-        rate, drop, start = label_clock(self.media)
         width, height = self.video.shown_size_px
         count = self.video.frame_count
         return {
@@ -127,9 +129,7 @@ class Project:
             "width": width,
             "height": height,
             "frames": count,
-            "rate": [rate.numerator, rate.denominator],
-            "drop": drop,
-            "start": start,
+            "rate": self.clock()["rate"],
             "first_s": float(frame_time_s(self.media, 0)),
             "length_s": float(frame_time_s(self.media, count)),
             "times": self._frame_times_s,
@@ -138,6 +138,24 @@ class Project:
             "playable": self.playable,
             "hdr": self.video.is_hdr,
         }
+
+    def clock(self) -> dict[str, Any]:
+        """Return the labels of the frames: the rate that they count by, whether drop-frame, and the first one's number.
+
+        A job may say the timecode of the first frame, as `start_tc`.
+        """
+        rate, drop, start = label_clock(self.labelled_media())
+        return {"rate": [rate.numerator, rate.denominator], "drop": drop, "start": start}
+
+    def labelled_media(self) -> Media:
+        """Return the film with the start timecode that the job says; with its own if the job's is not valid."""
+        with suppress(React1Error):
+            return with_start_timecode(self.media, self.start_tc() or None)
+        return self.media
+
+    def start_tc(self) -> str:
+        """Return the timecode of the first frame that the job says; empty if it says none."""
+        return str(self.job.options().get("start_tc") or "")
 
     @cached_property
     def _frame_times_s(self) -> list[float] | None:
@@ -160,7 +178,7 @@ class Project:
         """
         context = self.new_context()
         try:
-            start, end, _ = PlaceFinder(context, self.media, self._place_options())(edit)
+            start, end, _ = PlaceFinder(context, self.labelled_media(), self._place_options())(edit)
         finally:
             getattr(context, "close", lambda: None)()
         if not 0 <= start < end <= self.video.frame_count:
@@ -250,9 +268,10 @@ class Project:
             return self._load(provider=provider)
         edits = [written.edit for written in self.job.edits() if written.edit is not None]
         options = self.job.options()
-        also = {name: _as_set(options[name]) for name in _ALSO_IN_TURNOVERS if options.get(name) is not None}
+        shared = {*load_preset_info(_TURNOVER, self.job.path.parent).inputs, *JOB_OPTIONS} - _OWN_IN_TURNOVERS
+        also = {name: _as_set(value) for name, value in options.items() if name in shared and value is not None}
         return load_job(
-            "turnover",
+            _TURNOVER,
             registry=load_registry(),
             sets={**also, "source": str(self.film_path)},
             out=str(self.film_path.with_name(f"{self.film_path.stem}.react1-turnover{self.film_path.suffix}")),

@@ -192,7 +192,7 @@ def cues(request: Request, project: str) -> Json:
     timeline = options.get("timeline")
     named = {"file": timeline} if isinstance(timeline, str) else timeline
     file = ListFile.model_validate({**named, "file": str(folder / named["file"])}) if named else None
-    return {"cues": lines, "markers": markers(opened.film_path, opened.media, file)}
+    return {"cues": lines, "markers": markers(opened.film_path, opened.labelled_media(), file, opened.start_tc())}
 
 
 @router.get("/takes/{take}/clip")

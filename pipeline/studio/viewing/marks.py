@@ -46,18 +46,25 @@ def spoken_lines(film: Path, listed: Path | None) -> list[Json]:
     return rows
 
 
-def markers(film: Path, media: Media, timeline: ListFile | None) -> list[Json]:
-    """Return the markers of the job's timeline, or of the one beside the film, and the film's chapters, by frame."""
+def markers(film: Path, media: Media, timeline: ListFile | None, start_tc: str = "") -> list[Json]:
+    """Return the markers of the job's timeline, or of the one beside the film, and the film's chapters, by frame.
+
+    Args:
+        film: the film's path.
+        media: its probe, with the timecode of the first frame that the job says.
+        timeline: the job's timeline, with its full path.
+        start_tc: the timecode of the first frame, if the job says one.
+    """
     rows = _chapters(film, media)
     file = timeline.file if timeline is not None else sidecar(film, _TIMELINES)
     if file is not None:
         with suppress(React1Error, OSError):
-            rows += _timeline_markers(film, media, Path(str(file)), timeline or ListFile(file=str(file)))
+            rows += _timeline_markers(film, media, Path(str(file)), timeline or ListFile(file=str(file)), start_tc)
     return sorted(rows, key=lambda row: int(row["frame"]))
 
 
-def _timeline_markers(film: Path, media: Media, file: Path, options: ListFile) -> list[Json]:
-    known_film = read_film(film, "", options.rate)
+def _timeline_markers(film: Path, media: Media, file: Path, options: ListFile, start_tc: str) -> list[Json]:
+    known_film = read_film(film, start_tc, options.rate)
     listing = read_listing(file, file.name, options.rate or known_film.rate)
     clock, _ = choose_clock(listing, known_film, options)
     mapper = ClockMapper(known_film, listing, clock)
