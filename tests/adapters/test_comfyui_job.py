@@ -158,6 +158,24 @@ def test_stop_does_not_wait_for_a_library_that_loads(server, monkeypatch):
     assert not resumed.errors
 
 
+def test_stop_before_the_work_begins_is_not_lost():
+    """ComfyUI tells it once; the work is not begun."""
+    from react1.pipeline.adapters.comfyui.work import _WorkThread
+
+    begun = []
+
+    async def work():
+        begun.append(True)
+
+    thread = _WorkThread(work)
+    thread.cancel()
+    thread.start()
+    thread.join(30)
+
+    assert thread.cancelled and thread.ended.is_set()
+    assert not begun
+
+
 def test_settings_change_the_job(server):
     """The run has what the boxes set, and the take's own noise shows where the complete frame is used."""
     job = workflow()

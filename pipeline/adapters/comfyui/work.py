@@ -255,13 +255,18 @@ class _WorkThread(threading.Thread):
             self.ended.set()
 
     async def _main(self) -> Any:
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        if self.cancelled:  # before there was a task to cancel
+            raise asyncio.CancelledError
         return await self._work()
 
     def cancel(self) -> None:
-        """Cancel the coroutine, once."""
-        if self.cancelled or self._loop is None or self._task is None:
+        """Cancel the coroutine, once, or let it not begin."""
+        if self.cancelled:
             return
         self.cancelled, self.cancelled_s = True, time.monotonic()
+        if self._loop is None or self._task is None:
+            return
         with contextlib.suppress(RuntimeError):  # the loop is closed: the work has just ended
             self._loop.call_soon_threadsafe(self._task.cancel)
