@@ -342,6 +342,25 @@ def test_every_input_of_the_preset_is_an_option_of_the_film(studio):
     job.unlink()
 
 
+def test_another_certificate_leaves_what_the_job_says_of_the_signature(studio, monkeypatch):
+    """Its title and what it discloses; a certificate that the page does not offer is refused."""
+    job = studio.folder / "signed.yaml"
+    said = "title: Pilot, disclose: [provider]"
+    text = "preset: emotion-edit\nsource: talking.mp4\nprovenance: {%s}\nedits: []\n"
+    job.write_text(text % f"certificate: a.pem, key: b.pem, {said}")
+    url = f"/projects/{studio.json('POST', '/open', {'path': str(job)})['state']['id']}/signing"
+    for name in ("CERTIFICATE", "KEY"):
+        monkeypatch.setenv(f"REACT1_SIGN_{name}", str(studio.folder / f"{name}.pem"))
+
+    studio.json("POST", url, {"sign": True})
+
+    assert job.read_text() == text % said
+    refused = studio.json("POST", url, {"sign": True, "certificate": "other.pem", "key": "b.pem"}, 422)
+    assert "not one that the page offers" in refused["error"]
+    assert job.read_text() == text % said
+    job.unlink()
+
+
 def test_a_restart_forgets_nothing_and_reports_what_was_interrupted(studio, project, tmp_path):
     """What was being made is marked, with what to do."""
     from react1.pipeline.studio.projects.take_list import TakeList, WantedTake

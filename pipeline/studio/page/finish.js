@@ -30,11 +30,11 @@ class FinishPanel extends HTMLElement {
   }
 
   /** Whether the film is signed, and by which certificate; it stands in the job. */
-  signing({ possible, wanted, certificates }) {
+  signing({ missing, wanted, certificates }) {
     const same = (value) => wanted && (value.certificate ?? "") === (wanted.certificate ?? "") && (value.key ?? "") === (wanted.key ?? "");
     const usable = certificates.filter((row) => !row.problem);
     const save = (body) => change("POST", "/signing", body);
-    const box = h("input", { type: "checkbox", id: "sign", checked: !!wanted, disabled: !possible && !wanted, "aria-describedby": "sign-about",
+    const box = h("input", { type: "checkbox", id: "sign", checked: !!wanted, disabled: missing && !wanted, "aria-describedby": "sign-about",
       onchange: () => save(!box.checked ? { sign: false } : usable.length ? { sign: true, ...usable[0].value } : { sign: true, make_test: true }) });
     const select = h("select", { id: "certificate", onchange: () => save(select.value === "test" ? { sign: true, make_test: true } : { sign: true, ...certificates[Number(select.value)].value }) },
       ...certificates.map((row, index) => h("option", { value: String(index), selected: !!same(row.value), disabled: !!row.problem }, `${row.signer || row.value.certificate || "a certificate"} (${row.problem || row.about})`)),
@@ -44,7 +44,7 @@ class FinishPanel extends HTMLElement {
       h("div", { className: "tick" }, box, h("label", { for: "sign" }, "Sign the film (C2PA)")),
       wanted ? h("div", { className: "field" }, h("label", { for: "certificate" }, "Certificate"), select) : "",
       problem ? h("p", { className: "problem" }, problem) : "",
-      h("p", { className: "hint", id: "sign-about" }, possible ? "A signed film says which spans were changed, when and by what. Picture and sound stay as they are." : "Signing needs the extra provenance, which is not installed here."));
+      h("p", { className: "hint", id: "sign-about" }, missing || "A signed film says which spans were changed, when and by what. Picture and sound stay as they are."));
   }
 
   row(edit) {

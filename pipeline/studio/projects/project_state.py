@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.edits.choices import CHOICE_NAMES, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.errors import PresetError, React1Error
+from ...provenance.credentials import INSTALL_HINT
 from ..background_work import page_message
 from .film_options import describe_options
 from .job_file import WrittenEdit
@@ -57,7 +58,7 @@ def _describe_signing(project: Project) -> dict[str, Any]:
     except PresetError:
         wanted = None
     offered = offered_certificates(project.home, wanted, project.job.path.parent)
-    return {"possible": can_sign(), "wanted": wanted, "certificates": offered}
+    return {"missing": "" if can_sign() else INSTALL_HINT, "wanted": wanted, "certificates": offered}
 
 
 def _describe_edit(project: Project, written: WrittenEdit, progress: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import PresetError, React1Error
+from ...core.errors import MissingExtra, PresetError, React1Error
 from ...provenance.credentials import (
     CERTIFICATE_VARIABLE,
+    INSTALL_HINT,
     KEY_VARIABLE,
     TEST_FILES,
     Credentials,
@@ -19,7 +20,7 @@ from ...provenance.credentials import (
 )
 
 Json = dict[str, Any]
-MISSING = "signing needs the extra provenance, which is not installed here"
+_PLACES = ("certificate", "key")
 
 
 def can_sign() -> bool:
@@ -46,6 +47,24 @@ def offered_certificates(home: Path, current: Any, folder: Path) -> list[Json]:
     return rows
 
 
+def signed_by(places: Json, home: Path, current: Any, folder: Path) -> Json:
+    """Return the value of a job's `provenance` for another certificate; what else it says stays.
+
+    Args:
+        places: the paths of the certificate and the key; empty for those of the environment.
+        home: as for `offered_certificates`.
+        current: the value until now; None if the film was not signed.
+        folder: as for `offered_certificates`.
+
+    Raises:
+        PresetError: the page does not offer this certificate.
+    """
+    if not any(row["value"] == places for row in offered_certificates(home, current, folder)):
+        raise PresetError("this certificate is not one that the page offers; choose one of its list")
+    others = current if isinstance(current, dict) else {}
+    return {**places, **{name: value for name, value in others.items() if name not in _PLACES}}
+
+
 def make_certificate(home: Path) -> Json:
     """Make the test certificate, if there is none, and return the value for a job's `provenance`.
 
@@ -65,7 +84,7 @@ def _test_files(home: Path) -> tuple[Path, Path]:
 
 
 def _places(value: Any) -> Json:
-    return {name: value[name] for name in ("certificate", "key") if name in value} if isinstance(value, dict) else {}
+    return {name: value[name] for name in _PLACES if name in value} if isinstance(value, dict) else {}
 
 
 def _row(value: Any, about: str, folder: Path | None = None) -> Json:
@@ -79,5 +98,5 @@ def _row(value: Any, about: str, folder: Path | None = None) -> Json:
 
 def _read(places: Json) -> Credentials:
     if not can_sign():
-        raise PresetError(MISSING)
+        raise MissingExtra(INSTALL_HINT)
     return read_credentials(*credential_paths(places.get("certificate"), places.get("key")))

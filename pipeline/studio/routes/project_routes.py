@@ -20,7 +20,7 @@ from ..projects.film_options import set_option
 from ..projects.job_file import WrittenEdit
 from ..projects.library import FILMS, SOUNDS
 from ..projects.project import Project
-from ..projects.signing import make_certificate, offered_certificates
+from ..projects.signing import make_certificate, signed_by
 from ..projects.take_list import WantedTake
 from ..studio import Studio
 from ..studio_options import LINE_BYTES, UPLOAD_BYTES
@@ -158,17 +158,10 @@ def set_signing(request: Request, project: str, body: SigningBody) -> Json:
     """Let the film be signed, or not; it stands in the job as `provenance`."""
     opened = project_of(request, project)
     value: Json | None = None
-    if body.sign and body.make_test:
-        value = make_certificate(studio_of(request).options.home)
-    elif body.sign:
-        known = {"certificate": body.certificate, "key": body.key}
-        value = {name: path for name, path in known.items() if path}
-        current = opened.job.options().get("provenance")
-        offered = offered_certificates(studio_of(request).options.home, current, opened.job.path.parent)
-        if not any(row["value"] == value for row in offered):
-            raise PresetError("this certificate is not one that the page offers")
-        if isinstance(current, dict) and "disclose" in current:
-            value["disclose"] = current["disclose"]
+    if body.sign:
+        given = {name: path for name, path in (("certificate", body.certificate), ("key", body.key)) if path}
+        places = make_certificate(opened.home) if body.make_test else given
+        value = signed_by(places, opened.home, opened.job.options().get("provenance"), opened.job.path.parent)
     opened.job.set_option("provenance", value)
     return _changed(request, opened)
 
