@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -175,8 +175,7 @@ class Studio:
             await asyncio.sleep(_WATCH_S)
             for project in list(self._projects.values()):
                 if project.job.mark() != project.seen:
-                    with suppress(React1Error):
-                        self.changed(project)
+                    self.changed(project)
 
     def _progressed(self, item: str, progress: Progress) -> None:
         self.events.send("progress", item=item, share=round(progress.share, 3), doing=progress.doing)
@@ -337,15 +336,13 @@ class Studio:
                 sent = share
                 project.notify(what, share=round(share, 3))
 
-        context = project.new_context(report)
         try:
-            make(context, project.media)
+            with closing(project.new_context(report)) as context:
+                make(context, project.media)
         except React1Error as error:
             self._media_state[key] = (0.0, page_message(error))
         else:
             self._media_state.pop(key, None)
-        finally:
-            getattr(context, "close", lambda: None)()
         project.notify(what, share=1.0)
 
 

@@ -105,19 +105,23 @@ def test_the_job_as_python_is_the_job(folder, monkeypatch):
     project = opened(
         folder,
         "preset: adr-replace\nsource: film.mp4\nedits:\n"
-        "  - {in: 1f, out: 9f, emotion: sad, audio: lines/a.wav, audio_gain: -3, faces: {shot 1: left}}\n"
+        "  - {in: 1f, out: 9f, emotion: sad, audio: lines/a.wav, audio_gain: -3, faces: {shot 1: left},\n"
+        "     consent: {performer: Ada, document: signed.pdf}}\n"
         "  - {in: 12f, out: 30f, takes: {prompt: [happy, sad]}, face: {at: [0.5, 0.4], frame: 12f}}\n"
-        "provenance: {certificate: c.pem, key: k.pem}\nhandles: 4f\ncues: words/a.srt\nout: new.mp4\n",
+        "provenance: {certificate: c.pem, key: k.pem}\nhandles: 4f\ncues: words/a.srt\nout: new.mp4\n"
+        "timeline: {file: cut.edl, clock: record}\n",
     )
 
     exec(project.as_text("python"), {})
 
     expected = [written.edit for written in project.job.edits()]
-    named = expected[0].model_copy(update={"audio": str(folder / "lines" / "a.wav")})
+    signed = expected[0].consent.model_copy(update={"document": str(folder / "signed.pdf")})
+    named = expected[0].model_copy(update={"audio": str(folder / "lines" / "a.wav"), "consent": signed})
     assert inputs_of_run["edits"] == [named, expected[1]]
     assert (inputs_of_run["source"], inputs_of_run["handles"]) == (str(folder / "film.mp4"), "4f")
     assert (inputs_of_run["cues"], inputs_of_run["out"]) == (str(folder / "words/a.srt"), str(folder / "new.mp4"))
     assert inputs_of_run["provenance"] == {"certificate": str(folder / "c.pem"), "key": str(folder / "k.pem")}
+    assert inputs_of_run["timeline"] == {"file": str(folder / "cut.edl"), "clock": "record"}
     assert project.as_text("yaml") == project.job.text()
     assert project.as_text("command") == f"react1 run {project.job.path}"
     project.close()
@@ -129,7 +133,8 @@ def test_a_package_for_an_editing_system_has_what_the_job_says(folder):
     project = opened(
         folder,
         "preset: emotion-edit\nsource: film.mp4\nsnap: shot\nconsent: {performer: Ada}\nproject: pilot\n"
-        "on_failure: keep-original\nout: new.mp4\ndisclosure: {label: made}\nedits:\n  - {in: 1f, out: 9f, prompt: sad, name: e}\n",
+        "on_failure: keep-original\nout: new.mp4\ndisclosure: {label: made}\n"
+        "edits:\n  - {in: 1f, out: 9f, prompt: sad, name: e}\n",
     )
 
     job = project.film_job("local", "turnover")
@@ -183,23 +188,25 @@ def test_the_sound_of_a_take_is_mixed_as_the_edit_says_now(folder):
 
 
 def test_a_job_that_another_program_writes_is_noticed(folder):
-    """Also one that did not exist when the film was opened, and one that is removed again."""
+    """Also one that did not exist when the film was opened, that cannot be read, and that is removed again."""
     from react1.pipeline.studio.studio import Studio
     from react1.pipeline.studio.studio_options import StudioOptions
 
     studio = Studio(StudioOptions(folder / "home", (folder,)))
-    project, events = studio.open(folder / "film.mp4"), []
+    project, events, problems = studio.open(folder / "film.mp4"), [], []
     project._notify = lambda kind, **data: events.append((kind, data["version"]))
     job = folder / "film.mp4.react1.yaml"
 
     async def watch():
         watching = asyncio.create_task(studio.watch_jobs())
-        for change in (lambda: job.write_text("preset: emotion-edit\nsource: film.mp4\nedits: []\n"), job.unlink):
+        text = "preset: emotion-edit\nsource: film.mp4\nedits: []\n"
+        for change in (lambda: job.write_text(text), lambda: job.write_bytes(b"\xff\xfe"), job.unlink):
             count = len(events)
             change()
             async with asyncio.timeout(30):
                 while len(events) == count:
                     await asyncio.sleep(0.05)
+            problems.append(project.describe({})["problem"])
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
@@ -207,8 +214,10 @@ def test_a_job_that_another_program_writes_is_noticed(folder):
     asyncio.run(watch())
     studio.close()
 
-    assert [kind for kind, _ in events] == ["project", "project"]
-    assert events[0][1] != events[1][1]
+    assert [kind for kind, _ in events] == ["project"] * 3
+    assert len({version for _, version in events}) == 3
+    assert [bool(problem) for problem in problems] == [False, True, False]
+    assert "cannot be read" in problems[1]
 
 
 def test_the_page_knows_when_each_frame_of_an_uneven_film_is_shown(tmp_path):

@@ -18,13 +18,12 @@ from ...core.nodes.registry import load_registry
 from ...located_yaml.located import Problems
 from ...located_yaml.parse import parse_yaml
 from ..background_work import page_message
-from .job_file import JobFile
+from .job_file import NEW_JOB_PRESET, JobFile
 from .yaml_text import value_text
 
 Json = dict[str, Any]
 OWN_PLACES = frozenset({"source", "edits", "provenance"})
 """Inputs that have a control of their own elsewhere on the page."""
-_NEW_JOB_PRESET = "emotion-edit"
 _SOME_EDIT = "0f-1f:happy"
 """Stands for edits that are not there or not valid yet: a load would end at them, before it checks the rest."""
 
@@ -102,7 +101,7 @@ def path_options(job: JobFile) -> set[str]:
 
 def _declared(job: JobFile, options: Json) -> dict[str, Json]:
     """Return the inputs of the job's preset, and what every job may say, as a preset declares inputs."""
-    path, _ = find_file(str(options.get("preset", _NEW_JOB_PRESET)), job.path.parent)
+    path, _ = find_file(str(options.get("preset", NEW_JOB_PRESET)), job.path.parent)
     inputs = _preset_inputs(path, path.stat().st_mtime_ns)
     shared = {name: _as_input(schema) for name, schema in JOB_OPTIONS.items() if name not in inputs}
     return {**inputs, **shared}

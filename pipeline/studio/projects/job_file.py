@@ -27,6 +27,7 @@ from ...store.atomic import publish, storage_errors, temporary_path, write_text
 from .yaml_text import dump_text, parse_text, plain_value, yaml_value
 
 MOST_UNDOS = 100
+NEW_JOB_PRESET = "emotion-edit"
 _NAME = re.compile(r"edit-(\d+)$")
 
 
@@ -76,14 +77,17 @@ class JobFile:
         try:
             return self.path.read_bytes().decode("utf-8-sig")
         except FileNotFoundError:
-            return f"preset: emotion-edit\nsource: {json.dumps(self._new_source, ensure_ascii=False)}\nedits: []\n"
+            return f"preset: {NEW_JOB_PRESET}\nsource: {json.dumps(self._new_source, ensure_ascii=False)}\nedits: []\n"
         except (OSError, UnicodeDecodeError) as error:
             raise PresetError(f"{self.path.name} cannot be read: {error}") from error
 
     @property
     def version(self) -> str:
-        """A digest of the content."""
-        return _digest(self.text())
+        """A digest of the content; empty while the file cannot be read."""
+        try:
+            return _digest(self.text())
+        except PresetError:
+            return ""
 
     def document(self) -> CommentedMap:
         """Return the content with its comments.
@@ -124,25 +128,20 @@ class JobFile:
 
     def change(
         self,
-        base: str,
         change: Callable[[CommentedMap, CommentedSeq], None],
         check: Callable[[Path, Path], None] | None = None,
     ) -> None:
         """Change the edits, and keep the text of before for undo.
 
         Args:
-            base: the version that the page showed; empty if the change does not depend on it.
             change: changes the document and its list of edits in place.
             check: called with two files beside the job, as it is and as it would be; it raises to refuse the change.
 
         Raises:
-            EditConflict: the file is another one now.
-            PresetError: the changed file would not be valid.
+            PresetError: the file cannot be read, or the change is refused.
         """
         with self._lock:
             before = self.text()
-            if base and base != _digest(before):
-                raise EditConflict("the job was changed in another tab or program; look at it, then do this again")
             document = parse_text(before, self.path.name)
             change(document, _edit_list(document, self.path.name))
             after = dump_text(document, before)
@@ -172,10 +171,10 @@ class JobFile:
                     raw[name] = yaml_value(value)
             _require_valid(raw)
 
-        self.change("", apply)
+        self.change(apply)
 
-    def add(self, values: Mapping[str, Any], at: int | None = None) -> str:
-        """Add an edit with a name of its own, and return the name.
+    def add(self, values: Mapping[str, Any]) -> str:
+        """Add an edit, as the last one, with a name of its own, and return the name.
 
         Raises:
             PresetError: it would not be valid.
@@ -195,9 +194,9 @@ class JobFile:
             _require_valid(raw)
             if not edits:
                 edits.fa.set_block_style()
-            edits.insert(len(edits) if at is None else at, raw)
+            edits.append(raw)
 
-        self.change("", apply)
+        self.change(apply)
         return name
 
     def remove(self, index: int, digest: str) -> None:
@@ -210,7 +209,7 @@ class JobFile:
         def apply(_document: CommentedMap, edits: CommentedSeq) -> None:
             edits.remove(self._find(edits, index, digest))
 
-        self.change("", apply)
+        self.change(apply)
 
     def set_option(self, name: str, value: Any, check: Callable[[Path, Path], None] | None = None) -> None:
         """Set an input of the job, such as `out`; None removes it; `check` as for `change`."""
@@ -221,7 +220,7 @@ class JobFile:
             else:
                 document[name] = yaml_value(value)
 
-        self.change("", apply, check)
+        self.change(apply, check)
 
     @property
     def can_undo(self) -> bool:

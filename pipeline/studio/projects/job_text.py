@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ...core.edits.edit import Edit
 from .film_options import path_options
-from .job_file import JobFile
+from .job_file import NEW_JOB_PRESET, JobFile
 
-_KEYWORDS = {"in": "in_"}
+_KEYWORDS = {"in": "in_", "emotion": "prompt"}
 """Fields of an edit that are named otherwise in Python."""
+_FILES = frozenset({"audio", "certificate", "key", "document", "file"})
+"""Fields of edits, and parts of inputs such as `provenance`, that name a file."""
 
 
 def job_text(job: JobFile, film: Path, kind: str, provider: str) -> str:
@@ -33,7 +36,7 @@ def job_text(job: JobFile, film: Path, kind: str, provider: str) -> str:
         option = f" --provider {provider}" if provider != "auto" else ""
         return f"react1 run {shlex.quote(str(job.path))}{option}"
     options = job.options()
-    preset, folder = options.pop("preset", "emotion-edit"), job.path.parent
+    preset, folder = options.pop("preset", NEW_JOB_PRESET), job.path.parent
     options.pop("source", None)
     lines = ["from react1 import Edit, load_preset, run", "", "result = run("]
     lines += [f"    load_preset({str(preset)!r}),", f"    source={json.dumps(str(film))},", "    edits=["]
@@ -42,8 +45,8 @@ def job_text(job: JobFile, film: Path, kind: str, provider: str) -> str:
             lines.append(f"        Edit({_arguments(written.fields, folder)}),")
     lines.append("    ],")
     paths = path_options(job)
-    full = {name: _full_path(value, folder) if name in paths else value for name, value in options.items()}
-    lines += [f"    {name}={_with_paths(value, folder)!r}," for name, value in full.items() if name != "provider"]
+    full = {name: _with_full_path(value, name in paths, folder) for name, value in options.items()}
+    lines += [f"    {name}={value!r}," for name, value in full.items() if name != "provider"]
     lines += [f"    provider={provider!r},"] if provider != "auto" else []
     return "\n".join([*lines, ")", "print(result.output)", ""])
 
@@ -51,20 +54,16 @@ def job_text(job: JobFile, film: Path, kind: str, provider: str) -> str:
 def _arguments(fields: dict[str, Any], folder: Path) -> str:
     """Return the fields of an edit as keyword arguments; a file is named by its full path."""
     known = {field.alias or name for name, field in Edit.model_fields.items()} | {"emotion"}
-    values = {name: value for name, value in fields.items() if name in known}
-    if isinstance(values.get("audio"), str) and "://" not in values["audio"]:
-        values["audio"] = str(folder / values["audio"])
-    named = {"prompt" if name == "emotion" else _KEYWORDS.get(name, name): value for name, value in values.items()}
+    named = {
+        _KEYWORDS.get(name, name): _with_full_path(value, name in _FILES, folder)
+        for name, value in fields.items()
+        if name in known
+    }
     return ", ".join(f"{name}={value!r}" for name, value in named.items())
 
 
-def _full_path(value: Any, folder: Path) -> Any:
-    return str(folder / value) if isinstance(value, str) and "://" not in value else value
-
-
-def _with_paths(value: Any, folder: Path) -> Any:
-    """Return the value of an input, with the paths of a certificate and of a document in full."""
-    if not isinstance(value, dict):
-        return value
-    files = ("certificate", "key", "document")
-    return {name: str(folder / item) if name in files else item for name, item in value.items()}
+def _with_full_path(value: Any, is_file: bool, folder: Path) -> Any:
+    """Return a value with the full path if it names a file, also where it is a mapping such as `consent`."""
+    if isinstance(value, Mapping):
+        return {name: _with_full_path(item, name in _FILES, folder) for name, item in value.items()}
+    return str(folder / value) if is_file and isinstance(value, str) and "://" not in value else value
