@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,6 @@ from ...core.edits.edit import Edit
 from ...core.edits.takes import take_name
 from ...core.errors import InputMediaError, PresetError, React1Error
 from ...core.file import File
-from ...core.nodes.node import NodeContext
 from ...core.nodes.registry import load_registry
 from ...core.values import Media, Take
 from ...core.version import version_text
@@ -87,8 +86,7 @@ class Project:
     def _probe(self, path: Path, file: File) -> Media:
         """Return the film's properties, from the cache if it was opened before: an hour of packets takes seconds."""
         key = {"what": "studio probe", "film": file.digest, "suffix": path.suffix, "version": version_text()}
-        context = self.new_context()
-        try:
+        with closing(self.new_context()) as context:
             stored = context.cache_get(key)
             with suppress(OSError, ValueError):
                 if stored is not None:
@@ -98,8 +96,6 @@ class Project:
             written.write_text(media.model_dump_json(), "utf-8")
             context.cache_put(key, written)
             return media
-        finally:
-            getattr(context, "close", lambda: None)()
 
     def close(self) -> None:
         """Close the film."""
@@ -108,7 +104,7 @@ class Project:
         for _, pictures in self._films.values():
             pictures.close()
 
-    def new_context(self, report: Callable[[float], None] = lambda _: None) -> NodeContext:
+    def new_context(self, report: Callable[[float], None] = lambda _: None) -> StoreContext:
         """Return a context with the store's cache; close it after use."""
         return StoreContext(self.store, CallMonitor(report), time.monotonic() + _DAY_S)
 
@@ -176,11 +172,8 @@ class Project:
         Raises:
             InputMediaError: it is outside the film, or its place does not exist.
         """
-        context = self.new_context()
-        try:
+        with closing(self.new_context()) as context:
             start, end, _ = PlaceFinder(context, self.labelled_media(), self._place_options())(edit)
-        finally:
-            getattr(context, "close", lambda: None)()
         if not 0 <= start < end <= self.video.frame_count:
             raise InputMediaError(f"{edit.place} is outside the film, or has no frame")
         return start, end

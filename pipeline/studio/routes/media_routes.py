@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from ...core.edits.choices import ModelMode, Prompt, React1Choices
 from ...core.edits.edit import Edit
 from ...core.errors import InputMediaError
+from ...core.times import frames_text
 from ...core.values import Media
 from ...interchange.entries import ListFile
 from ...media.audio.samples import write_wav
@@ -72,8 +74,7 @@ def faces(request: Request, project: str, frame: int) -> Json:
 def faces_path(request: Request, project: str, start: int, end: int, face: int = 0) -> Json:
     """Return where a face is in each frame of [start, end), as shares of the picture; null where it is not known."""
     opened = project_of(request, project)
-    if not 0 <= start < end <= opened.video.frame_count or end - start > MAX_CLIP_FRAMES:
-        raise InputMediaError("this span cannot be shown as a clip")
+    _require_clip(opened, start, end)
     return {"boxes": opened.live.path(start, end, face)}
 
 
@@ -175,11 +176,8 @@ def cuts(request: Request, project: str, start: int, end: int) -> Json:
     """Return the frames in [start, end) that begin a shot; at most 20 000 frames are searched at once."""
     opened = project_of(request, project)
     end = min(end, opened.video.frame_count, start + 20_000)
-    context = opened.new_context()
-    try:
+    with closing(opened.new_context()) as context:
         return {"start": start, "end": end, "cuts": cuts_between(opened.film_path, opened.media, start, end, context)}
-    finally:
-        getattr(context, "close", lambda: None)()
 
 
 @router.get("/cues")
@@ -227,16 +225,13 @@ def take_line(request: Request, project: str, take: str) -> Response:
         "frames": [first, end],
         "lines": [part.segment.edit.model_dump(mode="json", include={"audio"}) for part in parts],
     }
-    context = opened.new_context()
-    try:
+    with closing(opened.new_context()) as context:
         if context.cache_get(key) is None:
             samples = line_sound(context, opened.media, parts, (first, end))
             if samples is None:
                 return Response(status_code=204)
             context.cache_put(key, write_wav(context.temp_path("line.wav"), samples, SAMPLE_RATE_HZ))
         path = context.cache_get(key)
-    finally:
-        getattr(context, "close", lambda: None)()
     assert path is not None
     return FileResponse(path, media_type="audio/wav", headers=_CACHED)
 
@@ -245,8 +240,7 @@ def take_line(request: Request, project: str, take: str) -> Response:
 def source_clip(request: Request, project: str, start: int, end: int) -> Response:
     """Return the frames [start, end) of the film as a small clip."""
     opened = project_of(request, project)
-    if not 0 <= start < end <= opened.video.frame_count or end - start > MAX_CLIP_FRAMES:
-        raise InputMediaError("this span cannot be shown as a clip")
+    _require_clip(opened, start, end)
     return _clip(opened, [(opened.media, start, end)], start, end)
 
 
@@ -321,14 +315,17 @@ def _send(path: Path) -> Response:
     return FileResponse(path, media_type=_TYPES.get(path.suffix.lower(), "application/octet-stream"))
 
 
+def _require_clip(project: Project, start: int, end: int) -> None:
+    if not 0 <= start < end <= project.video.frame_count or end - start > MAX_CLIP_FRAMES:
+        limits = f"a clip shows 1 to {MAX_CLIP_FRAMES} frames of the film's {project.video.frame_count}"
+        raise InputMediaError(f"{frames_text(start, end)}: {limits}; choose another span")
+
+
 def _clip(
     project: Project, spans: list[tuple[Media, int, int]], first: int, end: int, sound: OwnSound | None = None
 ) -> Response:
-    context = project.new_context()
-    try:
+    with closing(project.new_context()) as context:
         path = span_clip(context, spans, project.clip_times(first, end), _CLIP_PX, sound)
-    finally:
-        getattr(context, "close", lambda: None)()
     return FileResponse(path, media_type="video/mp4", headers=_CACHED)
 
 

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...core.edits.choices import React1Choices
 from ...core.errors import React1Error
-from ...core.nodes.node import NodeContext
 from ...core.values import Media
 from ...engine.detect.detect import Detections, detect_faces
 from ...engine.detect.detection_cache import SUFFIX, cache_key_parts, read_detections, write_detections
 from ...engine.frames.clip_frames import VideoFormat
 from ...engine.render.live_face import LiveFace, live_faces
+from ...executors.base import StoreContext
 from ...media.clip_writer import rgb_frame
 from ...media.frames.decode import exact_frames
 from ...media.frames.shots import Shot, split_at_cuts
@@ -82,7 +82,7 @@ class LivePreview:
         path: Path,
         media: Media,
         pictures: FilmPictures,
-        new_context: Callable[[Callable[[float], None]], NodeContext],
+        new_context: Callable[[Callable[[float], None]], StoreContext],
         notify: Callable[[int, float], None],
     ) -> None:
         """Prepare the preview of a film.
@@ -145,17 +145,11 @@ class LivePreview:
         if found_shot is None:
             return []
         first, faces = found_shot
-        width, height = preview_size(self._video, DETECTION_PX)
         shown = []
         for face in faces:
             box = face.box(frame - first)
             if box is not None:
-                left, top, right, bottom = box
-                shown.append(
-                    ShownFace(
-                        face.number, left / width, top / height, right / width, bottom / height, face.detected_frames
-                    )
-                )
+                shown.append(ShownFace(face.number, *self._shares(box), face.detected_frames))
         return shown
 
     def path(self, start: int, end: int, number: int) -> list[tuple[float, float, float, float] | None]:
@@ -163,19 +157,19 @@ class LivePreview:
 
         What was not searched yet is None too, and no search is started for it.
         """
-        width, height = preview_size(self._video, DETECTION_PX)
         boxes: list[tuple[float, float, float, float] | None] = []
         for frame in range(start, end):
             block = self._blocks.get(frame // BLOCK_FRAMES)
             found_face = self._face(frame, number) if block is not None and block.done else None
             box = found_face[0].box(found_face[1]) if found_face else None
-            sides = (width, height, width, height)
-            boxes.append(
-                None
-                if box is None
-                else cast("Any", tuple(round(float(v) / side, 4) for v, side in zip(box, sides, strict=True)))
-            )
+            boxes.append(self._shares(box) if box is not None else None)
         return boxes
+
+    def _shares(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """Return a box of the pictures that are searched as shares of the picture."""
+        width, height = preview_size(self._video, DETECTION_PX)
+        left, top, right, bottom = box
+        return round(left / width, 4), round(top / height, 4), round(right / width, 4), round(bottom / height, 4)
 
     def shot(self, frame: int) -> Shot | None:
         """Return the frames [start, end) of the shot of a frame within its block; None before the search."""
@@ -293,7 +287,6 @@ class LivePreview:
         from ...engine import available
 
         available.require()
-        context = self._new_context(report)
         key: dict[str, Any] = {
             "what": "studio faces",
             "film": self._media.file.digest,
@@ -302,7 +295,7 @@ class LivePreview:
             "by": cache_key_parts(),
             "version": _VERSION,
         }
-        try:
+        with closing(self._new_context(report)) as context:
             cached = context.cache_get(key)
             detections = read_detections(cached) if cached is not None else None
             if detections is None:
@@ -317,8 +310,6 @@ class LivePreview:
                 path = context.temp_path(f"faces{SUFFIX}")
                 write_detections(path, detections)
                 context.cache_put(key, path)
-        finally:
-            getattr(context, "close", lambda: None)()
         return detections
 
     def _frames(self, first: int, end: int) -> Iterator[VideoFrame]:
