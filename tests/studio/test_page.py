@@ -17,12 +17,14 @@ from running_studio import start_studio, stop_studio, wait_for
 from studio_page import (
     axe_violations,
     close_page,
+    enter,
     load_axe,
     open_page,
     set_theme,
     shown_frame,
     until,
     wait_for_frame,
+    watch_take,
 )
 
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
@@ -90,9 +92,7 @@ def test_an_editor_makes_a_film_without_a_command_line(page, studio):
     page.click("#tab-takes")
     page.click("#make-takes")
     page.wait_for_selector("[data-name=surprised-1-face][data-state=done]", timeout=180_000)
-    page.click("text=Watch")
-    page.wait_for_selector("take-player .stage")
-    until(page, "[...document.querySelectorAll('take-player video')].every(v => v.readyState >= 2)")
+    watch_take(page)
     page.keyboard.press("Home")
     assert "frame 10 · edited" in page.text_content(".where")
     page.keyboard.press("ArrowLeft")
@@ -169,14 +169,11 @@ def test_who_agreed_to_an_edit_stands_in_the_job(edited, studio):
     job = studio.folder / "talking.mp4.react1.yaml"
     page.click("#tab-expression")
     page.click("text=More settings")
-    page.fill("#consent-performer", "Ada Lovelace")
-    page.press("#consent-performer", "Tab")
+    enter(page, "#consent-performer", "Ada Lovelace")
     wait_for(lambda: "performer: Ada Lovelace" in job.read_text())
-    page.fill("#consent-scope", "trailer")
-    page.press("#consent-scope", "Tab")
+    enter(page, "#consent-scope", "trailer")
     wait_for(lambda: "scope: trailer" in job.read_text())
-    page.fill("#consent-performer", "")
-    page.press("#consent-performer", "Tab")
+    enter(page, "#consent-performer", "")
     wait_for(lambda: "consent" not in job.read_text())
     page.click("text=More settings")
 
@@ -191,15 +188,15 @@ def test_an_option_of_the_film_stands_in_the_job(edited, studio):
     page.wait_for_selector("[data-option=quality][data-differs]")
     assert "quality: matched" in job.read_text()
     before = job.read_text()
-    page.fill("#option-checks", "{seam_delta: 3}")
-    page.press("#option-checks", "Tab")
+    enter(page, "#option-checks", "{seam_delta: 3}")
     page.wait_for_selector("[data-option=checks] .problem >> text=seam_delta_e")
     assert page.get_attribute("#option-checks", "aria-invalid") == "true"
     assert job.read_text() == before
-    page.fill("#option-checks", "{seam_delta_e: 3.5}")
-    page.press("#option-checks", "Tab")
+    enter(page, "#option-checks", "{seam_delta_e: 3.5}")
     wait_for(lambda: "checks: {seam_delta_e: 3.5}" in job.read_text())
-    for name in ("checks", "quality"):
+    enter(page, "#option-start_tc", "10:00:00:00")
+    until(page, "document.querySelector('.timecode').value.startsWith('10:00:0')")
+    for name in ("start_tc", "checks", "quality"):
         page.click(f"[data-option={name}] >> text=back to the default")
         page.wait_for_selector(f"[data-option={name}]:not([data-differs])")
     assert "quality" not in job.read_text()

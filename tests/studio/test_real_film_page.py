@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from running_studio import start_studio, stop_studio, wait_for
-from studio_page import close_page, open_page, until, wait_for_frame
+from studio_page import close_page, open_page, until, wait_for_frame, watch_take
 
 pytestmark = pytest.mark.slow
 NAME = "talk_mpeg1_360x288_3s.mpg"
@@ -39,9 +39,7 @@ def test_real_footage_becomes_a_film(chromium, media_folder, tmp_path):
         page.click("#tab-takes")
         page.click("#make-takes")
         page.wait_for_selector(".take-item[data-state=done]", timeout=240_000)
-        page.click("text=Watch")
-        page.wait_for_selector("take-player .stage")
-        until(page, "[...document.querySelectorAll('take-player video')].every((v) => v.readyState >= 2)")
+        watch_take(page)
         page.keyboard.press("End")
         assert "frame 39 · edited" in page.text_content(".where")
         page.keyboard.press("Escape")

@@ -277,8 +277,10 @@ def test_every_setting_of_an_edit_has_a_control(studio):
     from react1.pipeline.core.edits.edit import Edit
     from react1.pipeline.studio.routes.requests import _OWN_PLACES
 
-    controls = studio.json("GET", "/library")["controls"]
+    library = studio.json("GET", "/library")
+    controls = library["controls"]
 
+    assert library["gain"] == {"kind": "slider", "least": -30, "most": 20}
     names = {field.alias or name for name, field in Edit.model_fields.items()}
     assert {control["name"] for control in controls} == names - _OWN_PLACES
     assert {control["kind"] for control in controls} <= {"choice", "slider", "switch"}

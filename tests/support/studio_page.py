@@ -43,6 +43,19 @@ def wait_for_frame(page, frame: int) -> None:
     until(page, f"document.querySelector('.frame-number').textContent === 'frame {frame}'")
 
 
+def enter(page, field: str, text: str) -> None:
+    """Type a text into a field and leave it."""
+    page.fill(field, text)
+    page.press(field, "Tab")
+
+
+def watch_take(page) -> None:
+    """Open the player of the first take and wait until its clips can be played."""
+    page.click("text=Watch")
+    page.wait_for_selector("take-player .stage")
+    until(page, "[...document.querySelectorAll('take-player video')].every((v) => v.readyState >= 2)")
+
+
 def load_axe(page) -> None:
     """Load axe-core into a page."""
     axe_package = pytest.importorskip("axe_core_python", reason="axe-core comes with axe-core-python: extra dev")

@@ -1,7 +1,7 @@
 /* The page: starts the components, the keys, the tabs, the theme, undo and the ledger. */
 import { ask, h } from "/page/dom.js";
 import { change, events, listen, open, request, say, selectedEdit, set, state, watch } from "/page/store.js";
-import { seek } from "/page/viewer.js";
+import { second, seek } from "/page/viewer.js";
 import "/page/library.js";
 import { addEdit, removeEdit } from "/page/edits.js";
 import "/page/expression.js";
@@ -126,7 +126,7 @@ function pressed(event) {
   if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
     event.preventDefault();
     const by = event.key === "ArrowLeft" ? -1 : 1;
-    viewer().step(event.shiftKey ? by * viewer().second() : by);
+    viewer().step(event.shiftKey ? by * second() : by);
     return;
   }
   if (/^[1-6]$/.test(event.key)) return void setEmotion(Number(event.key) - 1);

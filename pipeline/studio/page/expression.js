@@ -1,7 +1,7 @@
 /* Expressions: six cards with this face in this frame, the temperature, and the other settings of the edit. */
 import { h, quiet } from "/page/dom.js";
 import { events, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
-import { chooseFace, faceNumber, label, live, seek, shotsOf } from "/page/viewer.js";
+import { chooseFace, faceNumber, faceOfShot, label, live, seek, setFaceOfShot, shotsOf } from "/page/viewer.js";
 
 export const EMOTIONS = ["happy", "sad", "angry", "disgusted", "surprised", "neutral"];
 
@@ -131,13 +131,7 @@ class ExpressionPanel extends HTMLElement {
 
   shotRule(edit, frames, shot) {
     const [start, end] = frames;
-    const faces = edit.fields.faces ?? {}, key = [`shot ${shot}`, String(shot)].find((name) => name in faces) ?? `shot ${shot}`;
-    const save = (face) => {
-      const { [key]: _, ...others } = faces;
-      const next = face === null ? others : { ...others, [key]: face };
-      setFields(edit, { faces: Object.keys(next).length ? next : null });
-    };
-    const rule = this.rule(`face-shot-${shot}`, `Shot ${shot}`, faces[key], save, "as in all shots");
+    const rule = this.rule(`face-shot-${shot}`, `Shot ${shot}`, faceOfShot(edit, shot), (face) => setFaceOfShot(edit, shot, face), "as in all shots");
     rule.append(h("button", { type: "button", className: "link hint", onclick: () => seek(start), title: "Go to this shot" }, `${label(start)} – ${label(end - 1)}`));
     return rule;
   }

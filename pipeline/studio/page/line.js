@@ -3,8 +3,6 @@ import { drawPeaks } from "/page/player.js";
 import { h } from "/page/dom.js";
 import { request, say, selectedEdit, setFields, state, takeJob, watch } from "/page/store.js";
 
-/** The range of the gain, in dB: what a job may say. */
-const LEAST_DB = -30, MOST_DB = 20;
 const MIXES = [["", "replace the film's sound in the span"], ["mix", "mix both"], ["keep", "keep the film's sound; the line only moves the lips"]];
 
 class LinePanel extends HTMLElement {
@@ -48,10 +46,10 @@ class LinePanel extends HTMLElement {
 
   /** How much louder or softer the line is than the film's dialogue; takes stay as they are. */
   gain(edit) {
-    const now = edit.fields.audio_gain ?? 0, isKept = edit.fields.audio_mix === "keep";
+    const { least, most } = state.library.gain, now = edit.fields.audio_gain ?? 0, isKept = edit.fields.audio_mix === "keep";
     const text = (value) => `${value > 0 ? "+" : ""}${value} dB`;
     const output = h("output", { for: "gain" }, text(now));
-    const slider = h("input", { type: "range", id: "gain", min: LEAST_DB, max: MOST_DB, step: "0.5", disabled: isKept, "aria-describedby": "gain-about" });
+    const slider = h("input", { type: "range", id: "gain", min: least, max: most, step: "0.5", disabled: isKept, "aria-describedby": "gain-about" });
     slider.value = String(now);
     slider.addEventListener("input", () => (output.textContent = text(Number(slider.value))));
     slider.addEventListener("change", () => setFields(edit, { audio_gain: Number(slider.value) || null }));

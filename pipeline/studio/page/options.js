@@ -42,17 +42,14 @@ class FilmOptions extends HTMLElement {
 
   control(option, attributes, save) {
     if (option.kind === "boolean") {
-      const box = h("input", { ...attributes, type: "checkbox", checked: option.value === "true", onchange: () => save(String(box.checked)) });
-      return box;
+      return h("input", { ...attributes, type: "checkbox", checked: option.value === "true", onchange: (event) => save(String(event.target.checked)) });
     }
     if (option.kind === "choice") {
       const values = [...new Set([...(option.default ? [] : [""]), ...option.choices, option.value])];
-      const select = h("select", { ...attributes, onchange: () => save(select.value || null) },
+      return h("select", { ...attributes, onchange: (event) => save(event.target.value || null) },
         ...values.map((value) => h("option", { value, selected: value === option.value }, value || "not set")));
-      return select;
     }
-    const field = h("input", { ...attributes, type: "text", value: option.value, onchange: () => save(field.value.trim() || null) });
-    return field;
+    return h("input", { ...attributes, type: "text", value: option.value, onchange: (event) => save(event.target.value.trim() || null) });
   }
 }
 

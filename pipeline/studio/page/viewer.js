@@ -1,7 +1,7 @@
 /* The viewer: exact stills while paused, the film or its proxy while it plays, the faces, and the live preview. */
 import { frameOfTimecode, timecode } from "/page/player.js";
 import { h, quiet } from "/page/dom.js";
-import { events, selectedEdit, set, state, url, watch } from "/page/store.js";
+import { events, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
 
 const PAGE = Math.random().toString(36).slice(2);
 const KEPT = 40;
@@ -49,17 +49,24 @@ export function shotsOf(edit) {
   return [start, ...cuts].map((first, index) => [first, cuts[index] ?? end]);
 }
 
-/** The face that an edit names for the shown frame. @param {any} edit */
-function namedFace(edit) {
-  const shot = shotsOf(edit).findIndex(([first, end]) => state.frame >= first && state.frame < end) + 1;
-  return edit?.fields.faces?.[`shot ${shot}`] ?? edit?.fields.faces?.[shot] ?? edit?.fields.face;
+/** The number of the shot of an edit that has a frame, from 1; 0 outside the edit. @param {any} edit @param {number} frame */
+const shotAt = (edit, frame) => shotsOf(edit).findIndex(([first, end]) => frame >= first && frame < end) + 1;
+
+/** The face that an edit names for a shot; a job may write `shot 2` or `2`. @param {any} edit @param {number} shot */
+export const faceOfShot = (edit, shot) => edit?.fields.faces?.[`shot ${shot}`] ?? edit?.fields.faces?.[shot];
+
+/** Let an edit name a face for a shot; null for the face of all shots. @param {any} edit @param {number} shot @param {any} face */
+export function setFaceOfShot(edit, shot, face) {
+  const { [`shot ${shot}`]: _, [shot]: __, ...others } = edit.fields.faces ?? {};
+  const faces = face === null ? others : { ...others, [`shot ${shot}`]: face };
+  return setFields(edit, { faces: Object.keys(faces).length ? faces : null });
 }
 
 /** The number of the face that is changed: the one that was clicked, else the one that the edit names; 0 for the largest. */
 export function faceNumber() {
   const faces = state.faces?.faces ?? [];
   if (state.face && faces.some((item) => item.number === state.face?.number)) return state.face.number;
-  const face = namedFace(selectedEdit());
+  const edit = selectedEdit(), face = faceOfShot(edit, shotAt(edit, state.frame)) ?? edit?.fields.face;
   if (typeof face === "number") return face;
   if (face === "left") return faces[0]?.number ?? 0;
   if (face === "right") return faces[faces.length - 1]?.number ?? 0;
@@ -122,21 +129,17 @@ class StudioViewer extends HTMLElement {
         this.time, this.number,
         h("span", { className: "keys" },
           button("|◀", "To the start (Home)", () => seek(0)),
-          button("◀◀", "One second back (Shift+←)", () => this.step(-this.second())),
+          button("◀◀", "One second back (Shift+←)", () => this.step(-second())),
           button("◀", "One frame back (←)", () => this.step(-1)),
           this.playButton,
           button("▶", "One frame forward (→)", () => this.step(1)),
-          button("▶▶", "One second forward (Shift+→)", () => this.step(this.second())),
+          button("▶▶", "One second forward (Shift+→)", () => this.step(second())),
           button("▶|", "To the end (End)", () => seek(state.film.frames - 1))
         ),
         h("span", { className: "keys" }, button("In", "Mark in (I)", () => this.mark("in")), button("Out", "Mark out (O)", () => this.mark("out")), this.original),
         this.marks
       )
     );
-  }
-
-  second() {
-    return second();
   }
 
   of() {
@@ -447,19 +450,15 @@ class StudioViewer extends HTMLElement {
 }
 
 /** Choose a face for the selected edit. */
-export async function chooseFace(face) {
+export function chooseFace(face) {
   set({ face: { number: face.number, frame: state.frame } });
   const edit = selectedEdit();
-  if (!edit || !state.library.faces) return;
-  const { setFields } = await import("/page/store.js");
+  if (!edit) return;
   const at = [(face.left + face.right) / 2, (face.top + face.bottom) / 2].map((share) => Math.round(share * 1000) / 1000);
   const frame = edit.frames ? Math.min(edit.frames[1] - 1, Math.max(edit.frames[0], state.frame)) : state.frame;
-  const point = state.faces.faces.length > 1 ? { at, frame: `${frame}f` } : null, shots = shotsOf(edit);
-  if (shots.length < 2) return void setFields(edit, { face: point });
-  const shot = shots.findIndex(([first, end]) => frame >= first && frame < end) + 1;
-  const { [`shot ${shot}`]: _, [shot]: __, ...others } = edit.fields.faces ?? {};
-  const next = point ? { ...others, [`shot ${shot}`]: point } : others;
-  setFields(edit, { faces: Object.keys(next).length ? next : null });
+  const point = state.faces.faces.length > 1 ? { at, frame: `${frame}f` } : null;
+  if (shotsOf(edit).length < 2) setFields(edit, { face: point });
+  else setFaceOfShot(edit, shotAt(edit, frame), point);
 }
 
 customElements.define("studio-viewer", StudioViewer);

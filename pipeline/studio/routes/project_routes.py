@@ -39,7 +39,7 @@ from .requests import (
     TakeChoices,
     TakesBody,
     edit_controls,
-    has_field,
+    gain_control,
 )
 
 router = APIRouter(prefix="/api")
@@ -69,7 +69,7 @@ def library(request: Request) -> Json:
         ],
         "first": str(first) if first else None,
         "controls": edit_controls(),
-        "faces": has_field("face"),
+        "gain": gain_control(),
         "providers": studio.providers(),
     }
 

@@ -50,9 +50,10 @@ def edit_controls() -> list[dict[str, Any]]:
     return controls
 
 
-def has_field(name: str) -> bool:
-    """Return whether an edit has a field."""
-    return name in {info.alias or key for key, info in Edit.model_fields.items()}
+def gain_control() -> dict[str, Any] | None:
+    """Return the control of the gain of a new line, in dB, as `edit_controls` does; it stands beside the line."""
+    schema = Edit.model_json_schema(by_alias=True)
+    return _control(schema["properties"]["audio_gain"], schema.get("$defs", {}))
 
 
 def _control(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any] | None:
