@@ -347,19 +347,19 @@ def test_every_input_of_the_preset_is_an_option_of_the_film(studio):
 def test_another_certificate_leaves_what_the_job_says_of_the_signature(studio, monkeypatch):
     """Its title and what it discloses; a certificate that the page does not offer is refused."""
     job = studio.folder / "signed.yaml"
-    said = "title: Pilot, disclose: [provider]"
+    others = "title: Pilot, disclose: [provider]"
     text = "preset: emotion-edit\nsource: talking.mp4\nprovenance: {%s}\nedits: []\n"
-    job.write_text(text % f"certificate: a.pem, key: b.pem, {said}")
+    job.write_text(text % f"certificate: a.pem, key: b.pem, {others}")
     url = f"/projects/{studio.json('POST', '/open', {'path': str(job)})['state']['id']}/signing"
     for name in ("CERTIFICATE", "KEY"):
         monkeypatch.setenv(f"REACT1_SIGN_{name}", str(studio.folder / f"{name}.pem"))
 
     studio.json("POST", url, {"sign": True})
 
-    assert job.read_text() == text % said
+    assert job.read_text() == text % others
     refused = studio.json("POST", url, {"sign": True, "certificate": "other.pem", "key": "b.pem"}, 422)
     assert "not one that the page offers" in refused["error"]
-    assert job.read_text() == text % said
+    assert job.read_text() == text % others
     job.unlink()
 
 

@@ -159,8 +159,8 @@ def set_signing(request: Request, project: str, body: SigningBody) -> Json:
     opened = project_of(request, project)
     value: Json | None = None
     if body.sign:
-        given = {name: path for name, path in (("certificate", body.certificate), ("key", body.key)) if path}
-        places = make_certificate(opened.home) if body.make_test else given
+        paths = {name: path for name, path in (("certificate", body.certificate), ("key", body.key)) if path}
+        places = make_certificate(opened.home) if body.make_test else paths
         value = signed_by(places, opened.home, opened.job.options().get("provenance"), opened.job.path.parent)
     opened.job.set_option("provenance", value)
     return _changed(request, opened)
