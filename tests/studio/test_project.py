@@ -148,6 +148,33 @@ def test_a_package_for_an_editing_system_has_what_the_job_says(folder):
     project.close()
 
 
+def test_what_was_wrong_before_is_no_reason_to_refuse_another_option(folder):
+    """Also where the message names the file; the wrong input itself is refused again."""
+    from react1.pipeline.core.errors import PresetError
+    from react1.pipeline.studio.projects.film_options import set_option
+
+    text = "preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f}\nout: ../film.mp4\n"
+    project = opened(folder, text)
+
+    set_option(project.job, "quality", "matched")
+
+    assert project.job.text() == text + "quality: matched\n"
+    with pytest.raises(PresetError, match=r"outside the folder of film\.mp4\.react1\.yaml"):
+        set_option(project.job, "out", "../other.mp4")
+    project.close()
+
+
+def test_a_job_whose_preset_is_missing_is_a_problem_with_edits(folder):
+    """The page says so before the film is made."""
+    project = opened(folder, "preset: emotion-edt\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f}\n")
+
+    state = project.describe({})
+
+    assert "emotion-edt" in state["problem"] and "emotion-edit" in state["problem"]
+    assert (len(state["edits"]), state["options"]) == (1, [])
+    project.close()
+
+
 @pytest.mark.parametrize(
     ("fields", "is_same"),
     [

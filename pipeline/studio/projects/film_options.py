@@ -13,7 +13,7 @@ from ...config.load import load_job
 from ...config.presets.json_schema import JOB_OPTIONS
 from ...config.presets.raw_preset import VERBATIM
 from ...config.presets.shipped import find_file, load_preset_info
-from ...core.errors import PresetError, Problem, React1Error, not_one_of
+from ...core.errors import PresetError, React1Error, not_one_of
 from ...core.nodes.registry import load_registry
 from ...located_yaml.located import Problems
 from ...located_yaml.parse import parse_yaml
@@ -77,13 +77,12 @@ def set_option(job: JobFile, name: str, text: str | None) -> None:
     edits = () if is_usable or "edits" not in inputs else (_SOME_EDIT,)
 
     def check(old: Path, new: Path) -> None:
-        problems = _problems(new, edits)
-        known = {(problem.path, problem.message) for problem in _problems(old, edits)} if problems else set()
-        for problem in problems:  # what was wrong before in another place is no reason to refuse this
-            key, _, part = problem.path.partition(".")
-            if key == name or (problem.path, problem.message) not in known:
-                place = part if key == name else problem.path
-                message = problem.message.replace(new.name, job.path.name)
+        problems = _problems(new, job.path.name, edits)
+        known = _problems(old, job.path.name, edits) if problems else []
+        for path, message in problems:  # what was wrong before in another place is no reason to refuse this
+            key, _, part = path.partition(".")
+            if key == name or (path, message) not in known:
+                place = part if key == name else path
                 raise PresetError(f"{place}: {message}" if place else message)
 
     job.set_option(name, value, check)
@@ -137,12 +136,12 @@ def _parsed(text: str, kind: str, folder: Path) -> Any:
     return None if tree is None else tree.plain
 
 
-def _problems(path: Path, edits: tuple[str, ...]) -> list[Problem]:
-    """Return why a job cannot be loaded; `edits` replace its own."""
+def _problems(path: Path, name: str, edits: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return why a job cannot be loaded: inputs, and what is wrong; `name` is the file's, `edits` replace its own."""
     try:
         load_job(str(path), registry=load_registry(), edits=edits, base=path.parent)
     except PresetError as error:
-        return list(error.problems)
+        return [(problem.path, problem.message.replace(path.name, name)) for problem in error.problems]
     except React1Error as error:
-        return [Problem(page_message(error))]
+        return [("", page_message(error).replace(path.name, name))]
     return []

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 def describe_project(project: Project, progress: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state of the job, its edits, takes and films; `progress` by the ID of a take or film."""
-    problem, edits = "", []
+    problem = ""
+    edits: list[dict[str, Any]] = []
+    options: list[dict[str, Any]] = []
     try:
         edits = [_describe_edit(project, written, progress) for written in project.job.edits()]
-    except PresetError as error:
+        options = describe_options(project.job)
+    except (React1Error, OSError) as error:
         problem = page_message(error)
     return {
         "id": project.id,
@@ -38,17 +41,9 @@ def describe_project(project: Project, progress: Mapping[str, Any]) -> dict[str,
         "provider": project.list.record.provider,
         "edits": edits,
         "signing": _describe_signing(project),
-        "options": _describe_options(project),
+        "options": options,
         "films": [_describe_film(project, film, progress) for film in reversed(project.list.record.films)],
     }
-
-
-def _describe_options(project: Project) -> list[dict[str, Any]]:
-    """Return the job's inputs as controls; none if the job or its preset cannot be read."""
-    try:
-        return describe_options(project.job)
-    except (React1Error, OSError):
-        return []
 
 
 def _describe_signing(project: Project) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,17 @@ def make_certificate(home: Path) -> Json:
     if not certificate.is_file():
         make_test_credentials(certificate.parent)
     return {"certificate": str(certificate), "key": str(key)}
+
+
+def signer_of(film: Path) -> str:
+    """Return who signed a film, as the film says; empty if nobody did, or if it cannot be checked here."""
+    from ...provenance.sign import read_provenance
+
+    with suppress(React1Error):
+        provenance = read_provenance(film)
+        if provenance.state in ("valid", "trusted"):
+            return provenance.signer
+    return ""
 
 
 def _test_files(home: Path) -> tuple[Path, Path]:
