@@ -40,14 +40,13 @@ _LAST_TICK = Fraction(95, 100)
 _COMPILED: dict[tuple[str, str], Any] = {}
 """The code of the templates that this process has compiled, by name and digest of their content."""
 
-
 FILM_SLOT = '<p class="made-film" hidden></p>'
 """Where the link to the film goes; the page itself is made before the film has its place."""
 
 
 def with_film_link(page: str, film: Path) -> str:
     """Return a page with a link to the film that was delivered."""
-    link = f'<p class="made-film">The film: <a href="{escape(_file_url(str(film)) or "")}">{escape(film.name)}</a></p>'
+    link = f'<p class="made-film">The film: <a href="{escape(_file_url(str(film)))}">{escape(film.name)}</a></p>'
     return page.replace(FILM_SLOT, link, 1)
 
 

@@ -28,6 +28,7 @@ from .background_work import Progress, Work, page_message
 from .projects.job_file import JobFile
 from .projects.library import FILMS, Library, is_job, project_id
 from .projects.project import Project
+from .projects.signing import signer_of
 from .projects.take_list import MadeFilm, WantedTake
 from .studio_options import StudioOptions
 from .viewing.playback import make_proxy, make_wave, proxy_parts, wave_parts
@@ -243,7 +244,7 @@ class Studio:
                 notes=[*result.notes],
                 status=result.status,
                 cost_usd=result.cost_usd,
-                signer=_signer(result.output) if kind == "film" else "",
+                signer=signer_of(result.output) if kind == "film" and result.output else "",
             )
             self.changed(project)
 
@@ -344,21 +345,6 @@ class Studio:
         else:
             self._media_state.pop(key, None)
         project.notify(what, share=1.0)
-
-
-def _signer(film: Path | None) -> str:
-    """Return who signed a film, as the film says; empty if nobody did."""
-    from .projects.signing import can_sign
-
-    if film is None or not can_sign():
-        return ""
-    from ..provenance.sign import read_provenance
-
-    with suppress(React1Error):
-        provenance = read_provenance(film)
-        if provenance.state in ("valid", "trusted"):
-            return provenance.signer
-    return ""
 
 
 def _provider_row(name: str) -> dict[str, Any]:

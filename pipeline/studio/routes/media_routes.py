@@ -273,7 +273,8 @@ def film_seams(request: Request, project: str, film: str) -> Json:
 @router.get("/films/{film}/download")
 def film_download(request: Request, project: str, film: str) -> Response:
     """Return a finished film, to be saved."""
-    path, _, _ = project_of(request, project).film_media(_film(project_of(request, project), film))
+    opened = project_of(request, project)
+    path, _, _ = opened.film_media(_film(opened, film))
     return FileResponse(path, filename=path.name)
 
 
