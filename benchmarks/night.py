@@ -5,8 +5,8 @@
 Films are cuts of real footage (REACT1_MEDIA, or ../shared/media beside the checkout) and made ones, each with an edit
 of ten frames at a temperature of its own; one is no film at all. The provider is a local server that marks each take
 and counts its jobs. Of each batch one worker is killed with SIGKILL once a sixth of the films is done, and the complete
-batch after a third; `react1 resume` ends it. Then all films must be the same byte
-for byte as by threads, and each paid for once.
+batch after a third; `react1 resume` ends it. Then all films must be the same byte for byte as by threads, and each paid
+for once.
 
 At last the store of `local` is pruned to half its size (its files are dated back two hours, since what was used within
 the last one is always kept), and the batch runs again, which must pay nothing. Ray and Dask listen on loopback in a

@@ -181,17 +181,21 @@ class JobManager:
             OverBudget: the run has spent more than was estimated, and this job does not fit any more.
             StorageFailed: the ledger or the store cannot be written.
         """
+        async with self.hold_call(request.call.key, request.segment.name):
+            return await self.run_held(request, progress)
+
+    async def run_held(self, request: JobRequest, progress: Callable[[float], None] = lambda _: None) -> JobResult:
+        """Do what `run` does, for a caller that holds the call."""
         key = request.call.key
         if key in self._rejected:
             raise self._rejected[key]
-        async with self.hold_call(key, request.segment.name):
-            try:
-                result = await Attempt(request, self._context(request), progress).run()
-            except React1Error as error:
-                await asyncio.to_thread(self._count_failed, request, error)
-                raise
-            if result.submitted:
-                self._committed_usd[key] = result.take.cost_usd
+        try:
+            result = await Attempt(request, self._context(request), progress).run()
+        except React1Error as error:
+            await asyncio.to_thread(self._count_failed, request, error)
+            raise
+        if result.submitted:
+            self._committed_usd[key] = result.take.cost_usd
         return result
 
     @asynccontextmanager

@@ -36,10 +36,11 @@ def resolve_providers(job: Job) -> Job:
         if (provider := paid_provider(step)) and provider.limits.video_s is not None
     ]
     if limits_s:
-        steps = [_limit_clip_length(step, float(min(limits_s))) for step in steps]
+        steps = [_with_default(step, "longest_s", float(min(limits_s))) for step in steps]
     paid = [provider for step in steps if (provider := paid_provider(step))]
     if paid:
-        steps = [_with_host_chooses(step, all(provider.limits.face_point for provider in paid)) for step in steps]
+        host_chooses = all(provider.limits.face_point for provider in paid)
+        steps = [_with_default(step, "host_chooses", host_chooses) for step in steps]
     return replace(job, steps=tuple(with_speaker(steps)))
 
 
@@ -91,14 +92,6 @@ def bills_itself(step: Step) -> bool:
 
 def _provider_param(step: Step) -> str | None:
     return getattr(step.params, "provider", None)
-
-
-def _limit_clip_length(step: Step, longest_s: float) -> Step:
-    return _with_default(step, "longest_s", longest_s)
-
-
-def _with_host_chooses(step: Step, host_chooses: bool) -> Step:
-    return _with_default(step, "host_chooses", host_chooses)
 
 
 def _with_default(step: Step, name: str, value: object) -> Step:

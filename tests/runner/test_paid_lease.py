@@ -7,12 +7,16 @@ import asyncio
 import pytest
 
 from react1.pipeline.core.errors import Interrupted, ProviderError, StorageFailed
+from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Intended
+from react1.pipeline.providers.contract import Waiting
 from react1.pipeline.runner.scheduling import paid_lease
 from react1.pipeline.runner.scheduling.paid_lease import PaidLeases, home_id
 from react1.pipeline.store.lease import Leases
 from react1.pipeline.store.store import Store
+from react1.testing import ClipRecipe, FakeProvider, fake_provider, make_clip
+from react1.testing.executor_film import make_film
 
 CALL = Call(provider="segmind", host="https://api.segmind.com", parameters={"prompt": "sad"}, video="v" * 64, audio="")
 
@@ -93,3 +97,42 @@ def test_without_a_shared_store_there_is_no_lease(tmp_path):
     asyncio.run(_pay(store))
 
     assert not (tmp_path / "home").exists()
+
+
+def test_two_films_of_one_home_do_not_take_the_lease_of_a_take_from_each_other(machine, tmp_path, monkeypatch):
+    """The second one waits until the first has its take, and uses it: nothing is interrupted, and one job is paid."""
+    monkeypatch.setenv("REACT1_STORE", machine("home").place)
+    monkeypatch.setattr(manager, "LOCK_RETRY_S", 0.001)
+    clip = make_clip(tmp_path / "film.mp4", ClipRecipe(24, size=(160, 90)))
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "go").touch()
+    other_waits, fences = [], []
+    lock, poll, acquire = Ledger.lock, fake_provider._Client.poll, Leases.acquire
+
+    def try_lock(ledger, key):
+        held = lock(ledger, key)
+        other_waits.extend([key] if held is None else [])
+        return held
+
+    async def poll_while_the_other_waits(client, request_id):
+        return await poll(client, request_id) if other_waits else Waiting("queued")
+
+    def note_fence(leases, *arguments, **options):
+        lease = acquire(leases, *arguments, **options)
+        fences.append(lease.fence)
+        return lease
+
+    monkeypatch.setattr(Ledger, "lock", try_lock)
+    monkeypatch.setattr(fake_provider._Client, "poll", poll_while_the_other_waits)
+    monkeypatch.setattr(Leases, "acquire", note_fence)
+
+    async def play():
+        await asyncio.gather(*(make_film(clip, folder, tmp_path / "home") for folder in folders))
+
+    with FakeProvider() as fake:
+        asyncio.run(play())
+
+    assert (fences, len(fake.submissions)) == ([1, 1], 1)
+    assert len({(folder / "film.mp4").read_bytes() for folder in folders}) == 1

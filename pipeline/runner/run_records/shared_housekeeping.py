@@ -50,7 +50,7 @@ def prune_shared(home: Path, limits: PruneLimits, *, paid: bool = False) -> Prun
                 keep_files=takes,
                 on_step=renew,
             )
-        folder = Store(Path(place.removeprefix("file://")).expanduser(), read_only=True, place="")
+        folder = Store(Path(store.backend.place), read_only=True, place="")
         paid_keys = set() if paid else set(_paid_keys(folder, renew))
         objects = {folder.object_path(file) for file in takes}
         return prune(folder, limits, keep_keys=used | paid_keys, keep_objects=objects, on_step=renew)

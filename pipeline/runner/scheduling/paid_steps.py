@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from ...executors.base import Call, Result, to_json
 from ...jobs.budget import EstimateItem, MonthBudget, SpendingPolicy, span_check_params
 from ...jobs.ledger import Ledger
 from ...jobs.ledger_entry import JOB_METRICS
+from ...jobs.ledger_entry import Call as LedgerCall
 from ...preflight.span_check import SpanCheck, call_parts
 from ...store.keys import digest, params_json
 from ...store.store import Store
@@ -103,9 +104,18 @@ class PaidSteps:
         if key in self._rejected:
             raise self._rejected[key]
 
-    def hold(self, step: Step, inputs: Mapping[str, Any]) -> AbstractAsyncContextManager[None]:
-        """Return a context in which no other machine that shares the store may pay for this call."""
-        return self._leases.hold(job_request(step, inputs, self._run).call)
+    @asynccontextmanager
+    async def hold(self, step: Step, inputs: Mapping[str, Any]) -> AsyncIterator[None]:
+        """Keep every other run of this home, and every machine that shares the store, from paying for this call."""
+        request = job_request(step, inputs, self._run)
+        async with self._hold_call(request.call, request.segment.name):
+            yield
+
+    @asynccontextmanager
+    async def _hold_call(self, call: LedgerCall, segment: str) -> AsyncIterator[None]:
+        # The lock comes first: who waits for it takes no lease from a run of the same home.
+        async with self._manager.hold_call(call.key, segment), self._leases.hold(call):
+            yield
 
     async def run_own(
         self,
@@ -126,7 +136,7 @@ class PaidSteps:
         """
         segment = find_segment(inputs.values())
         bill = self._own_bills.bill(step.info.name, key, segment.name if segment else "")
-        async with self._manager.hold_call(bill.call.key, bill.segment), self._leases.hold(bill.call):
+        async with self._hold_call(bill.call, bill.segment):
             result = await asyncio.to_thread(stored)
             if result is not None:
                 return result
@@ -140,8 +150,8 @@ class PaidSteps:
             return result
 
     async def run_job(self, step: Step, inputs: Mapping[str, Any], progress: Callable[[float], None]) -> Result:
-        """Return the take that a provider renders of a segment."""
-        result = await self._manager.run(job_request(step, inputs, self._run), progress)
+        """Return the take that a provider renders of a segment; the caller holds the call by `hold`."""
+        result = await self._manager.run_held(job_request(step, inputs, self._run), progress)
         return Result(to_json(result.take), result.take.seconds, reused=not result.new)
 
 

@@ -217,7 +217,7 @@ class StepRunner:
     ) -> Result:
         async with paid_steps.hold(step, inputs):
             stored = await asyncio.to_thread(self._stored, step, key)
-            if stored is not None:  # by another machine, since it was looked up
+            if stored is not None:  # by another run or machine, since it was looked up
                 return stored
             result = await paid_steps.run_job(step, inputs, lambda share: self.report_progress(key, share))
             await asyncio.to_thread(self.store.put_result, key, result.value, parts, result.seconds)
