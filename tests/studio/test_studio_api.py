@@ -354,8 +354,9 @@ def test_another_certificate_leaves_what_the_job_says_of_the_signature(studio, m
     for name in ("CERTIFICATE", "KEY"):
         monkeypatch.setenv(f"REACT1_SIGN_{name}", str(studio.folder / f"{name}.pem"))
 
-    studio.json("POST", url, {"sign": True})
+    shown = studio.json("POST", url, {"sign": True})["state"]["signing"]
 
+    assert [(row["value"], row["current"], row["test"]) for row in shown["certificates"]] == [({}, True, False)]
     assert job.read_text() == text % others
     refused = studio.json("POST", url, {"sign": True, "certificate": "other.pem", "key": "b.pem"}, 422)
     assert "not one that the page offers" in refused["error"]

@@ -31,15 +31,14 @@ class FinishPanel extends HTMLElement {
 
   /** Whether the film is signed, and by which certificate; it stands in the job. */
   signing({ missing, wanted, certificates }) {
-    const same = (value) => wanted && (value.certificate ?? "") === (wanted.certificate ?? "") && (value.key ?? "") === (wanted.key ?? "");
     const usable = certificates.filter((row) => !row.problem);
     const save = (body) => change("POST", "/signing", body);
-    const box = h("input", { type: "checkbox", id: "sign", checked: !!wanted, disabled: missing && !wanted, "aria-describedby": "sign-about",
+    const box = h("input", { type: "checkbox", id: "sign", checked: !!wanted, disabled: !!missing && !wanted, "aria-describedby": "sign-about",
       onchange: () => save(!box.checked ? { sign: false } : usable.length ? { sign: true, ...usable[0].value } : { sign: true, make_test: true }) });
     const select = h("select", { id: "certificate", onchange: () => save(select.value === "test" ? { sign: true, make_test: true } : { sign: true, ...certificates[Number(select.value)].value }) },
-      ...certificates.map((row, index) => h("option", { value: String(index), selected: !!same(row.value), disabled: !!row.problem }, `${row.signer || row.value.certificate || "a certificate"} (${row.problem || row.about})`)),
-      certificates.some((row) => row.about.startsWith("for trying")) ? "" : h("option", { value: "test" }, "a test certificate, made now; nobody trusts it"));
-    const problem = wanted ? certificates.find((row) => same(row.value))?.problem : "";
+      ...certificates.map((row, index) => h("option", { value: String(index), selected: row.current, disabled: !!row.problem }, `${row.signer || row.value.certificate || "a certificate"} (${row.problem || row.about})`)),
+      certificates.some((row) => row.test) ? "" : h("option", { value: "test" }, "a test certificate, made now; nobody trusts it"));
+    const problem = certificates.find((row) => row.current)?.problem;
     return h("fieldset", { className: "signing" }, h("legend", {}, "Provenance"),
       h("div", { className: "tick" }, box, h("label", { for: "sign" }, "Sign the film (C2PA)")),
       wanted ? h("div", { className: "field" }, h("label", { for: "certificate" }, "Certificate"), select) : "",

@@ -32,6 +32,8 @@ def can_sign() -> bool:
 def offered_certificates(home: Path, current: Any, folder: Path) -> list[Json]:
     """Return the certificates that the page offers: who signs, the value of the job's `provenance`, and what is wrong.
 
+    `current` is the one that the job names, and `test` the one that is made here on request.
+
     Args:
         home: the home folder, in which a test certificate may have been made.
         current: the value of the job's `provenance`; None if the film is not signed.
@@ -45,6 +47,9 @@ def offered_certificates(home: Path, current: Any, folder: Path) -> list[Json]:
         rows.append(_row({"certificate": str(certificate), "key": str(key)}, "for trying it out; nobody trusts it"))
     if current is not None and not any(row["value"] == _places(current) for row in rows):
         rows.append(_row(current, "as the job says", folder))
+    for row in rows:
+        row["current"] = current is not None and row["value"] == _places(current)
+        row["test"] = row["value"].get("certificate") == str(certificate)
     return rows
 
 
