@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import time
 from collections import Counter
@@ -30,6 +31,7 @@ from ..store.store import Store
 from .events import Event, RunStarted, StepEnded, StepMoved, StepStarted
 from .execute import Options, Shared, execute, stop_on_signals
 from .freed_memory import freed_memory_returned
+from .observation.metrics import require_metrics_folder
 from .run_records.outcome import RunResult
 from .run_records.run_folder import RunFolder, lock_folder
 
@@ -201,8 +203,9 @@ async def run_batch(
 
     Raises:
         Interrupted: the batch was stopped; the message says how to resume it.
-        PresetError: REACT1_EXECUTOR is wrong.
+        PresetError: REACT1_EXECUTOR is wrong, or REACT1_METRICS is one file.
     """
+    require_metrics_folder(os.environ)
     turns = asyncio.Semaphore(parallel)
     for item in batch.items:
         item.started_at = 0.0  # of an earlier process

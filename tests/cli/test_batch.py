@@ -186,6 +186,15 @@ def test_two_jobs_of_one_film_stay_apart(react1, films):
     assert {Path(job["output"]).name for job in resumed.json["jobs"]} == {"a", "b"}
 
 
+def test_metrics_of_a_batch_need_a_folder(react1, films):
+    """In one file the last film's would be left; nothing runs."""
+    wrong = react1("batch", "films.csv", "--preset", "prepare", "--metrics", "films.prom")
+
+    assert wrong.status == 2
+    assert "metrics films.prom: each film of a batch would overwrite the file; name a folder" in wrong.err
+    assert not list(Path().glob("*.prom")) and not list(Path().glob("f0.*.mp4"))
+
+
 def test_quiet_is_kept_by_a_resume(react1, films):
     """Only failures are printed."""
     Path("films.csv").write_text("source,in,out,prompt\nf0.mp4,16f,22f,happy\n")

@@ -9,8 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ...config.checked_job import Job
+from ...core.errors import PresetError
 from ...store.atomic import write_text
 from ..events import Event, RunEnded, RunStarted, StepEnded, StepStarted
+
+FILE_SUFFIXES = (".json", ".prom")
+"""What a path ends with that is one file, not a folder."""
 
 
 @dataclass
@@ -71,11 +75,30 @@ class MetricsFile:
             "steps": steps,
         }
         texts = {".json": json.dumps(metrics, indent=1) + "\n", ".prom": prometheus_text(metrics)}
-        if self._place.suffix in texts:
+        if self._place.suffix in FILE_SUFFIXES:
             write_text(self._place, texts[self._place.suffix])
             return
         for suffix, text in texts.items():
             write_text(self._place / f"{self._run}{suffix}", text)
+
+
+def metrics_place(environ: Mapping[str, str]) -> Path | None:
+    """Return REACT1_METRICS, a file or a folder; None if it is not set."""
+    place = environ.get("REACT1_METRICS", "").strip()
+    return Path(place).expanduser() if place else None
+
+
+def require_metrics_folder(environ: Mapping[str, str]) -> None:
+    """Check that many runs can write their metrics.
+
+    Raises:
+        PresetError: they would overwrite each other's file.
+    """
+    place = metrics_place(environ)
+    if place is not None and place.suffix in FILE_SUFFIXES:
+        raise PresetError(
+            f"metrics {place}: each film of a batch would overwrite the file; name a folder (--metrics, REACT1_METRICS)"
+        )
 
 
 def prometheus_text(metrics: Mapping[str, object]) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Protocol
 
 from ...config.checked_job import Job
 from ...core.errors import React1Error
 from ...core.tracing import trace_target
 from ..events import Event, LoggedEvents, Message, Watcher
-from .metrics import MetricsFile
+from .metrics import MetricsFile, metrics_place
 
 
 class Observer(Protocol):
@@ -37,13 +36,13 @@ class ObservedEvents:
         environ = os.environ if environ is None else environ
         self._watcher = LoggedEvents(watcher)
         self._observers: list[Observer] = []
-        target, metrics = trace_target(environ), environ.get("REACT1_METRICS", "").strip()
+        target, place = trace_target(environ), metrics_place(environ)
         if target:
             from .run_trace import TracedEvents
 
             self._observers.append(TracedEvents(job, target, environ.get("TRACEPARENT", "")))
-        if metrics:
-            self._observers.append(MetricsFile(job, Path(metrics).expanduser()))
+        if place is not None:
+            self._observers.append(MetricsFile(job, place))
 
     def on(self, event: Event) -> None:
         """Pass an event on."""
