@@ -1,4 +1,4 @@
-"""A complete film for the conformance suite of an executor: its steps, and a take that changes its picture."""
+"""A complete film for the conformance suite of an executor."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from pathlib import Path
 
 from ..pipeline.config.load import load_job
 from ..pipeline.config.presets.preset_builder import PresetText
-from ..pipeline.core.edits.choices import React1Choices
 from ..pipeline.core.nodes.registry import Registry, describe, load_registry
 from ..pipeline.executors.base import Executor
 from ..pipeline.executors.shared_executors import SharedExecutors
 from ..pipeline.jobs.connection import Hosts
-from ..pipeline.media.tools.ffmpeg import ffmpeg_path
-from ..pipeline.media.tools.process import run_tool
 from ..pipeline.runner.execute import Options, Shared, execute
 from ..pipeline.store.store import Store
 from .executor_nodes import Hold
@@ -56,10 +53,3 @@ async def make_film(clip: Path, folder: Path, home: Path, executor: Executor | N
             await execute(job, Options(home, approved=True, shared=Shared(hosts, executors)))
     finally:
         await executors.local.aclose()
-
-
-def draw_box(choices: React1Choices, video: Path, take: Path) -> None:
-    """Make a take: the video that was sent, with a white box."""
-    del choices
-    drawn = ["-i", str(video), "-vf", "drawbox=60:30:24:16:white:fill", "-c:a", "copy", "-y", str(take)]
-    run_tool([ffmpeg_path(), "-v", "error", *drawn], timeout_s=60)

@@ -22,7 +22,7 @@ from ..pipeline.media.tools.process import LineProcess
 from ..pipeline.store.keys import digest
 from ..pipeline.store.store import Store
 from .clips import ClipRecipe, make_clip
-from .executor_film import draw_box, make_film
+from .executor_film import make_film
 from .executor_nodes import Probe
 from .fake_provider import FakeProvider
 
@@ -139,7 +139,7 @@ class ExecutorTests:
             (there / "go").touch()
             await work
 
-        with FakeProvider(make_take=draw_box) as fake:
+        with FakeProvider() as fake:
             asyncio.run(make_film(clip, here, tmp_path / "local"))
             with mock.patch.dict(os.environ, {"REACT1_STORE": self.place}):
                 self._play(tmp_path, play, FILM_LIMIT_S)
