@@ -46,6 +46,16 @@ class Call(BaseModel):
     audio: str
     """Digest of the voice; empty if none is sent."""
 
+    @classmethod
+    def of_node(cls, node: str, result_key: str) -> Call:
+        """Return the call of a node that bills by itself, whose result has this key in the store."""
+        return cls(provider=node, host="", parameters={"call": result_key}, video="", audio="")
+
+    @property
+    def result_key(self) -> str:
+        """The key of the result of a node that bills by itself; empty for a call of a provider."""
+        return "" if self.host else str(self.parameters.get("call", ""))
+
     @property
     def key(self) -> str:
         """The call's name in the ledger."""

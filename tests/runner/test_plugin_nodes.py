@@ -7,6 +7,7 @@ import functools
 import importlib
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import acme_nodes
@@ -24,6 +25,9 @@ from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.runner import single_node
 from react1.pipeline.runner.execute import Options, Shared, execute
 from react1.pipeline.runner.planning.plan import plan_job
+from react1.pipeline.runner.run_records.housekeeping import prune_home
+from react1.pipeline.runner.run_records.shared_housekeeping import prune_shared
+from react1.pipeline.store.prune import PruneLimits
 from react1.pipeline.store.store import Store
 
 PRESET = """\
@@ -397,4 +401,31 @@ def test_the_budget_of_a_batch_counts_what_a_node_has_really_billed(make_job, ho
         await executors.aclose()
 
     asyncio.run(play())
+    assert acme_nodes.PAID == ["a"]
+
+
+def test_prune_keeps_what_a_node_has_billed(make_job, home):
+    """Only its result says what was paid for, so it stays until `--paid`; the next run makes the rest again."""
+    limits = PruneLimits(older_than_s=86400.0, now=time.time() + 40 * 86400)
+    _run(make_job(EDITS[:1]), home, approved=True)
+
+    assert prune_home(home, limits).results
+    assert _run(make_job(EDITS[:1]), home).cost_usd == 0
+    assert acme_nodes.PAID == ["a"]
+
+    prune_home(home, limits, paid=True)
+    with pytest.raises(OverBudget):
+        _run(make_job(EDITS[:1]), home)
+
+
+def test_prune_keeps_in_a_shared_store_what_another_machine_s_node_has_billed(make_job, tmp_path, monkeypatch):
+    """The ledger of the machine that prunes does not know it; the take says that it cost something."""
+    (tmp_path / "mounted").mkdir()
+    monkeypatch.setenv("REACT1_STORE", str(tmp_path / "mounted"))
+    _run(make_job(EDITS[:1]), tmp_path / "home", approved=True)
+
+    pruned = prune_shared(tmp_path / "other", PruneLimits(older_than_s=86400.0, now=time.time() + 40 * 86400))
+
+    assert pruned.results
+    assert _run(make_job(EDITS[:1], out=tmp_path / "other.woven"), tmp_path / "other").cost_usd == 0
     assert acme_nodes.PAID == ["a"]

@@ -78,7 +78,7 @@ def prune_home(home: Path, limits: PruneLimits, *, paid: bool = False) -> Pruned
         return prune(
             store,
             limits,
-            keep_keys=keys_in_use(home),
+            keep_keys=keys_in_use(home) | (set() if paid else _billed_keys(home)),
             keep_objects=set() if paid else _paid_objects(home, store),
         )
 
@@ -117,6 +117,13 @@ def _is_resumable(run: RunFolder) -> bool:
 
 def _paid_objects(home: Path, store: Store) -> set[Path]:
     return {store.object_path(call.take) for call in Ledger(home).summaries() if call.take}
+
+
+def _billed_keys(home: Path) -> set[str]:
+    """Return the keys of the results of nodes that bill by themselves; without them the nodes would bill again."""
+    ledger = Ledger(home)
+    entries = [ledger.read(call.key, call.attempt) for call in ledger.summaries() if call.file and not call.host]
+    return {entry.intended.call.result_key for entry in entries if entry.intended}
 
 
 def _byfilm_of_run(home: Path, contents: Contents) -> dict[str, int]:

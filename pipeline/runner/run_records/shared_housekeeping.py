@@ -57,9 +57,9 @@ def prune_shared(home: Path, limits: PruneLimits, *, paid: bool = False) -> Prun
 
 
 def is_paid_take(value: Any) -> bool:
-    """Return whether the value of a result is a take that a provider was paid for."""
+    """Return whether the value of a result is a take that a provider, or a plug-in's service, was paid for."""
     metrics = value.get("metrics") if isinstance(value, dict) else None
-    return isinstance(metrics, dict) and JOB_METRICS in metrics
+    return isinstance(metrics, dict) and (JOB_METRICS in metrics or bool(value.get("cost_usd")))
 
 
 def _paid_keys(folder: Store, on_step: Callable[[], None]) -> Iterator[str]:

@@ -36,7 +36,7 @@ class OwnBill:
     @property
     def call(self) -> Call:
         """The call's identity in the ledger."""
-        return Call(provider=self.node, host="", parameters={"call": self.key}, video="", audio="")
+        return Call.of_node(self.node, self.key)
 
 
 class OwnBills:
