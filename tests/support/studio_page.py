@@ -23,7 +23,7 @@ def open_page(chromium, url, **options):
 def close_page(page) -> None:
     complaints = [text for text in page.complaints if "409" not in text]
     page.context.close()
-    assert not complaints
+    assert not complaints, complaints
 
 
 def until(page, expression: str, *, limit_ms: int = 60_000) -> None:
