@@ -168,7 +168,7 @@ def _descendants(pid: int) -> dict[int, str]:
 def find_worker(executor: str, coordinator: int) -> int | None:
     """Return a worker that may run a call: a process of the coordinator, or of the cluster below this process."""
     kind = executor.partition(":")[0]
-    words = {"processes": "call_process", "dask": "spawn_main", "ray": "ray::"}.get(kind, "no workers")
+    words = {"processes": "process_executor", "dask": "spawn_main", "ray": "ray::"}.get(kind, "no workers")
     below = _descendants(coordinator if kind == "processes" else os.getpid())
     workers = [pid for pid, command in below.items() if words in command and "IDLE" not in command]
     return max(workers, default=None)

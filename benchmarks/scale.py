@@ -27,7 +27,7 @@ from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.pipeline.core.nodes.node import Need
 from react1.pipeline.core.values import Segment
 from react1.pipeline.executors.base import Call
-from react1.pipeline.executors.capacity import Capacity
+from react1.pipeline.executors.local_executor import Capacity
 from react1.pipeline.executors.process_executor import ProcessExecutor
 from react1.pipeline.media.tools.ffmpeg import tool_version
 from react1.pipeline.store.keys import digest, make_parts

@@ -8,7 +8,7 @@ from ..pipeline.config.load import load_job
 from ..pipeline.config.presets.preset_builder import PresetText
 from ..pipeline.core.nodes.registry import Registry, describe, load_registry
 from ..pipeline.executors.base import Executor
-from ..pipeline.executors.shared_executors import SharedExecutors
+from ..pipeline.executors.choose_executor import SharedExecutors
 from ..pipeline.jobs.connection import Hosts
 from ..pipeline.runner.execute import Options, Shared, execute
 from ..pipeline.store.store import Store

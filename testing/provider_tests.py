@@ -22,8 +22,8 @@ from ..pipeline.jobs import manager
 from ..pipeline.jobs.budget import SpendingPolicy
 from ..pipeline.jobs.ledger import Ledger
 from ..pipeline.jobs.manager import JobManager
-from ..pipeline.jobs.manual import settle_resubmit
 from ..pipeline.jobs.request import Clock, JobRequest
+from ..pipeline.jobs.settle import settle_resubmit
 from ..pipeline.jobs.take_download import JobResult
 from ..pipeline.providers.provider_settings import HostedProvider
 from ..pipeline.store.store import Store

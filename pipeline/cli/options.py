@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.errors import PresetError, Problem, not_one_of
-from ..core.path_map import SEPARATOR, VARIABLE
+from ..core.settings import SEPARATOR, VARIABLE
 from .messages import err
 
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..core.edits.edit import Edit
 from ..core.errors import list_available, not_one_of
-from ..core.path_map import map_path
+from ..core.settings import map_path
 from ..core.times import FORMS, Instant, Moment, order_key, parse_time
 from ..located_yaml.explain import is_url, make_paths_absolute, validate
 from ..located_yaml.located import Located, Location, Problems, describe, from_plain

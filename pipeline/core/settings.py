@@ -1,4 +1,4 @@
-"""Settings from the environment, read where the program starts.
+r"""Settings from the environment, read where the program starts.
 
 REACT1_HOME      the folder of the store and the runs (default: the user's data folder)
 REACT1_FFMPEG    an ffmpeg to use instead of the one in imageio-ffmpeg
@@ -8,25 +8,103 @@ REACT1_MAX_COST  the highest cost of a run, in USD
 REACT1_BUDGET_MONTH  the highest cost of all calls of a calendar month (UTC), in USD
 REACT1_STORE_LIMIT  prune the store to this size when a run ends, such as 50GB
 REACT1_STORE     a store that several machines share: s3://bucket/prefix, or a folder
-REACT1_PATH_MAP  where folders of other machines are on this one: OLD=NEW, or a file of rules (path_map.py)
+REACT1_PATH_MAP  where folders of other machines are on this one: OLD=NEW, or a file of rules, as below
 REACT1_EXECUTOR  where calls run: local, processes, dask://host:port or ray://host:port
 REACT1_REQUIRE_CONSENT  1: no face is sent to a provider without a consent in its edit
 REACT1_SIGN_CERTIFICATE, REACT1_SIGN_KEY  PEM files that sign films; the key is never copied
 SEGMIND_API_KEY, SYNC_API_KEY   the providers' keys; they are never written to a file
 
 Sizes and durations are read as people write them: `50GB`, `30d`.
+
+Paths that lie elsewhere on this machine are mapped by REACT1_PATH_MAP, and by `--map` of a command:
+
+    OLD=NEW;OLD=NEW    what begins with OLD begins with NEW here; the longest OLD that fits counts
+    FILE.json          rules of Open Job Description (pathmapping-1.0), as a farm's worker writes them
+
+Only folders are mapped, not beginnings of names. An OLD such as `D:\films` or `//server/films` is of Windows: case
+does not matter, and both slashes separate. Jobs, sources, outputs, home folders and shared stores are mapped.
+
+Source: Open Job Description, "How Jobs Are Run", path mapping.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from .errors import PresetError
-from .path_map import map_path
+
+VARIABLE = "REACT1_PATH_MAP"
+SEPARATOR = ";"
+"""Between rules; a colon is part of Windows' paths."""
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|//")
+_FORMATS: dict[str, type[PurePath]] = {"POSIX": PurePosixPath, "WINDOWS": PureWindowsPath}
+
+
+@dataclass(frozen=True)
+class PathRule:
+    """What begins with `old`, a path of another machine, begins with `new` here."""
+
+    old: PurePath
+    new: str
+
+    def apply(self, path: str) -> str | None:
+        """Return the path on this machine; None if the rule is for other paths."""
+        written = type(self.old)(path)
+        return str(Path(self.new, *written.relative_to(self.old).parts)) if written.is_relative_to(self.old) else None
+
+
+def map_path(path: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return where a path of another machine is on this one; itself if no rule is for it.
+
+    Raises:
+        PresetError: REACT1_PATH_MAP cannot be read.
+    """
+    for rule in path_rules((os.environ if environ is None else environ).get(VARIABLE, "")):
+        mapped = rule.apply(path)
+        if mapped is not None:
+            return mapped
+    return path
+
+
+def path_rules(text: str) -> list[PathRule]:
+    """Return the rules of a setting, the longest first.
+
+    Raises:
+        PresetError: one is no rule, or a file of rules cannot be read.
+    """
+    rules = [rule for part in filter(None, map(str.strip, text.split(SEPARATOR))) for rule in _parse_rule(part)]
+    return sorted(rules, key=lambda rule: len(rule.old.parts), reverse=True)
+
+
+def _parse_rule(text: str) -> Iterator[PathRule]:
+    old, equals, new = text.partition("=")
+    if not equals:
+        yield from _read_rules(text)
+    elif not old or not Path(new).is_absolute():
+        raise PresetError(f"{VARIABLE}: {text!r} is no rule; write OLD=NEW with an absolute path of this machine")
+    else:
+        yield PathRule((PureWindowsPath if _WINDOWS.match(old) else PurePosixPath)(old), new)
+
+
+def _read_rules(name: str) -> Iterator[PathRule]:
+    try:
+        data: Any = json.loads(Path(name).read_text(encoding="utf-8"))
+        for rule in data.get("path_mapping_rules", ()):
+            yield PathRule(_FORMATS[rule["source_path_format"]](rule["source_path"]), str(rule["destination_path"]))
+    except OSError as error:
+        raise PresetError(
+            f"{VARIABLE}: {name!r} is neither OLD=NEW nor a file of rules: {error.strerror or error}"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PresetError(f"{VARIABLE}: {name} has no rules of the form pathmapping-1.0: {error!r}") from error
+
 
 _UNITS_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS_BYTES |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
@@ -40,7 +118,7 @@ def parse_bytes(text: str, where: str) -> int:
     Raises:
         PresetError: it is not a size; `where` is named in the message.
     """
-    return round(_parse(text, where, _UNITS_BYTES, "a size; write it like 50GB or 800MB"))
+    return round(_parse_amount(text, where, _UNITS_BYTES, "a size; write it like 50GB or 800MB"))
 
 
 def parse_duration_s(text: str, where: str) -> float:
@@ -49,7 +127,7 @@ def parse_duration_s(text: str, where: str) -> float:
     Raises:
         PresetError: it is not a duration; `where` is named in the message.
     """
-    return _parse(text, where, _UNITS_S, "a duration; write it like 30d, 12h or 90m")
+    return _parse_amount(text, where, _UNITS_S, "a duration; write it like 30d, 12h or 90m")
 
 
 def bytes_text(size_bytes: int) -> str:
@@ -64,7 +142,7 @@ def bytes_text(size_bytes: int) -> str:
     return f"{value / 1000:.1f} TB"
 
 
-def _parse(text: str, where: str, units: dict[str, float] | dict[str, int], what: str) -> float:
+def _parse_amount(text: str, where: str, units: dict[str, float] | dict[str, int], what: str) -> float:
     match = _AMOUNT.fullmatch(text)
     if match is None or match.group(2).lower() not in units:
         raise PresetError(f"{where}: {text!r} is not {what}")

@@ -3,6 +3,10 @@
 As many calls run at once as fit the cores and the memory of this machine, and a few that only wait. A process that has
 nothing to do for a while ends, so that a run that waits for a provider holds no libraries. When `run` returns from a
 cancelled call, its process has stopped it, or was killed with its tools.
+
+A process is this module as `python -m … HOME PLACE`. It reads lines of JSON, `{"call": …}` or `{"stop": true}`, runs
+the calls one after the other, and writes `{"progress": share}` and one reply per call. When its input ends, because the
+coordinator is gone, it ends with its tools.
 """
 
 from __future__ import annotations
@@ -10,18 +14,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import queue
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TextIO
 
 from ..core.errors import Interrupted, ToolFailed
 from ..media.tools.process import LineProcess
 from ..store.store import Store
-from .base import Call, Result
-from .capacity import Capacity
-from .wire import Json, call_json, dump, parse_reply
+from .base import Call, CallMonitor, Result, execute_call
+from .local_executor import Capacity
+from .wire import Json, call_json, dump, error_reply, parse_call, parse_reply, result_reply
 
 ATTEMPTS = 3
 """How often a call is run whose process ends in the middle of it."""
@@ -102,7 +111,7 @@ class ProcessExecutor:
                 if process.running:
                     return process
                 process.close()
-        argv = [sys.executable, "-m", f"{__package__}.call_process", str(self._store.root), self._store.place]
+        argv = [sys.executable, "-m", f"{__package__}.process_executor", str(self._store.root), self._store.place]
         return LineProcess(argv)
 
     def put_back(self, process: LineProcess) -> None:
@@ -188,3 +197,56 @@ class Attempts:
             elif reply:
                 return reply
         return None
+
+
+def serve_calls(home: Path, place: str) -> None:
+    """Serve calls until the input ends."""
+    replies = _take_over_output()
+    store, calls = Store(home, place=place), queue.SimpleQueue[tuple[Call, CallMonitor]]()
+    writing = threading.Lock()
+
+    def reply(data: Json) -> None:
+        with writing, contextlib.suppress(BrokenPipeError):
+            replies.write(f"{dump(data)}\n")
+            replies.flush()
+
+    threading.Thread(target=_read_requests, args=(calls, reply), daemon=True).start()
+    with contextlib.closing(store):
+        while True:
+            call, monitor = calls.get()
+            try:
+                answer = result_reply(execute_call(call, store, monitor))
+            except Exception as error:  # a node may raise anything; the coordinator decides
+                answer = error_reply(error, store.root)
+            reply(answer)
+
+
+def _take_over_output() -> TextIO:
+    """Return the stream for replies; what nodes and their libraries print goes to standard error."""
+    sys.stdout.flush()
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return stream
+
+
+def _read_requests(calls: queue.SimpleQueue[tuple[Call, CallMonitor]], reply: object) -> None:
+    monitor = CallMonitor()
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "call" in request:
+            monitor = CallMonitor(lambda share: reply({"progress": share}))  # type: ignore[operator]
+            calls.put((parse_call(request["call"]), monitor))
+        else:
+            monitor.stopped = True
+    _end()
+
+
+def _end() -> None:
+    """End this process and its tools, which are in its process group."""
+    if hasattr(os, "killpg"):
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    serve_calls(Path(sys.argv[1]), sys.argv[2])

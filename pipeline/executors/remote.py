@@ -18,8 +18,7 @@ from typing import Any
 
 from ..core.errors import Interrupted, PresetError, React1Error, StorageFailed, ToolFailed
 from ..core.file import File
-from ..core.path_map import map_path
-from ..core.settings import home_folder
+from ..core.settings import home_folder, map_path
 from ..core.version import version_text
 from ..scripting.apply import SHIPPED, allowed_files
 from ..store.store import Store

@@ -23,8 +23,8 @@ from . import ledger_entry as records
 from .context import JobContext, describe_duration
 from .ledger_entry import Entry
 from .poll import poll_until_done
-from .recover import NOT_LISTED, Unsettled, recover_lost_submit, settle_hint
 from .request import JobRequest
+from .settle import NOT_LISTED, Unsettled, recover_lost_submit, settle_hint
 from .submit import Submitter
 from .take_download import JobResult, build_take, fetch_take, probe_take, store_response_file
 

@@ -39,9 +39,7 @@ from .ledger_entry import (
     format_record,
     summarize,
 )
-from .ledger_entry import (
-    job_id as make_job_id,
-)
+from .ledger_entry import job_id as make_job_id
 from .ledger_segments import Row, Segment, SegmentGone, Segments, Sums
 
 _INTENTION = "00-intended.json"

@@ -15,8 +15,8 @@ from .budget import record_intent
 from .context import JobContext
 from .ledger import AttemptExists
 from .ledger_entry import Entry, Intended
-from .recover import submission_from, submission_of
 from .request import JobRequest
+from .settle import submission_from, submission_of
 
 CANCEL_GRACE_S = 15.0
 """How long to wait for the response to a submit in flight when the run is cancelled."""

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from ..core.errors import PresetError, not_one_of
 from ..core.file import Deliver, Ingest, LocalOnly
-from ..core.path_map import map_path
+from ..core.settings import map_path
 from .located import Located, Problems, describe
 from .parse import parse_yaml
 

@@ -19,7 +19,7 @@ from ..config.checked_job import Job, Step
 from ..core.errors import InternalError, Interrupted, React1Error
 from ..core.values import Media, Record, Report, Value
 from ..executors.base import CallMonitor
-from ..executors.shared_executors import SharedExecutors, open_executors
+from ..executors.choose_executor import SharedExecutors, open_executors
 from ..jobs.budget import Estimate, SpendingPolicy
 from ..store.atomic import write_text
 from ..store.export import export
@@ -27,7 +27,7 @@ from ..store.store import Store
 from .deliveries import check_outputs, deliver_result, delivery, source_paths
 from .events import RunEnded, RunStarted, SilentWatcher, StepMoved, Watcher, log_event
 from .external_inputs import ingest, require_providers, resolve_providers
-from .observation.observe import ObservedEvents
+from .observe import ObservedEvents
 from .run_records.housekeeping import prune_to_limit
 from .run_records.outcome import RunResult, collect_notes, run_status, segment_results
 from .run_records.run_folder import RunFolder, new_run

@@ -7,26 +7,120 @@ Content and results lie in a backend (store_backend.py), which several machines 
     results/cd/cd34….json    the result of a call, as JSON, with the parts of its key
     latest/ef/ef56….json     the parts of a step's last key, to explain a cache miss
     seen/…                   digests of external files by path, size and time, so that a film is hashed once
+    scratch/<random>/        scratch folder of a process, with a `lock` that the process holds and a folder per call
 
 A result is created if it is absent: of two calls with one key, the first one's result stays, and both return it.
+
+The lock of a scratch folder shows whether its process is alive, also to processes in other containers that share the
+home. A process that removes a folder holds its lock meanwhile, so that a folder that is just being created is either
+removed before its process has the lock, or kept.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
+import shutil
+import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import InputMediaError, StorageFailed
+from ..core.errors import InputMediaError, PresetError, StorageFailed
 from ..core.file import File
 from ..core.settings import shared_store
-from .atomic import storage_errors, write_text
-from .directory import DirectoryBlobs
+from .atomic import FileLock, storage_errors, try_acquire, write_text
+from .directory import DirectoryBlobs, directory_backend
 from .keys import Parts, digest
-from .scratch import Scratch
-from .shared import open_backend
+from .store_backend import Backend
+
+
+def open_backend(home: Path, place: str, *, probe: bool = True) -> Backend:
+    """Return the backend of a home folder: its own, or the shared one at `place` if that is not empty.
+
+    Args:
+        home: the home folder; it also has the cache of a bucket.
+        place: the value of REACT1_STORE.
+        probe: whether to check with small writes that a bucket can be relied on.
+
+    Raises:
+        PresetError: the place is no folder or bucket that can be used.
+    """
+    if not place:
+        return directory_backend(home, shared=False)
+    if place.startswith("s3://"):
+        return _bucket(place, home, probe)
+    folder = Path(place.removeprefix("file://")).expanduser()
+    if "://" in str(folder) or not folder.is_absolute():
+        raise PresetError(f"REACT1_STORE {place!r} is no place; set it to s3://bucket/prefix or an absolute folder")
+    if not folder.is_dir():
+        raise PresetError(f"REACT1_STORE {place} is not a folder; create it, or mount the disk that has it")
+    if home.exists() and folder.samefile(home):
+        raise PresetError(f"REACT1_STORE {place} is the home folder itself; set it to another folder, or unset it")
+    return directory_backend(folder, shared=True)
+
+
+@functools.cache
+def _bucket(url: str, cache: Path, probe: bool) -> Backend:
+    """Open a bucket once per process, since opening probes it with requests."""
+    from ..storage.object_bucket import ObjectBucket
+    from .object_store import bucket_backend
+
+    return bucket_backend(ObjectBucket(url), cache, probe=probe)
+
+
+class Scratch:
+    """The scratch folder of one process."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder: Path | None = None
+        self._lock: FileLock | None = None
+        self._creating = threading.Lock()
+
+    def new_folder(self) -> Path:
+        """Create a folder for one call."""
+        with self._creating, storage_errors(self._root):
+            if self._folder is None or not self._folder.is_dir():
+                self._folder, self._lock = self._create()
+            return Path(tempfile.mkdtemp(dir=self._folder))
+
+    def _create(self) -> tuple[Path, FileLock]:
+        """Create and lock the folder of this process; try again if a sweep removes it before it is locked."""
+        while True:
+            self._root.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=self._root))
+            with contextlib.suppress(FileNotFoundError):
+                lock = try_acquire(folder / "lock")
+                if lock is not None:
+                    return folder, lock
+
+    def sweep(self) -> None:
+        """Remove the folders of processes that are gone."""
+        for folder in self._root.glob("*"):
+            if folder == self._folder:
+                continue
+            with contextlib.suppress(OSError, StorageFailed):
+                lock = try_acquire(folder / "lock")
+                if lock is not None:
+                    with contextlib.closing(lock):
+                        shutil.rmtree(folder, ignore_errors=True)
+                    shutil.rmtree(folder, ignore_errors=True)  # Windows removes the lock only once it is closed
+
+    def close(self) -> None:
+        """Remove this process's own folder."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)  # Windows, as above
+            self._folder = None
+
 
 _BLOCK_BYTES = 4 << 20
 Json = dict[str, Any]

@@ -18,7 +18,7 @@ from server_client import open_server
 
 from react1.pipeline.cli.commands.films import batch as batch_command
 from react1.pipeline.jobs import budget
-from react1.pipeline.runner import freed_memory
+from react1.pipeline.runner import batch as film_batch
 from react1.pipeline.runner.batch import Batch, BatchItem, read_batch
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import mark_source
@@ -233,17 +233,17 @@ def test_freed_memory_goes_back_to_the_system_while_films_run(monkeypatch):
     """As often as is set; without glibc nothing happens."""
     calls = []
     libc = SimpleNamespace(mallopt=lambda *values: calls.append(values), malloc_trim=calls.append)
-    monkeypatch.setattr(freed_memory, "TRIM_EVERY_S", 0.0)
+    monkeypatch.setattr(film_batch, "TRIM_EVERY_S", 0.0)
 
     async def wait():
-        async with freed_memory.freed_memory_returned():
-            while len(calls) < 3 and freed_memory._glibc():
+        async with film_batch.freed_memory_returned():
+            while len(calls) < 3 and film_batch._glibc():
                 await asyncio.sleep(0)
 
-    monkeypatch.setattr(freed_memory, "_glibc", lambda: libc)
+    monkeypatch.setattr(film_batch, "_glibc", lambda: libc)
     asyncio.run(wait())
     assert calls[:3] == [(-8, 2), 0, 0]
-    monkeypatch.setattr(freed_memory, "_glibc", lambda: None)
+    monkeypatch.setattr(film_batch, "_glibc", lambda: None)
     calls.clear()
     asyncio.run(wait())
     assert calls == []

@@ -9,8 +9,7 @@ import pytest
 from numbered_clips import Recipe, make_clip
 
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.core.path_map import map_path
-from react1.pipeline.core.settings import home_folder, shared_store
+from react1.pipeline.core.settings import home_folder, map_path, shared_store
 
 RULES = "/Volumes/films=/mnt/films;/Volumes/films/b=/srv/b;D:\\Films=/mnt/d;//nas/films=/mnt/nas"
 

@@ -16,7 +16,7 @@ from react1.pipeline.jobs import ledger_segments
 from react1.pipeline.jobs.compaction import compact
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Accepted, Call, Done, Failed, Intended, NeverMade, Unknown
-from react1.pipeline.jobs.manual import settle_accepted, settle_resubmit
+from react1.pipeline.jobs.settle import settle_accepted, settle_resubmit
 from react1.pipeline.store import atomic
 from react1.pipeline.store.atomic import try_acquire
 

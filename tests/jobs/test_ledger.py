@@ -25,7 +25,7 @@ from react1.pipeline.jobs.ledger_entry import (
     format_record,
     parse_record,
 )
-from react1.pipeline.jobs.manual import settle_accepted, settle_resubmit
+from react1.pipeline.jobs.settle import settle_accepted, settle_resubmit
 from react1.pipeline.store import atomic
 from react1.pipeline.store.keys import digest
 

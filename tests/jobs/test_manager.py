@@ -21,8 +21,8 @@ from react1.pipeline.jobs.budget import SpendingPolicy
 from react1.pipeline.jobs.context import JobContext
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import format_record
-from react1.pipeline.jobs.manual import settle_resubmit
 from react1.pipeline.jobs.request import Clock
+from react1.pipeline.jobs.settle import settle_resubmit
 from react1.pipeline.jobs.take_download import fetch_take, find_damage, open_download_client
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.net.ssrf import NetworkPolicy

@@ -111,7 +111,7 @@ def _workers() -> list[int]:
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and b"call_process" in (path / "cmdline").read_bytes():
+            if parent == os.getpid() and b"process_executor" in (path / "cmdline").read_bytes():
                 pids.append(int(path.name))
     return pids
 

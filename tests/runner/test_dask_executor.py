@@ -8,7 +8,7 @@ import pytest
 
 from react1.pipeline.core.errors import ToolFailed
 from react1.pipeline.core.nodes.node import Need
-from react1.pipeline.executors.dask_executor import DaskExecutor, dask_resources
+from react1.pipeline.executors.cluster_executors import DaskExecutor, dask_resources
 from react1.testing import ExecutorTests
 from react1.testing.executor_tests import coordinator_command
 

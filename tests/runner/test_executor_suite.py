@@ -9,9 +9,8 @@ import pytest
 
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.nodes.node import Need
-from react1.pipeline.executors.capacity import Capacity
 from react1.pipeline.executors.choose_executor import choose_executor
-from react1.pipeline.executors.local_executor import LocalExecutor
+from react1.pipeline.executors.local_executor import Capacity, LocalExecutor
 from react1.pipeline.executors.process_executor import ProcessExecutor
 from react1.pipeline.store.store import Store
 from react1.testing import ExecutorTests

@@ -17,8 +17,7 @@ from react1.pipeline.core.nodes.node import Need, Params
 from react1.pipeline.core.values import Media
 from react1.pipeline.engine.frames.threads import read_ahead
 from react1.pipeline.executors.base import Call, CallMonitor, execute_call, from_json
-from react1.pipeline.executors.capacity import Capacity
-from react1.pipeline.executors.local_executor import LocalExecutor
+from react1.pipeline.executors.local_executor import Capacity, LocalExecutor
 from react1.pipeline.media.clip_writer import ClipWriter, VideoSettings
 from react1.pipeline.media.frames.decode import exact_frames, images
 from react1.pipeline.media.probe import probe

@@ -11,8 +11,8 @@ from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Intended
 from react1.pipeline.providers.contract import Waiting
-from react1.pipeline.runner.scheduling import paid_lease
-from react1.pipeline.runner.scheduling.paid_lease import PaidLeases, home_id
+from react1.pipeline.runner.scheduling import paid_steps
+from react1.pipeline.runner.scheduling.paid_steps import PaidLeases, home_id
 from react1.pipeline.store.lease import Leases
 from react1.pipeline.store.store import Store
 from react1.testing import ClipRecipe, FakeProvider, fake_provider, make_clip
@@ -76,7 +76,7 @@ def test_a_failed_call_is_free_again_unless_money_may_be_spent(machine):
 
 def test_a_displaced_process_stops(machine, monkeypatch):
     """When a resumed run has taken the lease over, the old process is interrupted at its next renewal."""
-    monkeypatch.setattr(paid_lease, "RENEW_S", 0)
+    monkeypatch.setattr(paid_steps, "RENEW_S", 0)
     store = machine("first")
 
     async def displaced():

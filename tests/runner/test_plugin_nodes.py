@@ -17,12 +17,12 @@ from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import InputMediaError, InternalError, OverBudget, StorageFailed
 from react1.pipeline.core.nodes.node import Forecast
 from react1.pipeline.core.nodes.registry import describe, load_registry
-from react1.pipeline.executors.shared_executors import SharedExecutors
+from react1.pipeline.executors.choose_executor import SharedExecutors
 from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.budget import SpendingPolicy, month_usd
 from react1.pipeline.jobs.connection import Hosts
 from react1.pipeline.jobs.ledger import Ledger
-from react1.pipeline.runner import single_node
+from react1.pipeline.runner import partial_run
 from react1.pipeline.runner.execute import Options, Shared, execute
 from react1.pipeline.runner.planning.plan import plan_job
 from react1.pipeline.runner.run_records.housekeeping import prune_home
@@ -82,7 +82,7 @@ def make_job(tmp_path, registry):
 
 
 def run_single(*args):
-    return asyncio.run(single_node.run_single(*args))
+    return asyncio.run(partial_run.run_single(*args))
 
 
 def _edits(edits):

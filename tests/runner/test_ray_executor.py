@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from react1.pipeline.core.nodes.node import Need
-from react1.pipeline.executors.ray_executor import ray_options
+from react1.pipeline.executors.cluster_executors import ray_options
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMESPACE = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]

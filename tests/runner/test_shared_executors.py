@@ -11,9 +11,9 @@ from numbered_clips import Recipe, make_clip
 
 from react1.pipeline.core.nodes.node import Need
 from react1.pipeline.executors import process_executor
-from react1.pipeline.executors.capacity import Capacity
+from react1.pipeline.executors.choose_executor import SharedExecutors, open_executors
+from react1.pipeline.executors.local_executor import Capacity
 from react1.pipeline.executors.process_executor import MAX_WAITING, ProcessExecutor
-from react1.pipeline.executors.shared_executors import SharedExecutors, open_executors
 from react1.pipeline.preflight import span_check
 from react1.pipeline.preflight.clip_checks import Finding
 from react1.pipeline.store.store import Store

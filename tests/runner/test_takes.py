@@ -10,7 +10,7 @@ import toys
 
 from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.errors import InputMediaError, PresetError
-from react1.pipeline.runner import single_node
+from react1.pipeline.runner import partial_run
 from react1.pipeline.runner.events import StepEnded, StepStarted
 from react1.pipeline.runner.execute import Options, execute
 from react1.pipeline.runner.planning.plan import plan_job
@@ -22,7 +22,7 @@ NAMES = ["happy-0.4", "happy-0.8", "sad-0.4", "sad-0.8"]
 
 
 def run_single(*args):
-    return asyncio.run(single_node.run_single(*args))
+    return asyncio.run(partial_run.run_single(*args))
 
 
 class Listener:

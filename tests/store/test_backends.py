@@ -8,7 +8,7 @@ import pytest
 from bucket import BUCKET, open_bucket
 
 from react1.pipeline.core.errors import PresetError, StorageFailed
-from react1.pipeline.store import shared
+from react1.pipeline.store import store as store_module
 from react1.pipeline.store.store import Store
 from react1.testing import StoreTests
 
@@ -28,7 +28,7 @@ def bucket(server, monkeypatch):
     server.requests.clear()
     server.failures.clear()
     server.ignored_headers.clear()
-    shared._bucket.cache_clear()
+    store_module._bucket.cache_clear()
     return server
 
 

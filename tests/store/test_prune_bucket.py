@@ -12,12 +12,11 @@ from bucket import BUCKET, open_bucket
 from react1.pipeline.core.errors import PresetError, StorageFailed
 from react1.pipeline.jobs.ledger_entry import JOB_METRICS
 from react1.pipeline.runner.run_records import shared_housekeeping
-from react1.pipeline.runner.run_records.shared_housekeeping import prune_shared
+from react1.pipeline.runner.run_records.shared_housekeeping import prune_bucket, prune_shared
 from react1.pipeline.storage.object_bucket import ObjectBucket
 from react1.pipeline.store.lease import Leases
 from react1.pipeline.store.object_store import ObjectRecords
 from react1.pipeline.store.prune import PruneLimits
-from react1.pipeline.store.prune_bucket import prune_bucket
 from react1.pipeline.store.store import Store
 
 pytest.importorskip("moto", reason="an S3 server needs the extra test")

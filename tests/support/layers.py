@@ -50,8 +50,8 @@ CONFINED_TO: dict[str, tuple[str, ...]] = {
     "subprocess": ("pipeline/media/tools/process.py",),
     "httpx": ("pipeline/net/", "pipeline/storage/", "pipeline/providers/"),
     "obstore": ("pipeline/storage/s3.py", "pipeline/storage/object_bucket.py"),
-    "distributed": ("pipeline/executors/dask_executor.py",),
-    "ray": ("pipeline/executors/ray_executor.py",),
+    "distributed": ("pipeline/executors/cluster_executors.py",),
+    "ray": ("pipeline/executors/cluster_executors.py",),
     "yt_dlp": ("nodes/fetch.py",),
     "typer": ("pipeline/cli/",),
     "rich": ("pipeline/cli/",),
@@ -70,7 +70,7 @@ CONFINED_TO: dict[str, tuple[str, ...]] = {
 """Where a library may be imported; a folder ends with a slash."""
 MAY_CATCH_ALL = (
     "pipeline/jobs/manager.py",
-    "pipeline/executors/call_process.py",
+    "pipeline/executors/process_executor.py",
     "pipeline/executors/remote.py",
     "pipeline/runner/",
     "pipeline/api.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from react1.pipeline.executors.ray_executor import RayExecutor
+from react1.pipeline.executors.cluster_executors import RayExecutor
 from react1.testing import ExecutorTests
 
 pytestmark = [

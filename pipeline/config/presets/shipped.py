@@ -12,7 +12,7 @@ from typing import Any
 from ...core.errors import PresetError, StorageFailed, list_available, shorten
 from ...core.nodes.plugins import BrokenPlugin, plugin_presets, printable
 from ...core.nodes.registry import SHIPPED
-from ...core.path_map import map_path
+from ...core.settings import map_path
 from ...located_yaml.located import Located, Problems
 from ...located_yaml.parse import MAX_BYTES, parse_yaml
 

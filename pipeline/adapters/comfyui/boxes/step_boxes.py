@@ -44,7 +44,7 @@ def run_step(
     Raises:
         BoxError: it failed, or would cost money that REACT1_MAX_COST does not allow.
     """
-    from ....runner.single_node import run_single
+    from ....runner.partial_run import run_single
 
     store = Store(folders.react1_home())
     policy = spending_policy(call, max_cost_usd(None))

@@ -43,7 +43,7 @@ def command(
     """Show which faces each shot of a span shows, and write a sheet of thumbnails; nothing is sent."""
     from ....config.presets.shipped import shipped_names
     from ....runner.execute import Options
-    from ....runner.planning.prepared import with_prepared_segments
+    from ....runner.partial_run import with_prepared_segments
     from ....store.atomic import publish, storage_errors, temporary_path
 
     is_job = Path(what).suffix.lower() in (".yaml", ".yml") or what in shipped_names()

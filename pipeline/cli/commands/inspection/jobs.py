@@ -99,7 +99,7 @@ def settle(
     """Record what happened to a call that cannot be settled automatically."""
     from ....core.errors import PresetError
     from ....jobs.ledger import Ledger
-    from ....jobs.manual import settle_accepted, settle_resubmit
+    from ....jobs.settle import settle_accepted, settle_resubmit
 
     with open_home(home, as_json) as folder:
         if bool(accepted) == resubmit:

@@ -1,20 +1,27 @@
-"""Run one node without a job, with the same store, keys and executor calls as a run."""
+"""Run less than a job: one node alone, or the steps before a choice of a face.
+
+Both use the store, the keys and the executor calls of a run, so that a run of the same job reuses what was made.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from ..config.checked_job import Job, Step
 from ..config.load import output_path
 from ..core.errors import PresetError, Problem
+from ..core.nodes.node import NodeContext
 from ..core.nodes.registry import NodeInfo
-from ..core.values import Media, Value
-from ..executors.base import CallMonitor
+from ..core.values import Media, Segment, Value
+from ..executors.base import CallMonitor, StoreContext
 from ..executors.local_executor import LocalExecutor
 from ..jobs.budget import SpendingPolicy
 from ..store.export import check_destination
@@ -22,10 +29,12 @@ from ..store.keys import digest
 from ..store.store import Store
 from .deliveries import deliver_result, delivery, file_targets, require_suffix
 from .events import SilentWatcher, Watcher
-from .external_inputs import ingest, require_providers, resolve_provider
+from .execute import Options
+from .external_inputs import ingest, require_providers, resolve_provider, resolve_providers
 from .scheduling.paid_steps import costs_money, find_segment, open_paid_steps
-from .scheduling.step import StepRunner
-from .scheduling.take_matrix import makes_takes, picked_inputs
+from .scheduling.scheduler import Scheduler
+from .scheduling.step import StepRunner, as_list
+from .scheduling.take_matrix import extract_picks, makes_takes, picked_inputs
 
 
 async def run_single(
@@ -108,3 +117,43 @@ def _deliver(step: Step, value: Value | list[Value], store: Store, sources: list
             if path.suffix and target != path:
                 raise PresetError(f"out {path} does not end with {file.suffix}, the container that {step.id} writes")
     deliver_result(step, value, store, sources, owner, replace=False)
+
+
+Result = TypeVar("Result")
+_LONGEST_S = 24 * 3600.0
+
+
+def with_prepared_segments(job: Job, options: Options, use: Callable[[NodeContext, list[Segment]], Result]) -> Result:
+    """Run the steps of a job before its step `face`, and call `use` with a context and the segments.
+
+    What is made is stored, and a run of the same job uses it.
+
+    Raises:
+        PresetError: the job has no such step.
+        React1Error: a step failed.
+    """
+    before = [step for step in job.steps if getattr(step.info.cls, "reads_face", False)]
+    if not before:
+        raise PresetError(f"{job.name} has no step face, which chooses one; add it before `upload`")
+    job = resolve_providers(job)
+    job = replace(job, steps=tuple(step for step in job.steps[: [step.id for step in job.steps].index(before[0].id)]))
+    with contextlib.closing(Store(options.home)) as store:
+        segments = asyncio.run(_prepare(job, options, store))
+        context = StoreContext(store, CallMonitor(), time.monotonic() + _LONGEST_S)
+        with contextlib.closing(context):
+            return use(context, segments)
+
+
+async def _prepare(job: Job, options: Options, store: Store) -> list[Segment]:
+    await asyncio.to_thread(store.sweep)
+    job = replace(job, steps=tuple([await asyncio.to_thread(ingest, step, store) for step in job.steps]))
+    job, picks = extract_picks(job)
+    runner = StepRunner(store, options.watcher, job.name)
+    runner.executor = runner.local_executor = LocalExecutor(store, runner.report_progress)
+    scheduler = Scheduler(job, runner, "", picks)
+    try:
+        await scheduler.run()
+    finally:
+        await runner.executor.aclose()
+    results = as_list(scheduler.results[job.steps[-1].id])
+    return [value for value in results if isinstance(value, Segment)]

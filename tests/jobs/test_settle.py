@@ -11,7 +11,7 @@ from clocks import FakeClock
 from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Intended, Unknown
-from react1.pipeline.jobs.recover import Unsettled, recover_lost_submit, submission_of
+from react1.pipeline.jobs.settle import Unsettled, recover_lost_submit, submission_of
 from react1.pipeline.providers.contract import Done, TemporarilyUnavailable, Ticket
 
 PARAMETERS = {"sync_mode": "bounce", "model_mode": "face", "prompt": "sad", "temperature": 0.5}
