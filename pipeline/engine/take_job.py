@@ -8,7 +8,7 @@ from pathlib import Path
 from ..core.edits.choices import React1Choices
 from .detect.people import FaceAim
 
-ENGINE_VERSION = 12
+ENGINE_VERSION = 13
 """Part of the cache key of every take: increase it when the same request gives different pictures."""
 
 
