@@ -52,7 +52,7 @@ class Face:
     @classmethod
     def forecast(cls, context: NodeContext, params: FaceParams, inputs: Mapping[str, Any]) -> Forecast:
         """Return whether a crop will be sent, of which size and why, as sampled frames of the film show it."""
-        from ..pipeline.faces.crop_clip import forecast_crop
+        from ..pipeline.faces.crop import forecast_crop
         from ..pipeline.faces.resolve import FaceRequest
 
         segment = segment_of(inputs["segment"])

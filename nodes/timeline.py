@@ -91,8 +91,8 @@ class Timeline:
     @classmethod
     def check_before_paying(cls, context: NodeContext, params: TimelineParams, inputs: Mapping[str, Any]) -> None:
         """Refuse a film without timecode, or a missing extra `timeline`."""
-        from ..pipeline.interchange.otio.write import require_opentimelineio
         from ..pipeline.interchange.turnover.build import check_countable
+        from ..pipeline.interchange.turnover.timeline_writers import require_opentimelineio
 
         require_opentimelineio()
         for item in inputs["takes"]:

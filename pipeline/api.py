@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from .config.checked_job import Job
+from .config.checked_job import Job, until_step, until_takes
 from .config.film_list import list_edits, value_text
 from .config.load import load_job
-from .config.partial_job import until_step, until_takes
 from .config.presets.preset_builder import Pipeline
 from .config.presets.shipped import Preset, load_preset_info
 from .core.edits.edit import Edit

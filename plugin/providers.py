@@ -19,6 +19,7 @@ from ..pipeline.core.errors import ProviderError
 from ..pipeline.net.api_client import ApiClient, error_text, one_line
 from ..pipeline.net.http_pool import HttpPool, HttpResponse, NotSent, Unanswered
 from ..pipeline.providers.contract import (
+    MAX_CALL_S,
     Done,
     Failed,
     JobOutcome,
@@ -26,12 +27,15 @@ from ..pipeline.providers.contract import (
     Limits,
     NoJob,
     ProviderClient,
+    React1Request,
     ResponseLost,
     Submission,
     TemporarilyUnavailable,
     Ticket,
     UnknownJob,
     Waiting,
+    parse_amount,
+    parse_request_id,
 )
 from ..pipeline.providers.http_calls import (
     REFUSED,
@@ -43,7 +47,6 @@ from ..pipeline.providers.http_calls import (
     send_submit,
     url_path,
 )
-from ..pipeline.providers.parameters import MAX_CALL_S, React1Request, parse_amount, parse_request_id
 from ..pipeline.providers.prices import Price
 from ..pipeline.providers.provider_settings import HostedProvider, ProviderSettings, open_api, read_settings
 from ..pipeline.storage.upload import check_size, content_type, file_size, read_chunks, send_with_retries

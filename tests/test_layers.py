@@ -88,7 +88,7 @@ ALLOWED = [
         "import httpx\nfrom ..media.probe import probe\nfrom .request import choose",
     ),
     ("nodes/fetch.py", "def f():\n    import yt_dlp\n    from ..pipeline.media.probe import probe"),
-    ("pipeline/cli/commands/inspection/show.py", "print('run')"),
+    ("pipeline/cli/commands/inspection/runs.py", "print('run')"),
     ("nodes/trim.py", "try:\n    f()\nexcept BaseException:\n    undo()\n    raise"),
     ("__init__.py", "from .pipeline.api import run"),
 ]

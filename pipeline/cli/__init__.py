@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> None:
         # Nothing has started, so exit at once: an exception here could be raised inside an import.
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     from .app import run_command
-    from .streams import open_closed_streams
+    from .messages import open_closed_streams
 
     open_closed_streams()
     with suppress(ValueError):

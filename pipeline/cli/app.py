@@ -9,9 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from .messages import err, internal_error_line, out, print_failed_object, report_failures
+from .messages import err, internal_error_line, out, print_failed_object, report_failures, separate_streams
 from .options import examples_text
-from .streams import separate_streams
 
 
 @dataclass(frozen=True)
@@ -22,6 +21,8 @@ class Entry:
     module: str
     about: str
     has_subcommands: bool = False
+    function: str = "command"
+    """The function of the module; one of several in it is named as the command, and its examples too."""
 
     def load(self) -> Any:
         """Import the module and return the command."""
@@ -30,7 +31,9 @@ class Entry:
             command: Any = typer.main.get_group(module.app)
         else:
             single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-            single.command(self.name, epilog=examples_text(module.EXAMPLES))(module.command)
+            prefix = "" if self.function == "command" else f"{self.function.upper()}_"
+            examples = examples_text(getattr(module, f"{prefix}EXAMPLES"))
+            single.command(self.name, epilog=examples)(getattr(module, self.function))
             command = typer.main.get_command(single)
         command.name = self.name
         return command
@@ -41,8 +44,9 @@ PANELS = {
         Entry("run", "films.run", "Run a preset or a job."),
         Entry(
             "take",
-            "films.take",
+            "films.takes",
             "Make the takes of a job and a page to look at them; `react1 run` of the same job splices them.",
+            function="take",
         ),
         Entry(
             "batch",
@@ -56,7 +60,10 @@ PANELS = {
             "Continue a run from its last finished step, or the films of a batch that are not done.",
         ),
         Entry(
-            "pick", "films.pick", "Choose a take: write the choice into the job file, so that the next run splices it."
+            "pick",
+            "films.takes",
+            "Choose a take: write the choice into the job file, so that the next run splices it.",
+            function="pick",
         ),
         Entry(
             "farm", "films.farm", "Write a job as a template for a render farm: tasks per segment, and one that pays."
@@ -69,8 +76,8 @@ PANELS = {
         Entry("demo", "films.demo", "Run the preset `emotion-edit` on a generated clip: no key, no network, no cost."),
     ),
     "Inspect": (
-        Entry("runs", "inspection.runs", "List runs, newest first."),
-        Entry("show", "inspection.show", "Show a run: its status, its results and its checks."),
+        Entry("runs", "inspection.runs", "List runs, newest first.", function="runs"),
+        Entry("show", "inspection.runs", "Show a run: its status, its results and its checks.", function="show"),
         Entry(
             "spend",
             "inspection.spend",
@@ -83,13 +90,15 @@ PANELS = {
         ),
         Entry(
             "presets",
-            "inspection.presets",
+            "inspection.catalog",
             "List presets, their inputs and their origin, or print one; broken plug-ins too.",
+            function="presets",
         ),
         Entry(
             "nodes",
-            "inspection.nodes",
+            "inspection.catalog",
             "List nodes with inputs, output, parameters and origin; broken plug-ins too.",
+            function="nodes",
         ),
         Entry("jobs", "inspection.jobs", "List paid calls, newest first; or show or settle one.", has_subcommands=True),
     ),
@@ -111,12 +120,22 @@ PANELS = {
         ),
     ),
     "Store": (
-        Entry("store", "upkeep.store", "Show what the store contains: sizes by kind, by film and by age."),
-        Entry("prune", "upkeep.prune", "Remove stored results that were not used for longest."),
+        Entry(
+            "store",
+            "upkeep.store",
+            "Show what the store contains: sizes by kind, by film and by age.",
+            function="store",
+        ),
+        Entry("prune", "upkeep.store", "Remove stored results that were not used for longest.", function="prune"),
     ),
     "Set up": (
         Entry("doctor", "upkeep.doctor", "Check Python, ffmpeg, the local engine, the home folder and the keys."),
-        Entry("schema", "upkeep.schema", "Print the JSON Schema of presets or jobs, or write both into a folder."),
+        Entry(
+            "schema",
+            "inspection.catalog",
+            "Print the JSON Schema of presets or jobs, or write both into a folder.",
+            function="schema",
+        ),
         Entry(
             "serve",
             "upkeep.serve",

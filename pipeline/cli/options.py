@@ -171,8 +171,8 @@ def load_from_options(
     Raises:
         PresetError: the job is invalid; has all problems.
     """
+    from ..config.checked_job import until_step
     from ..config.load import load_job
-    from ..config.partial_job import until_step
     from ..core.nodes.registry import load_registry
     from ..providers.choose_provider import provider_names
 

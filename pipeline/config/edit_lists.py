@@ -19,8 +19,7 @@ from pathlib import Path
 from ..core.errors import PresetError, Problem, React1Error, list_available, shorten
 from ..interchange.classify import ClassifiedEntry, ClassifiedList, choose_clock, classify_entries, place_entry
 from ..interchange.entries import Entry, ListFile, Listing
-from ..interchange.film import Film, film_from_url, read_film
-from ..interchange.map_to_film import ClockMapper, NotOnFilm
+from ..interchange.film import ClockMapper, Film, NotOnFilm, film_from_url, read_film
 from ..interchange.readers import read_listing
 from ..located_yaml.explain import is_url, make_paths_absolute, validate
 from ..located_yaml.located import Located, Location, Problems, from_plain

@@ -18,12 +18,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..core.edits.edit import Edit
 from ..core.errors import PresetError, list_available, not_one_of
-from ..core.file import Deliver, is_marked
 from ..core.nodes.registry import Registry
 from ..located_yaml.explain import is_url
 from ..located_yaml.located import Json, Located, Location, Problems, describe
 from ..located_yaml.parse import parse_yaml
-from .checked_job import Job, OnFailure, Step
+from .checked_job import Job, OnFailure, Step, output_path
 from .edit_lists import ReadLists
 from .graph import current_input
 from .inputs import command_line_values, fill_inputs
@@ -270,15 +269,6 @@ def _step(stored: StoredStep, registry: Registry) -> Step:
 def _first_error(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-
-
-def output_path(step: Step) -> Path | None:
-    """Return where a step's result is to be delivered, or None."""
-    for name, field in type(step.params).model_fields.items():
-        if is_marked(field, Deliver):
-            path = getattr(step.params, name)
-            return Path(path) if path else None
-    return None
 
 
 def check_output_places(

@@ -21,8 +21,7 @@ from ..splicing.pictures.planes import working_format
 from ..splicing.reencode import encode
 from .align import Alignment
 from .changed_region import track_largest_change
-from .draft import Draft
-from .finished_frames import ConformJob, finished_frames, frame_pairs
+from .finished_frames import ConformJob, Draft, finished_frames, frame_pairs
 from .frame_pairs import SentAndTake, is_padded
 from .placement import measure_corrections
 from .strength import find_moved_faces, require_opencv

@@ -1,4 +1,4 @@
-"""The contract between the coordinator and executors.
+"""The contract between the coordinator and executors, and its calls, results and errors as JSON.
 
 A call is JSON with references into the store, never bytes or local paths. An executor may run a call twice at the same
 time, so results are published atomically; it never gets a call that costs money.
@@ -7,24 +7,27 @@ time, so results are published atomically; it never gets a call that costs money
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 import socket
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
+from ..core import errors
 from ..core.cancellation import stop_checked_by
-from ..core.errors import Interrupted, StorageFailed, ToolFailed
+from ..core.errors import CheckFailed, InternalError, Interrupted, ProviderError, React1Error, StorageFailed, ToolFailed
 from ..core.file import File
 from ..core.nodes.node import Need, Node, Params, ports
 from ..core.tracing import worker_span
 from ..core.values import Value
 from ..scripting.context_clips import ContextClips
-from ..store.atomic import disk_full_message
+from ..store.atomic import disk_full_message, is_disk_full
 from ..store.store import Store
 
 
@@ -249,3 +252,71 @@ class StoreContext(ContextClips):
                 self._monitor.report(min(1.0, max(0.0, int(text) / 1e6 / duration_s)))
 
         return report
+
+
+Json = dict[str, Any]
+_ATTRIBUTES: tuple[tuple[type[React1Error], tuple[str, ...]], ...] = (
+    (CheckFailed, ("findings",)),
+    (ProviderError, ("request_id", "retryable", "billed")),
+    (ToolFailed, ("argv", "code", "tail")),
+)
+"""What an error carries besides its message; the first class that fits."""
+
+
+class WorkerTraceback(Exception):
+    """The traceback of an unexpected error on a worker, as text."""
+
+
+def call_json(call: Call) -> Json:
+    """Return a call as JSON."""
+    return asdict(call)
+
+
+def parse_call(data: Json) -> Call:
+    """Build a call from its JSON."""
+    need = {**data["need"], "labels": tuple(data["need"]["labels"])}
+    return Call(data["fn"], data["args"], data["key"], Need(**need), data["timeout_s"], data.get("traceparent", ""))
+
+
+def result_reply(result: Result) -> Json:
+    """Return the reply of a call that succeeded."""
+    return {"result": asdict(result)}
+
+
+def error_reply(error: BaseException, root: Path) -> Json:
+    """Return the reply of a call that failed; `root` is named where its disk is full."""
+    if isinstance(error, Interrupted):
+        return {"stopped": True}
+    if not isinstance(error, React1Error) and is_disk_full(error):
+        error = StorageFailed(disk_full_message(root))
+    if not isinstance(error, React1Error):
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return {"error": {"type": "", "message": text, "traceback": "".join(traceback.format_exception(error))}}
+    names = next((names for kind, names in _ATTRIBUTES if isinstance(error, kind)), ())
+    known = next(kind.__name__ for kind in type(error).__mro__ if getattr(errors, kind.__name__, None) is kind)
+    attributes = {name: getattr(error, name) for name in names}
+    return {"error": {"type": known, "message": error.message, "attributes": attributes}}
+
+
+def parse_reply(reply: Json, call: Call) -> Result:
+    """Return the result of a reply.
+
+    Raises:
+        Interrupted: the call was stopped.
+        React1Error: what the node raised, or InternalError for any other exception.
+    """
+    if "result" in reply:
+        return Result(**reply["result"])
+    if "error" not in reply:
+        raise Interrupted("stopped")
+    data = reply["error"]
+    if not data["type"]:
+        name = call.args["parts"].get("node", call.fn)
+        raise InternalError(f"the node {name} failed: {data['message']}") from WorkerTraceback(data["traceback"])
+    kind: type[React1Error] = getattr(errors, data["type"])
+    raise kind(data["message"], **data["attributes"])
+
+
+def dump(reply: Json) -> str:
+    """Return JSON on one line."""
+    return json.dumps(reply, separators=(",", ":"))

@@ -28,9 +28,20 @@ from typing import TextIO
 from ..core.errors import Interrupted, ToolFailed
 from ..media.tools.process import LineProcess
 from ..store.store import Store
-from .base import Call, CallMonitor, Result, execute_call
+from .base import (
+    Call,
+    CallMonitor,
+    Json,
+    Result,
+    call_json,
+    dump,
+    error_reply,
+    execute_call,
+    parse_call,
+    parse_reply,
+    result_reply,
+)
 from .local_executor import Capacity
-from .wire import Json, call_json, dump, error_reply, parse_call, parse_reply, result_reply
 
 ATTEMPTS = 3
 """How often a call is run whose process ends in the middle of it."""

@@ -22,8 +22,7 @@ from ..engine.detect.track import Track
 from ..engine.geometry.head_frame import FaceFrame
 from ..media.frames.decode import images
 from ..media.probe import require_video
-from ..providers.local import edited_frames
-from ..providers.local_faces import detect_faces_cached
+from ..providers.local import detect_faces_cached, edited_frames
 from .choose import choose_faces
 from .resolve import FaceRequest, voice_loudness
 

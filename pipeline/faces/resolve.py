@@ -20,11 +20,9 @@ from ..engine.arrays import Curve
 from ..engine.detect.people import face_box, people_in_shots
 from ..media.probe import require_video
 from ..preflight.clip_checks import sampled_faces
-from ..providers.local import edited_frames
-from ..providers.local_faces import detect_faces_cached
+from ..providers.local import detect_faces_cached, edited_frames
 from .choose import ShotChoice, check_seen, choose_faces, describe_faces, several_people_note
-from .crop_clip import write_crop
-from .crop_path import LEAST_EYES_PX, SMALL_SHARE, FacePath, crop_side, follow, sent_side
+from .crop import LEAST_EYES_PX, SMALL_SHARE, FacePath, crop_side, follow, sent_side, write_crop
 
 _CROP_SHARE = 0.35
 """The crop's share of the work, after detection."""

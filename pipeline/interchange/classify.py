@@ -19,8 +19,7 @@ from urllib.parse import unquote, urlsplit
 from ..core.errors import PresetError
 from ..core.times import Moment, Timecode
 from .entries import Clip, Entry, ListFile, Listing, Span
-from .film import Film
-from .map_to_film import ClockMapper, NotOnFilm
+from .film import ClockMapper, Film, NotOnFilm
 from .marker_syntax import EditFields, NotAnEdit, is_take_record, near_miss, parse_edit_text, parse_value
 
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{2,5}$")

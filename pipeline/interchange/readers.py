@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
-from .edl.read import read_edl
 from .entries import Listing
-from .fcpxml.read import read_fcpxml
 from .limits import file_error, read_text
-from .otio.read import read_otio
 from .text.subtitles import read_srt, read_vtt
 from .text.table import read_table
 from .text.transcript import read_transcript
+from .timelines.edl import read_edl
+from .timelines.fcpxml import read_fcpxml
+from .timelines.otio import read_otio
 
 _READERS: Mapping[str, Callable[[str, str], Listing]] = {
     ".otio": read_otio,

@@ -14,9 +14,8 @@ from ..core.errors import PresetError
 from ..net.api_client import Redact, hide_secret
 from ..net.download import DownloadClient
 from ..net.http_pool import HttpPool
-from ..providers.choose_provider import storage_owner
+from ..providers.choose_provider import load_plugin_storage, storage_owner
 from ..providers.contract import ProviderClient
-from ..providers.plugin_hosts import load_plugin_storage
 from ..providers.provider_settings import HostedProvider, ProviderSettings, open_api
 from ..storage.upload_storage import UploadStorage, resolve_storage_name
 from .ledger import Ledger

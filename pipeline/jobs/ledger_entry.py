@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..core.file import File
-from ..providers.parameters import parse_request_id
+from ..providers.contract import parse_request_id
 from ..store.keys import digest
 
 State = Literal["intended", "accepted", "unknown", "done", "failed", "void"]

@@ -15,7 +15,7 @@ from ..core.edits.choices import React1Choices
 from ..core.values import Segment, Upload
 from ..media.probe import require_video
 from ..media.transcode import video_duration_s
-from ..providers.parameters import FACE_POINT, SentFacePoint
+from ..providers.contract import FACE_POINT, SentFacePoint
 from ..providers.provider_settings import HostedProvider
 from .ledger_entry import Call
 

@@ -14,8 +14,16 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 from ..core.errors import PresetError, ProviderError
-from ..providers.contract import JobOutcome, ProviderClient, Submission, TemporarilyUnavailable
-from ..providers.parameters import FACE_POINT, React1Request, SentFacePoint, parse_request_id
+from ..providers.contract import (
+    FACE_POINT,
+    JobOutcome,
+    ProviderClient,
+    React1Request,
+    SentFacePoint,
+    Submission,
+    TemporarilyUnavailable,
+    parse_request_id,
+)
 from .ledger import Ledger
 from .ledger_entry import Accepted, Entry, Intended, NeverMade, Unknown
 from .request import Clock

@@ -19,8 +19,15 @@ from urllib.parse import unquote, urlsplit
 from ..core.errors import ProviderError
 from ..net.api_client import ApiClient, error_text
 from ..net.http_pool import HttpResponse, NotSent, Unanswered
-from .contract import NoJob, ResponseLost, Submission, TemporarilyUnavailable
-from .parameters import parse_amount, parse_request_id, same_value
+from .contract import (
+    NoJob,
+    ResponseLost,
+    Submission,
+    TemporarilyUnavailable,
+    parse_amount,
+    parse_request_id,
+    same_value,
+)
 
 Verdict = Literal["ours", "other", "unclear"]
 CLOCK_SLACK = timedelta(days=4)

@@ -28,8 +28,7 @@ from ..net.api_client import ApiClient, RateLimiter
 from ..net.http_pool import HttpPool
 from ..net.ssrf import NetworkPolicy
 from ..storage.upload_storage import UploadStorage, is_loopback_url
-from .contract import Latency, Limits, ProviderClient
-from .parameters import MAX_CALL_S
+from .contract import MAX_CALL_S, Latency, Limits, ProviderClient
 from .prices import Price, current_price
 
 MAX_SIZE_PX = (4096, 2160)

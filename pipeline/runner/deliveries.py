@@ -6,8 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..config.checked_job import Job, Step
-from ..config.load import output_path
+from ..config.checked_job import Job, Step, output_path
 from ..core.errors import PresetError
 from ..core.file import File
 from ..core.nodes import node

@@ -16,8 +16,14 @@ from ..core.errors import PresetError, Problem
 from ..core.file import File, Ingest, is_marked
 from ..core.nodes.plugins import STORAGES
 from ..located_yaml.explain import is_url
-from ..providers.choose_provider import get_provider, hosted_provider, resolve_provider_name, storage_owner
-from ..providers.plugin_hosts import load_plugin_storage, plugin_names
+from ..providers.choose_provider import (
+    get_provider,
+    hosted_provider,
+    load_plugin_storage,
+    plugin_names,
+    resolve_provider_name,
+    storage_owner,
+)
 from ..store.store import Store
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from ..config.checked_job import Job, Step
-from ..config.load import output_path
+from ..config.checked_job import Job, Step, output_path
 from ..core.errors import PresetError, Problem
 from ..core.nodes.node import NodeContext
 from ..core.nodes.registry import NodeInfo

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from ..core.errors import InputMediaError
 from ..net.ssrf import NetworkPolicy, check_url
-from ..providers.parameters import React1Request
+from ..providers.contract import React1Request
 from .faults import CONTENT_BLOCKED, FaultRule
 from .job_queue import JobQueue
 from .job_store import Job, RequestRefused, history_row, result_body, status_body, submit_body

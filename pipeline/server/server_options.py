@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..core.errors import MissingExtra, PresetError
 from ..net.ssrf import NetworkPolicy
-from ..providers.parameters import SEGMIND_MODEL
+from ..providers.contract import SEGMIND_MODEL
 
 MODEL = SEGMIND_MODEL
 KEY_VARIABLE = "REACT1_SERVER_KEY"

@@ -16,7 +16,7 @@ from ..media.frames.decode import open_media
 from ..media.probe import probe, probe_path, require_video
 from ..media.transcode import video_duration_s
 from ..net.url import redact_url
-from ..providers.parameters import MAX_CALL_S
+from ..providers.contract import MAX_CALL_S
 from ..providers.provider_settings import MAX_SIZE_PX
 from ..scripting.context_clips import ContextClips
 from ..store.store import Store

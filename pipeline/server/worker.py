@@ -21,8 +21,7 @@ from ..media.probe import require_video
 from ..media.timing.clock import timecode_rate
 from ..media.timing.frame_rate import nearest_rate
 from ..media.transcode import LIMITS, video_duration_s
-from ..providers.local import PREVIEW
-from ..providers.local_faces import detect_faces_cached
+from ..providers.local import PREVIEW, detect_faces_cached
 from .faults import Perturbation
 from .sources import FolderContext, fetch_media, probe_file
 from .worker_protocol import REQUEST_FILE, WorkerRequest, WorkerResult, failed_result, write_result

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..core.errors import InputMediaError, Interrupted, ProviderError, React1Error, ToolFailed
 from ..net.ssrf import NetworkPolicy
-from ..providers.parameters import React1Request
+from ..providers.contract import React1Request
 from ..store.atomic import write_text
 from .faults import Perturbation
 from .job_store import Job

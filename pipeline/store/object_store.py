@@ -19,8 +19,7 @@ from ..core.errors import PresetError, StorageFailed
 from ..core.file import File
 from ..storage.object_bucket import ObjectBucket
 from .atomic import publish, storage_errors, temporary_path
-from .directory import DirectoryBlobs
-from .store_backend import Backend, StoredRecord
+from .store_backend import Backend, DirectoryBlobs, StoredRecord
 
 REFRESH_S = 86400.0
 """A result's record that was not changed for this time is changed when it is read: buckets keep no time of use."""

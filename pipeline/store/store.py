@@ -33,9 +33,8 @@ from ..core.errors import InputMediaError, PresetError, StorageFailed
 from ..core.file import File
 from ..core.settings import shared_store
 from .atomic import FileLock, storage_errors, try_acquire, write_text
-from .directory import DirectoryBlobs, directory_backend
 from .keys import Parts, digest
-from .store_backend import Backend
+from .store_backend import Backend, DirectoryBlobs, directory_backend
 
 
 def open_backend(home: Path, place: str, *, probe: bool = True) -> Backend:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from numbered_clips import Recipe, make_clip
 
+from react1.pipeline.cli.messages import separate_streams
 from react1.pipeline.cli.progress import progress_for
-from react1.pipeline.cli.streams import separate_streams
 from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepStarted
 
 pytestmark = [

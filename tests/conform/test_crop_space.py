@@ -12,7 +12,7 @@ from react1.pipeline.conform.frame_pairs import to_picture
 from react1.pipeline.core.edits.face_choice import CropPath
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.values import Take
-from react1.pipeline.faces.crop_clip import write_crop
+from react1.pipeline.faces.crop import write_crop
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_planes
 

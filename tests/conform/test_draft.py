@@ -8,7 +8,7 @@ from takes import edited_take, moving_film, segment
 
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
-from react1.pipeline.conform import conform, draft, frame_pairs
+from react1.pipeline.conform import conform, finished_frames, frame_pairs
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_planes
 
@@ -48,7 +48,7 @@ def test_a_take_in_order_is_decoded_once(context, placed, decoded, monkeypatch, 
 
     drafted = Conform().run(context, ConformParams(composite=mode), take)
     once = len(decoded)
-    monkeypatch.setattr(conform, "Draft", lambda **options: draft.Draft(**options, max_bytes=0))
+    monkeypatch.setattr(conform, "Draft", lambda **options: finished_frames.Draft(**options, max_bytes=0))
     read_again = Conform().run(context, ConformParams(composite=mode), take)
 
     assert once == 2 and len(decoded) == 6

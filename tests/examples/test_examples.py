@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from layers import ROOT
 
-from react1.pipeline.cli.node_template import write_package
+from react1.pipeline.cli.commands.upkeep.new_node import write_package
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.faces.crop_path import FacePath, camera_path, crop_side, follow, sent_side
+from react1.pipeline.faces.crop import FacePath, camera_path, crop_side, follow, sent_side
 
 PICTURE = 1920, 1080
 FPS = 25.0

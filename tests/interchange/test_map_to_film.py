@@ -8,8 +8,7 @@ import pytest
 
 from react1.pipeline.core.times import Frames, Seconds, Timecode
 from react1.pipeline.interchange.entries import Entry, Listing, Span
-from react1.pipeline.interchange.film import Film
-from react1.pipeline.interchange.map_to_film import ClockMapper, NotOnFilm
+from react1.pipeline.interchange.film import ClockMapper, Film, NotOnFilm
 
 FILM = Film("a.mov", rate=Fraction(25), start=Timecode(1, 0, 0, 0), frames=100)
 ENTRY = Entry("clip", "a")

@@ -13,8 +13,8 @@ from react1.pipeline.core.edits.choices import resolve_choices
 from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.probe import probe
+from react1.pipeline.providers.contract import React1Request
 from react1.pipeline.providers.local import edited_frames
-from react1.pipeline.providers.parameters import React1Request
 
 pytestmark = pytest.mark.slow
 

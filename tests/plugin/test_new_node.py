@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from react1.pipeline.cli.node_template import write_package
+from react1.pipeline.cli.commands.upkeep.new_node import write_package
 from react1.pipeline.core.errors import PresetError
 
 

@@ -14,8 +14,13 @@ from react1.pipeline.config.presets.shipped import find_file, list_plugin_preset
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.nodes.plugins import PROVIDERS, STORAGES
 from react1.pipeline.core.nodes.registry import load_registry
-from react1.pipeline.providers.choose_provider import hosted_provider, provider_names, storage_names
-from react1.pipeline.providers.plugin_hosts import load_plugin_storage, plugin_names
+from react1.pipeline.providers.choose_provider import (
+    hosted_provider,
+    load_plugin_storage,
+    plugin_names,
+    provider_names,
+    storage_names,
+)
 
 PROVIDER = """
 from datetime import date

@@ -21,7 +21,7 @@ from react1.pipeline.jobs import budget
 from react1.pipeline.runner.events import StepMoved
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import mark_source
-from react1.pipeline.store import directory
+from react1.pipeline.store import store_backend
 
 pytestmark = [
     pytest.mark.slow,
@@ -133,7 +133,7 @@ def test_a_store_that_is_full_at_any_write_changes_no_byte(film, make_film, tmp_
     """Each run gets two writes further until its disk is full; the last one finishes, and nothing is paid for twice."""
     (tmp_path / "mounted").mkdir()
     monkeypatch.setenv("REACT1_STORE", str(tmp_path / "mounted"))
-    real_publish, space = directory.publish, [0]
+    real_publish, space = store_backend.publish, [0]
 
     def publish(part, final):
         if not space[0]:
@@ -141,7 +141,7 @@ def test_a_store_that_is_full_at_any_write_changes_no_byte(film, make_film, tmp_
         space[0] -= 1
         real_publish(part, final)
 
-    monkeypatch.setattr(directory, "publish", publish)
+    monkeypatch.setattr(store_backend, "publish", publish)
     content, jobs, runs = None, 0, 0
     while content is None and runs < 40:
         space[0] = 2

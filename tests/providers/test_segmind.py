@@ -16,13 +16,13 @@ from react1.pipeline.providers.contract import (
     Done,
     Failed,
     NoJob,
+    React1Request,
     ResponseLost,
     Submission,
     TemporarilyUnavailable,
     Ticket,
     Waiting,
 )
-from react1.pipeline.providers.parameters import React1Request
 from react1.pipeline.providers.provider_settings import segmind
 
 KEY = "SG_secret0123456789"

@@ -10,10 +10,8 @@ import pytest
 from react1.pipeline.core.errors import Interrupted, ToolFailed
 from react1.pipeline.core.nodes.node import Need
 from react1.pipeline.core.values import Media
-from react1.pipeline.executors.base import Call, from_json
-from react1.pipeline.executors.coordinator import Coordinator, WatchingMonitor
-from react1.pipeline.executors.remote import RemoteExecutor, run_shipped_call
-from react1.pipeline.executors.wire import call_json, parse_call, parse_reply
+from react1.pipeline.executors.base import Call, call_json, from_json, parse_call, parse_reply
+from react1.pipeline.executors.remote import Coordinator, RemoteExecutor, WatchingMonitor, run_shipped_call
 from react1.pipeline.store.store import Store
 from react1.testing.executor_nodes import Probe, ProbeParams
 from react1.testing.executor_tests import probe_call

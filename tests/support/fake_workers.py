@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from react1.pipeline.executors import process_executor
-from react1.pipeline.executors.base import execute_call
-from react1.pipeline.executors.wire import dump, error_reply, parse_call, result_reply
+from react1.pipeline.executors.base import dump, error_reply, execute_call, parse_call, result_reply
 from react1.pipeline.store.store import Store
 
 

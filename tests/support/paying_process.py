@@ -43,7 +43,7 @@ from react1.pipeline.providers.provider_settings import segmind
 from react1.pipeline.providers.replicate.client import ReplicateClient, replicate
 from react1.pipeline.providers.segmind import client as segmind_client
 from react1.pipeline.providers.segmind.client import SegmindClient
-from react1.pipeline.store import atomic, directory
+from react1.pipeline.store import atomic, store_backend
 from react1.pipeline.store.store import Store
 from react1.testing import ScriptedHost
 
@@ -142,7 +142,7 @@ def _submitting(action: Action) -> Point:
 
 
 def _publishing_object(action: Action) -> Point:
-    return Point(directory, "publish", action, lambda part, final: final.parent.parent.name == "objects")
+    return Point(store_backend, "publish", action, lambda part, final: final.parent.parent.name == "objects")
 
 
 def report_progress(share: float) -> None:

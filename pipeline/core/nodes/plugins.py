@@ -1,7 +1,7 @@
 """Plug-ins: entry points of other distributions. A broken one is reported and harms nothing else.
 
 Groups: `react1.nodes` (a node class or its module), `react1.providers` and `react1.storages` (a factory, see
-pipeline/providers/plugin_hosts.py), `react1.presets` (a package whose `*.yaml` files are presets; it is not imported).
+pipeline/providers/choose_provider.py), `react1.presets` (a package whose `*.yaml` files are presets; not imported).
 
 REACT1_PLUGINS   `off`, or the names of distributions or entry points that may load, separated by commas
 """

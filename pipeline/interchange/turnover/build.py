@@ -31,11 +31,9 @@ from ...media.trim import container_time_s, select_frames, write_tracks
 from ...splicing.container import is_mp4
 from ...splicing.encoders import EncoderSettings, choose_encoder, color_options
 from ...splicing.pictures.fields import field_order
-from ..edl.write import format_edl
-from ..fcpxml.write import format_fcpxml
-from ..otio.write import format_otio, require_opentimelineio
 from .layout import REQUEST_FIELDS, build_layout, clip_name, portable_name, timeline_name, unique_name
 from .originals import read_reel
+from .timeline_writers import format_edl, format_fcpxml, format_otio, require_opentimelineio
 
 _KINDS = {
     "avid": ("edl",),

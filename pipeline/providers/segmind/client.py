@@ -32,6 +32,7 @@ from ...storage.upload import (
 )
 from ...storage.upload_storage import MAX_ERROR_LENGTH, Progress, StoredUpload, file_name, require_readable_url
 from ..contract import (
+    SEGMIND_MODEL,
     Done,
     Failed,
     JobOutcome,
@@ -42,8 +43,9 @@ from ..contract import (
     Ticket,
     UnknownJob,
     Waiting,
+    parse_amount,
+    parse_request_id,
 )
-from ..parameters import SEGMIND_MODEL, parse_amount, parse_request_id
 from .responses import (
     CLOCK_TOLERANCE,
     MAX_AGE,

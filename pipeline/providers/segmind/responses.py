@@ -31,8 +31,10 @@ from ..contract import (
     TemporarilyUnavailable,
     Ticket,
     Waiting,
+    parse_amount,
+    parse_request_id,
+    same_value,
 )
-from ..parameters import parse_amount, parse_request_id, same_value
 
 PER_PAGE = 100
 MAX_AGE = timedelta(days=29)

@@ -42,8 +42,9 @@ from ..contract import (
     Ticket,
     UnknownJob,
     Waiting,
+    parse_amount,
+    parse_request_id,
 )
-from ..parameters import parse_amount, parse_request_id
 
 
 class SyncStorage:

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ...config.checked_job import Job
+from ...config.checked_job import Job, until_takes
 from ...config.load import load_job
-from ...config.partial_job import until_takes
 from ...config.presets.json_schema import JOB_OPTIONS
 from ...config.presets.shipped import load_preset_info
 from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices

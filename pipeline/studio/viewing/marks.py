@@ -12,8 +12,7 @@ from ...core.times import Frames, Moment, Seconds, Timecode, timecode_to_frames
 from ...core.values import Media
 from ...interchange.classify import choose_clock, is_clip_of_film
 from ...interchange.entries import Entry, ListFile, Span
-from ...interchange.film import read_film
-from ...interchange.map_to_film import ClockMapper, NotOnFilm
+from ...interchange.film import ClockMapper, NotOnFilm, read_film
 from ...interchange.readers import read_listing
 from ...interchange.text.subtitles import read_embedded_cues
 from ...media.frames.decode import open_media

@@ -19,7 +19,7 @@ from react1.pipeline.engine.planning.take_plan import TakePlan
 from react1.pipeline.engine.planning.tooth_color import measure_tooth_color, with_tooth_color
 from react1.pipeline.engine.voice.speech import SpeechFrame
 from react1.pipeline.media.timing.sync_modes import plan_output
-from react1.pipeline.providers.local_faces import teeth_cache
+from react1.pipeline.providers.local import teeth_cache
 from react1.testing import FolderContext
 
 

@@ -17,8 +17,8 @@ from react1.pipeline.engine.render import draw
 from react1.pipeline.engine.render.render import find_faces, render, render_takes
 from react1.pipeline.engine.take_job import TakeJob
 from react1.pipeline.net.ssrf import NetworkPolicy
-from react1.pipeline.providers.local_faces import detect_faces_cached
-from react1.pipeline.providers.parameters import React1Request
+from react1.pipeline.providers.contract import React1Request
+from react1.pipeline.providers.local import detect_faces_cached
 from react1.pipeline.server.worker import render_take
 from react1.pipeline.server.worker_protocol import WorkerRequest
 from react1.testing import FolderContext

@@ -10,9 +10,8 @@ from layout_samples import sample_layout
 from takes import film, numbered_take, segment
 
 from react1.nodes.timeline import Timeline, TimelineParams
-from react1.pipeline.interchange.edl.write import format_edl
-from react1.pipeline.interchange.fcpxml.write import format_fcpxml
 from react1.pipeline.interchange.turnover.build import format_timelines
+from react1.pipeline.interchange.turnover.timeline_writers import format_edl, format_fcpxml
 
 pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
 FIXTURES = Path(__file__).parent / "fixtures"

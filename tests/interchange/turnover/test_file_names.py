@@ -12,10 +12,9 @@ from takes import film, numbered_take, segment
 
 from react1.nodes.timeline import Timeline, TimelineParams
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.interchange.edl.write import format_edl
-from react1.pipeline.interchange.fcpxml.write import format_fcpxml
 from react1.pipeline.interchange.turnover.build import format_timelines, next_version
 from react1.pipeline.interchange.turnover.layout import portable_name
+from react1.pipeline.interchange.turnover.timeline_writers import format_edl, format_fcpxml
 from react1.pipeline.store.export import check_destination
 from react1.pipeline.store.store import Store
 

@@ -13,12 +13,10 @@ from takes import film
 
 from react1.pipeline.core.values import Turnover
 from react1.pipeline.interchange.classify import classify_entries
-from react1.pipeline.interchange.edl.write import format_edl
 from react1.pipeline.interchange.entries import ListFile
-from react1.pipeline.interchange.fcpxml.write import format_fcpxml
-from react1.pipeline.interchange.otio.write import format_otio
 from react1.pipeline.interchange.readers import parse_listing
 from react1.pipeline.interchange.turnover.layout import build_layout
+from react1.pipeline.interchange.turnover.timeline_writers import format_edl, format_fcpxml, format_otio
 
 io = pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
 NTSC = Fraction(30000, 1001)

@@ -126,7 +126,7 @@ class FilmJob:
             for path in local_files(step):
                 if path.resolve() != self.source.resolve():
                     folders.require_allowed(path, step.id)
-        from ....config.partial_job import until_takes
+        from ....config.checked_job import until_takes
 
         return until_takes(job) if self.takes_only else job
 

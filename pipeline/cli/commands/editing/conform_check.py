@@ -16,7 +16,6 @@ from ...options import AsJson
 if TYPE_CHECKING:
     from ....core.values import Media
 
-NAME = "conform-check"
 EXAMPLES = (
     "react1 conform-check graded.mov --clip line3_react1_v001.mov",
     "react1 conform-check graded.mov --film film.mov",

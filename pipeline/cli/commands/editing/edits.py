@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ....interchange.classify import ClassifiedEntry, ClassifiedList
     from ....interchange.entries import Span
 
-NAME = "edits"
 EXAMPLES = (
     "react1 edits cut.edl --source film.mov",
     "react1 edits markers.csv --source film.mov --rate 23.976",

@@ -11,7 +11,6 @@ import typer
 from ...messages import out, out_json, report_failures
 from ...options import AsJson, examples_text
 
-NAME = "verify"
 EXAMPLES = ("react1 verify film.react1.mp4", "react1 verify film.react1.mp4 --trust roots.pem --json")
 
 app = typer.Typer(

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ....config.film_list import BatchJob
     from ....runner.batch import Batch, BatchItem
 
-NAME = "batch"
 EXAMPLES = ("react1 batch night.yaml --jobs 4 --max-cost 40 --yes", "react1 batch films.csv --provider local")
 List = Annotated[
     str,

@@ -10,7 +10,6 @@ import typer
 from ...messages import err, open_home, out
 from ...options import AsJson, Home, Quiet
 
-NAME = "demo"
 EXAMPLES = (
     "react1 demo",
     "react1 demo --edit 2-4.4:sad:1",

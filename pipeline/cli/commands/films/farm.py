@@ -10,7 +10,6 @@ import typer
 from ...messages import err, out, report_failures
 from ...options import Home, MaxCost, ProviderOption
 
-NAME = "farm"
 EXAMPLES = (
     "react1 farm job.yaml --as openjd --store s3://films/react1 > job.openjd.json",
     "react1 farm job.yaml --as opencue --store /mnt/films/react1 --out job.xml",

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ....config.checked_job import Job
     from ....runner.planning.plan import PlannedStep
 
-NAME = "plan"
 EXAMPLES = ("react1 plan job.yaml --provider segmind",)
 
 

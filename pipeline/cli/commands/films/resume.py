@@ -28,7 +28,6 @@ from ...options import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAME = "resume"
 EXAMPLES = (
     "react1 resume",
     "react1 resume 20260101-120000 --yes",

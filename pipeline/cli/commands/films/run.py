@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from ....runner.run_records.outcome import RunResult, SegmentResult
     from ....runner.run_records.run_folder import RunFolder
 
-NAME = "run"
 EXAMPLES = (
     "react1 run emotion-edit film.mp4 --edit 12.4-15.8:happy:0.7",
     "react1 run job.yaml --provider segmind --max-cost 5",

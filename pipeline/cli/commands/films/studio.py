@@ -10,7 +10,6 @@ import typer
 from ...messages import err, open_home, out
 from ...options import Home
 
-NAME = "studio"
 EXAMPLES = (
     "react1 studio film.mp4",
     "react1 studio job.yaml footage/",

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ....core.values import Segment
     from ....faces.listing import ListedSegment
 
-NAME = "faces"
 EXAMPLES = ("react1 faces film.mp4 --edit 12.4-15.8", "react1 faces job.yaml --json")
 _PRESET = "emotion-edit"
 

@@ -12,7 +12,6 @@ from ...options import AsJson, Home, examples_text
 if TYPE_CHECKING:
     from ....jobs.ledger_entry import Entry
 
-NAME = "jobs"
 LISTED = 100
 """Calls that are listed without --all."""
 SETTLE_EXAMPLES = ("react1 jobs settle 3f2a --accepted REQUEST_ID", "react1 jobs settle 3f2a --resubmit")

@@ -1,8 +1,10 @@
-"""`react1 runs`: list the runs."""
+"""`react1 runs` and `react1 show`: list the runs, and show one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from ...messages import open_home, out, out_json
 from ...options import AsJson, Home
@@ -10,11 +12,11 @@ from ...options import AsJson, Home
 if TYPE_CHECKING:
     from ....runner.run_records.run_folder import RunFolder
 
-NAME = "runs"
-EXAMPLES = ("react1 runs",)
+
+RUNS_EXAMPLES = ("react1 runs",)
 
 
-def command(as_json: AsJson = False, home: Home = None) -> None:
+def runs(as_json: AsJson = False, home: Home = None) -> None:
     """List runs, newest first."""
     from ....runner.run_records.run_folder import all_runs
 
@@ -46,3 +48,45 @@ def _row(run: RunFolder) -> dict[str, Any]:
         "output": result.get("output"),
         "cost_usd": result.get("cost_usd", record.get("cost_usd", 0.0)),
     }
+
+
+SHOW_EXAMPLES = ("react1 show 20260101-120000",)
+
+
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's name, or its first characters.")],
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Show a run: its status, its results and its checks."""
+    from ....core.times import frames_text
+    from ....runner.run_records.run_folder import find_run
+
+    with open_home(home, as_json) as folder:
+        run_folder = find_run(folder, run)
+        record = {**run_folder.read()}
+        record["status"] = run_folder.state()
+        if as_json:
+            out_json(record)
+            return
+        out(f"run      {run_folder.name}")
+        out(f"status   {record['status']}{': ' + record['error'] if record.get('error') else ''}")
+        out(f"preset   {record.get('what', '')}")
+        out(f"created  {record.get('created', '')}")
+        result = record.get("result") or {}
+        for name in ("output", "report"):
+            if result.get(name):
+                out(f"{name:<8} {result[name]}")
+        for segment in result.get("segments", []):
+            frames = frames_text(segment["start_frame"], segment["end_frame"])
+            out(f"  {segment['name']}: {frames}, {segment['status']}")
+            for take in segment.get("takes", []):
+                out(f"    {take['number']:>2}  {take['name']}  {take['status']}")
+        for name, value in result.get("checks", {}).items():
+            out(f"  {name}: {value}")
+        for line in record.get("notes", []):
+            out(f"  note: {line}")
+        if record["status"] in ("interrupted", "failed", "running"):
+            out(f"resume with: react1 resume {run_folder.name}")
+        if record["status"] == "choose":
+            out(f"choose a take with: react1 pick {run_folder.name} SEGMENT TAKE")

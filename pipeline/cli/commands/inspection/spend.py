@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from ....jobs.ledger_entry import Summary
 
-NAME = "spend"
 EXAMPLES = ("react1 spend", "react1 spend --by provider --json")
 
 

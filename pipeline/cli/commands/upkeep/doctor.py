@@ -15,7 +15,6 @@ import typer
 from ...messages import out, out_json, report_failures
 from ...options import AsJson, Home
 
-NAME = "doctor"
 EXAMPLES = ("react1 doctor",)
 _KEYS = {
     "segmind": "SEGMIND_API_KEY",
@@ -157,8 +156,7 @@ def _plugin_checks() -> list[Check]:
     """Import each provider and storage of a plug-in, and report those that cannot be used."""
     from ....core.nodes.plugins import PROVIDERS, STORAGES, entry_origin
     from ....net.http_pool import HttpPool
-    from ....providers.choose_provider import hosted_provider
-    from ....providers.plugin_hosts import load_plugin_storage, plugin_names
+    from ....providers.choose_provider import hosted_provider, load_plugin_storage, plugin_names
 
     def storage_detail(name: str, origin: str) -> str:
         load_plugin_storage(name, HttpPool(), 3600)

@@ -13,7 +13,6 @@ import typer
 from ...messages import err, open_home, out
 from ...options import Home
 
-NAME = "serve"
 EXAMPLES = (
     "react1 serve",
     "react1 serve --port 0 --faults faults.yaml",

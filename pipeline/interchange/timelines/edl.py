@@ -16,7 +16,7 @@ from fractions import Fraction
 from ...core.times import Timecode
 from ..entries import Clip, Entry, Listing, Span
 from ..limits import check_entry_count, file_error, split_lines
-from .locators import length_mismatch, locator_entries, with_own_length
+from .edl_locators import length_mismatch, locator_entries, with_own_length
 
 _TC = r"(\d{1,2}:\d\d:\d\d[:;.,]\d{2,3})"
 _EVENT = re.compile(

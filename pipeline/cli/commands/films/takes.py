@@ -1,8 +1,13 @@
-"""`react1 take`: make the takes of a job and a page to look at them, without splicing the film."""
+"""`react1 take` and `react1 pick`: make the takes of a job without splicing the film, and choose one for a segment."""
 
 from __future__ import annotations
 
-from ...messages import open_home
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from ...messages import open_home, out, out_json
 from ...options import (
     AllowOutside,
     AsJson,
@@ -31,14 +36,13 @@ from ...options import (
     load_from_options,
 )
 
-NAME = "take"
-EXAMPLES = (
+TAKE_EXAMPLES = (
     "react1 take emotion-edit film.mp4 --edit 12.4-15.8:happy:0.7",
     "react1 take job.yaml",
 )
 
 
-def command(
+def take(
     what: What,
     film: Film = None,
     sets: Sets = None,
@@ -64,7 +68,7 @@ def command(
     path_map: PathMap = None,
 ) -> None:
     """Make the takes of a job and a page to look at them; `react1 run` of the same job splices them."""
-    from ....config.partial_job import until_takes
+    from ....config.checked_job import until_takes
     from ...progress import log_output
     from .run import exit_with_status, run_job
 
@@ -92,3 +96,32 @@ def command(
             quiet=quiet,
         )
         exit_with_status(result)
+
+
+PICK_EXAMPLES = ("react1 pick 20260101-120000 s01 happy-0.4",)
+
+
+def pick(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's name, or its first characters.")],
+    segment: Annotated[str, typer.Argument(metavar="SEGMENT", help="The segment's name, as in the report.")],
+    take: Annotated[str, typer.Argument(metavar="TAKE", help="The take's name, or its number on the contact sheet.")],
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Choose a take: write the choice into the job file, so that the next run splices it."""
+    from ....runner.run_records.pick import pick
+    from ....runner.run_records.run_folder import find_run
+
+    with open_home(home, as_json) as folder:
+        run_folder = find_run(folder, run)
+        picked = pick(run_folder, segment, take)
+        if as_json:
+            out_json({"run": run_folder.name, **asdict(picked), "file": str(picked.file)})
+            return
+        already = "" if picked.changed else " already"
+        out(f"{picked.file}:{picked.line}: {picked.segment} is{already} {picked.take}")
+        if picked.waiting:
+            out(f"still to choose: {', '.join(picked.waiting)}")
+        else:
+            provider_option = "" if picked.provider == "auto" else f" --provider {picked.provider}"
+            out(f"run the job again to splice it: react1 run {picked.file}{provider_option}")

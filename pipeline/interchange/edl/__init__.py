@@ -1,1 +1,0 @@
-"""CMX 3600 edit decision lists."""

@@ -1,1 +1,0 @@
-"""Final Cut Pro XML."""

@@ -1,1 +1,0 @@
-"""OpenTimelineIO timelines, read and written."""

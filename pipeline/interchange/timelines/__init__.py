@@ -1,0 +1,1 @@
+"""Timelines of editing systems as entries."""
