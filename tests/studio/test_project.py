@@ -298,3 +298,72 @@ def test_who_scrubs_through_a_film_waits_for_the_newest_place_only(tmp_path, mon
 
     assert searched == [0, 7, 6]
     project.close()
+
+
+def test_a_part_that_is_hardly_searched_gives_way_to_the_one_that_is_shown(tmp_path, monkeypatch):
+    """And is searched after it; one that is nearly done is finished first."""
+    import threading
+
+    from react1.pipeline.studio.viewing.live import BLOCK_FRAMES, LivePreview
+
+    make_clip(tmp_path / "film.mp4", frames=3 * BLOCK_FRAMES, size=(64, 48), tracks=0)
+    project = Project(tmp_path / "home", tmp_path / "job.yaml", tmp_path / "film.mp4", lambda *_, **__: None)
+    order, shares, may_go = [], iter((0.2, 0.9)), threading.Event()
+
+    def search(live, first, _end, report):
+        order.append(first // BLOCK_FRAMES)
+        if first == 0 and (share := next(shares, None)):
+            project.live.scan((1 if share < 0.5 else 2) * BLOCK_FRAMES)
+            report(share)
+            order.append("finished")
+        return
+
+    monkeypatch.setattr(LivePreview, "_detections", search)
+    monkeypatch.setattr(LivePreview, "_shots", lambda *_: may_go.set() if order[-1] == 2 else [])
+    project.live.scan(0)
+    assert may_go.wait(30)
+    project.close()
+
+    assert order == [0, 1, 0, "finished", 2]
+
+
+def test_what_several_ask_for_at_once_is_made_once(folder):
+    """Each gets the file, also while another one is still making it."""
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    project, made = opened(folder, "preset: emotion-edit\nsource: film.mp4\nedits: []\n"), []
+    all_ask = threading.Barrier(4)
+
+    def make(context):
+        made.append(0)
+        path = context.temp_path("made.bin")
+        path.write_bytes(b"made")
+        return path
+
+    def ask(_):
+        all_ask.wait(30)
+        return project.made_once({"what": "a test"}, make).read_bytes()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(ask, range(4))] == [b"made"] * 4
+    assert made == [0]
+    project.close()
+
+
+def test_a_take_is_done_when_its_parts_are_there(tmp_path):
+    """Whoever reads the list meanwhile never sees a take that is done and has nothing to show."""
+    from react1.pipeline.studio.projects.take_list import TakeList, WantedTake
+
+    class Watched(WantedTake):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            seen.append((self.state, bool(self.parts)))
+
+    seen = []
+    takes = TakeList(tmp_path / "project.json")
+    take = takes.add_take(Watched(edit_name="e", place="p", edit={}, name="n", provider="local"))
+    takes.update(take, state="done", parts=[{"a": 1}])
+
+    assert ("done", False) not in seen
+    assert seen[-1] == ("done", True)

@@ -61,6 +61,13 @@ def test_a_still_is_exactly_that_frame(tmp_path):
         order = [7, 8, 9, 8, 7, 39, 0, 20, 3]
         shown = [frame_number(picture(running.client.get(f"/api/projects/{name}/still/{frame}"))) for frame in order]
         assert shown == order
+        near = running.client.get(f"/api/projects/{name}/still/33/near")
+        assert frame_number(picture(near)) == int(near.headers["x-frame"]) <= 33
+        asked = []
+        for frame, sequence in ((11, "2"), (30, "1")):
+            headers = {"X-Page": "a", "X-Sequence": sequence}
+            asked.append(running.client.get(f"/api/projects/{name}/still/{frame}", headers=headers).status_code)
+        assert asked == [200, 204]
         answer = running.client.get(f"/api/projects/{name}/still/40")
         assert (answer.status_code, answer.json()["error"]) == (
             422,
@@ -146,6 +153,8 @@ def test_a_conflict_is_409_and_nothing_is_written(studio, project, edit):
     answer = studio.json("PATCH", f"/projects/{name}/edits", {**reference, "fields": {"prompt": "angry"}}, 409)
 
     assert "another tab" in answer["error"]
+    takes = {**reference, "choices": {}, "provider": "local"}
+    assert "another tab" in studio.json("POST", f"/projects/{name}/takes", takes, 409)["error"]
     assert "prompt: sad" in (studio.folder / "talking.mp4.react1.yaml").read_text()
 
 
@@ -169,6 +178,12 @@ def test_a_take_is_made_without_a_film_then_chosen_and_spliced_without_making_it
     assert set(studio.folder.iterdir()) == before
     clip = studio.client.get(f"/api/projects/{name}/takes/{take['id']}/clip")
     assert clip.headers["content-type"] == "video/mp4"
+    job = studio.folder / "talking.mp4.react1.yaml"
+    valid = job.read_bytes()
+    job.write_bytes(valid[: len(valid) // 2] + b"{")  # another program is in the middle of writing it
+    assert studio.client.get(f"/api/projects/{name}/takes/{take['id']}/clip").content == clip.content
+    assert studio.json("GET", f"/projects/{name}/cues")["cues"] == []
+    job.write_bytes(valid)
     still = picture(studio.client.get(f"/api/projects/{name}/still/25?of=take:{take['id']}&size=480"))
     source = picture(studio.client.get(f"/api/projects/{name}/still/25?size=480"))
     assert np.abs(still.astype(int) - source).max() > 40
@@ -223,8 +238,14 @@ def test_a_line_of_dialogue_lands_beside_the_job(studio, project, edit):
     own = next(item for item in response.json()["state"]["edits"] if item["name"] == edit["name"])
     assert own["fields"]["audio"] == "lines/my line.wav"
     assert (studio.folder / "lines" / "my line.wav").read_bytes() == sound.read_bytes()
-    wave = studio.json("GET", f"/projects/{name}/line", params={"index": own["index"], "digest": own["digest"]})
+    louder = {"index": own["index"], "digest": own["digest"], "fields": {"audio_gain": 3}}
+    studio.json("PATCH", f"/projects/{name}/edits", louder)  # the page may ask for what it showed until now
+    wave = studio.json("GET", f"/projects/{name}/line", params={"file": own["fields"]["audio"]})
     assert abs(wave["seconds"] - 0.5) < 0.05
+    sound = studio.client.get(f"/api/projects/{name}/line/sound", params={"file": own["fields"]["audio"]})
+    assert sound.content == (studio.folder / own["fields"]["audio"]).read_bytes()
+    for file in ("../../home/studio/token", "talking.mp4.react1.yaml", "lines/gone.wav"):
+        studio.json("GET", f"/projects/{name}/line", status=422, params={"file": file})
     refused = studio.client.put(f"/api/projects/{name}/line", params={**query, "name": "x.exe"}, content=b"x")
     assert refused.status_code == 422
     shutil.rmtree(studio.folder / "lines")

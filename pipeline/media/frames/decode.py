@@ -272,13 +272,13 @@ def _open_packets(
         with open_media(path, options=options) as container:
             stream = container.streams[stream_index] if stream_index is not None else container.streams.video[0]
             stream.thread_type = threads
-            packets = container.demux(stream) if position is None else _packets_from(container, stream, position)
+            packets = container.demux(stream) if position is None else packets_from(container, stream, position)
             if packets is not None:
                 yield container, stoppable(packets)
                 return
 
 
-def _packets_from(container: Any, stream: Any, start_pts: int) -> Iterator[Any] | None:
+def packets_from(container: Any, stream: Any, start_pts: int) -> Iterator[Any] | None:
     """Return packets from the last keyframe that is shown no later than `start_pts`, or None if no seek leads there.
 
     A reader seeks by decode times, so it may land on a keyframe that is decoded before, but shown after; in transport

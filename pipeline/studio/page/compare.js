@@ -18,7 +18,7 @@ class TakePlayer extends HTMLElement {
   }
 
   takes() {
-    return (state.compare ?? []).map((id) => state.job?.edits.flatMap((edit) => edit.takes).find((take) => take.id === id)).filter(Boolean);
+    return (state.compare ?? []).map((id) => state.job?.edits.flatMap((edit) => edit.takes).find((take) => take.id === id)).filter((take) => take?.frames);
   }
 
   edit() {

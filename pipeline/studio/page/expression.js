@@ -1,6 +1,6 @@
 /* Expressions: six cards with this face in this frame, the temperature, and the other settings of the edit. */
 import { h, quiet } from "/page/dom.js";
-import { events, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
+import { events, fetched, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
 import { chooseFace, faceNumber, faceOfShot, label, live, seek, setFaceOfShot, shotsOf } from "/page/viewer.js";
 
 export const EMOTIONS = ["happy", "sad", "angry", "disgusted", "surprised", "neutral"];
@@ -166,7 +166,7 @@ class ExpressionPanel extends HTMLElement {
     if (key === this.cardsKey) return;
     this.cardsKey = key;
     for (const emotion of EMOTIONS) {
-      const response = await fetch(url(`/card/${frame}`, { prompt: emotion, temperature, model_mode, face }));
+      const response = await fetched(url(`/card/${frame}`, { prompt: emotion, temperature, model_mode, face }));
       if (this.cardsKey !== key) return;
       if (response.status !== 200) continue;
       const image = this.cardImages[emotion];

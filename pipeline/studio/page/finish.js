@@ -1,6 +1,6 @@
 /* Finishing: the film, the package for an editing system, what the checks found, and the job as text. */
 import { ask, copy, h } from "/page/dom.js";
-import { change, events, request, say, set, state, url, watch } from "/page/store.js";
+import { change, events, fetched, request, say, set, state, url, watch } from "/page/store.js";
 import { agree, providerRow, providerSelect } from "/page/takes.js";
 import { label, seek } from "/page/viewer.js";
 
@@ -101,8 +101,9 @@ class FinishPanel extends HTMLElement {
   }
 
   async copy(kind) {
-    const text = await (await fetch(url(`/text/${kind}`))).text();
-    if (await copy(text)) say("Copied.");
+    const response = await fetched(url(`/text/${kind}`)), text = await response.text();
+    if (!response.ok) say(response.status ? JSON.parse(text).error : "the studio does not answer", "error");
+    else if (await copy(text)) say("Copied.");
     else ask("Copy this", [h("textarea", { readonly: true, rows: "12", "aria-label": "The job as text", value: text })]);
   }
 

@@ -33,7 +33,7 @@ class LinePanel extends HTMLElement {
   line(edit) {
     this.wave = h("canvas", { className: "wave", role: "img", "aria-label": "Waveform of the new line" });
     this.facts = h("p", { className: "hint" });
-    const query = new URLSearchParams({ index: edit.index, digest: edit.digest });
+    const query = new URLSearchParams({ file: edit.fields.audio });
     return [
       h("h3", {}, edit.fields.audio), this.wave, this.facts,
       h("audio", { controls: true, preload: "none", src: `/api/projects/${state.project}/line/sound?${query}`, "aria-label": "The new line" }),
@@ -59,7 +59,7 @@ class LinePanel extends HTMLElement {
 
   async loadWave(edit) {
     try {
-      const answer = await request("GET", `/projects/${state.project}/line?${new URLSearchParams({ index: String(edit.index), digest: edit.digest })}`);
+      const answer = await request("GET", `/projects/${state.project}/line?${new URLSearchParams({ file: edit.fields.audio })}`);
       const wave = this.wave, redraw = new ResizeObserver(() => (wave.isConnected ? wave.clientWidth && drawPeaks(wave, answer.peaks) : redraw.disconnect()));
       redraw.observe(wave); // the panel may be hidden now, and then has no width
       const span = edit.frames ? ((edit.frames[1] - edit.frames[0]) * state.film.rate[1]) / state.film.rate[0] : 0;

@@ -35,19 +35,18 @@ export class Refused extends Error {
   }
 }
 
+/** Fetch from the server; one that does not answer, or a page that is left, gives a response of status 0. @param {string} address @param {RequestInit} [options] @returns {Promise<Response>} */
+export const fetched = (address, options) => fetch(address, options).catch(() => Response.error());
+
 /** Send a request and return its JSON. @param {string} method @param {string} path @param {any} [body] */
 export async function request(method, path, body) {
   const isRaw = body instanceof Blob;
-  let response;
-  try {
-    response = await fetch(`/api${path}`, {
-      method,
-      headers: body === undefined || isRaw ? {} : { "Content-Type": "application/json" },
-      body: body === undefined ? undefined : isRaw ? body : JSON.stringify(body),
-    });
-  } catch {
-    throw new Refused("the studio does not answer; it may have been stopped in its terminal", 0);
-  }
+  const response = await fetched(`/api${path}`, {
+    method,
+    headers: body === undefined || isRaw ? {} : { "Content-Type": "application/json" },
+    body: body === undefined ? undefined : isRaw ? body : JSON.stringify(body),
+  });
+  if (response.status === 0) throw new Refused("the studio does not answer; it may have been stopped in its terminal", 0);
   if (response.status === 401) throw new Refused("this page is not known to the studio; open the address in its terminal again", 401);
   const data = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refused(data.error || `the studio answered with ${response.status}`, response.status);
@@ -197,7 +196,7 @@ async function loadMarks() {
 
 /** Load the waveform, if it is ready. */
 export async function loadWave() {
-  const response = await fetch(url("/wave"));
+  const response = await fetched(url("/wave"));
   if (response.status === 200) set({ wave: new Uint8Array(await response.arrayBuffer()) });
 }
 

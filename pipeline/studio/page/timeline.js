@@ -291,9 +291,8 @@ class FilmTimeline extends HTMLElement {
       if (!edit.fields.audio) this.lines.delete(edit.name);
       if (!edit.fields.audio || this.lines.get(edit.name)?.key === key) continue;
       this.lines.set(edit.name, { key, peaks: [], per_s: 50 });
-      const query = new URLSearchParams({ index: String(edit.index), digest: edit.digest });
       try {
-        const { peaks, per_s } = await request("GET", `/projects/${state.project}/line?${query}`);
+        const { peaks, per_s } = await request("GET", `/projects/${state.project}/line?${new URLSearchParams({ file: edit.fields.audio })}`);
         this.lines.set(edit.name, { key, peaks, per_s });
       } catch {
         this.lines.delete(edit.name); // the panel of the line says what is wrong with it

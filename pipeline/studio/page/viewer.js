@@ -1,10 +1,11 @@
 /* The viewer: exact stills while paused, the film or its proxy while it plays, the faces, and the live preview. */
 import { frameOfTimecode, timecode } from "/page/player.js";
 import { h, quiet } from "/page/dom.js";
-import { events, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
+import { Stills } from "/page/stills.js";
+import { events, fetched, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
 
 const PAGE = Math.random().toString(36).slice(2);
-const KEPT = 40;
+const SLOW_MS = 120;
 
 /** When a frame is shown, in seconds. @param {number} frame */
 export const timeOf = (frame) => (state.film.times ? state.film.times[frame] : state.film.first_s + (frame * state.film.rate[1]) / state.film.rate[0]);
@@ -77,7 +78,9 @@ export function faceNumber() {
 
 class StudioViewer extends HTMLElement {
   connectedCallback() {
-    this.stills = new Map();
+    this.stills = new Stills();
+    this.isSlow = this.loading = false;
+    this.moved = () => {};
     this.sequence = 0;
     this.busy = false;
     this.wantedPreview = null;
@@ -164,7 +167,7 @@ class StudioViewer extends HTMLElement {
     this.video.load();
     this.notice.hidden = true;
     if (!state.watching && !film.playable) {
-      const response = await fetch(source, { headers: { Range: "bytes=0-0" } });
+      const response = await fetched(source, { headers: { Range: "bytes=0-0" } });
       if (film !== state.film) return;
       if (response.status === 202) return this.proxyMoved((await response.json()).share);
       if (response.status === 422) return this.say(`This film cannot be played: ${(await response.json()).problem}`);
@@ -199,59 +202,79 @@ class StudioViewer extends HTMLElement {
     return [320, 640, 960, 1280, 1920].find((size) => size >= wanted * 0.8) ?? 1920;
   }
 
-  async still(frame) {
-    const key = `${this.of()} ${frame} ${this.side()}`;
-    let bitmap = this.stills.get(key);
-    if (!bitmap) {
-      const response = await fetch(url(`/still/${frame}`, { size: this.side(), of: this.of() }));
-      if (!response.ok) throw new Error((await response.json()).error);
-      bitmap = await createImageBitmap(await response.blob());
-      this.stills.set(key, bitmap);
-      while (this.stills.size > KEPT) this.stills.delete(this.stills.keys().next().value);
-    }
-    return bitmap;
+  look() {
+    return { of: this.of(), size: this.side() };
   }
 
-  draw(bitmap, what) {
+  /** Draw a picture of the shown frame; `near` is the keyframe before it. @param {ImageBitmap} bitmap @param {"still" | "preview" | "near"} what @param {number} [nearFrame] */
+  draw(bitmap, what, nearFrame = 0) {
     if (this.canvas.width !== bitmap.width || this.canvas.height !== bitmap.height) {
       this.canvas.width = bitmap.width;
       this.canvas.height = bitmap.height;
     }
     this.canvas.getContext("2d").drawImage(bitmap, 0, 0);
     this.canvas.dataset.shows = what;
-    this.canvas.dataset.frame = String(state.frame);
-    this.badge.textContent = state.watching ? "finished film; Escape goes back to the source" : "local preview";
-    this.badge.hidden = what !== "preview" && !state.watching;
+    if (what !== "near") this.canvas.dataset.frame = String(state.frame);
+    this.badge.textContent = what === "near" ? `${label(nearFrame)}, until this frame is decoded` : state.watching ? "finished film; Escape goes back to the source" : "local preview";
+    this.badge.hidden = what === "still" && !state.watching;
     this.stage.classList.toggle("playing", false);
   }
 
-  async showFrame() {
+  /** Show the frame of the playhead: at once if it is here, else one after the other, the newest next. */
+  showFrame() {
     if (!state.film) return;
-    const frame = state.frame;
-    try {
-      const bitmap = await this.still(frame);
-      if (frame !== state.frame || state.playing) return;
-      this.draw(bitmap, "still");
-      this.showPreview();
-      this.later();
-      this.askFaces();
-    } catch (error) {
-      if (frame === state.frame) this.say(error.message);
+    const here = this.stills.at(state.frame, this.look());
+    this.wanted = here ? null : state.frame;
+    this.moved();
+    if (here) this.arrived(state.frame, here);
+    else if (!this.loading) this.loadFrames();
+  }
+
+  async loadFrames() {
+    this.loading = true;
+    while (this.wanted !== null) {
+      const frame = this.wanted, began = performance.now(), moved = new Promise((resolve) => (this.moved = () => resolve(null)));
+      this.wanted = null;
+      const exact = this.stills.ask(frame, this.look(), true).then((bitmap) => bitmap && this.arrived(frame, bitmap), (error) => frame === state.frame && this.say(error.message));
+      const done = exact.then(() => true);
+      let isDone = await Promise.race([done, new Promise((resolve) => setTimeout(resolve, this.isSlow ? 0 : SLOW_MS, false))]);
+      if (!isDone) {
+        await this.showNear(frame);
+        isDone = await Promise.race([done, moved]);
+      }
+      if (isDone) this.isSlow = performance.now() - began > SLOW_MS;
     }
+    this.loading = false;
+  }
+
+  /** The exact frame is here. */
+  arrived(frame, bitmap) {
+    if (frame !== state.frame || state.playing) return;
+    this.draw(bitmap, "still");
+    this.showPreview();
+    this.later();
+    this.askFaces();
+  }
+
+  /** Show the keyframe before a frame that takes long. */
+  async showNear(frame) {
+    const project = state.project, near = await this.stills.near(frame, this.look()).catch(() => null);
+    if (!near || state.playing || project !== state.project || this.stills.at(state.frame, this.look())) return;
+    this.draw(near.bitmap, "near", near.frame);
   }
 
   prefetch() {
-    if (state.playing) return;
+    if (state.playing || !this.stills.at(state.frame, this.look())) return;
     for (const by of [1, 2, -1]) {
       const frame = state.frame + by;
-      if (frame >= 0 && frame < state.film.frames) this.still(frame).catch(() => {});
+      if (frame >= 0 && frame < state.film.frames) this.stills.ask(frame, this.look()).catch(() => {});
     }
   }
 
   async loadFaces() {
     const frame = state.frame, project = state.project;
     if (state.watching || state.playing) return;
-    const response = await fetch(url(`/faces/${frame}`));
+    const response = await fetched(url(`/faces/${frame}`));
     if (!response.ok || frame !== state.frame || project !== state.project) return;
     set({ faces: { ...(await response.json()), frame } });
     this.scanNotice();
@@ -282,7 +305,7 @@ class StudioViewer extends HTMLElement {
     const choices = this.held ? null : previewChoices();
     const ready = state.faces?.share === 1 && state.faces.faces.length && state.faces.frame === state.frame;
     if (!choices || !ready) {
-      if (this.canvas.dataset.shows === "preview") this.still(state.frame).then((bitmap) => this.draw(bitmap, "still"), () => {});
+      if (this.canvas.dataset.shows === "preview") this.showFrame();
       return;
     }
     this.wantedPreview = { choices, frame: state.frame, face: faceNumber(), began };
@@ -302,7 +325,7 @@ class StudioViewer extends HTMLElement {
 
   async preview({ choices, frame, face, began }) {
     const query = { ...choices, face, size: Math.min(960, this.side()), page: PAGE, sequence: ++this.sequence };
-    const response = await fetch(url(`/preview/${frame}`, query));
+    const response = await fetched(url(`/preview/${frame}`, query));
     if (response.status !== 200) return;
     const bitmap = await createImageBitmap(await response.blob());
     if (frame !== state.frame || state.playing || this.held || !previewChoices()) return;

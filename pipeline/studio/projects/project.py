@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -30,9 +31,10 @@ from ...interchange.places import PlaceFinder, PlaceOptions
 from ...media.probe import probe, require_video
 from ...media.timing.clock import frame_time_s, label_clock, with_start_timecode
 from ...store.store import Store
+from ..viewing.film_pictures import FilmPictures
 from ..viewing.live import LivePreview
-from ..viewing.playback import FilmPictures, plays_in_browsers
-from .job_file import JobFile, WrittenEdit
+from ..viewing.playback import plays_in_browsers
+from .job_file import EditConflict, JobFile, WrittenEdit
 from .job_text import job_text
 from .library import project_id
 from .project_state import describe_project
@@ -79,6 +81,9 @@ class Project:
         self.live = LivePreview(film_path, self.media, self.pictures, self.new_context, self._report_scan)
         self.playable = plays_in_browsers(self.media, film_path.suffix)
         self._films: dict[str, tuple[Media, FilmPictures]] = {}
+        self._making: dict[str, threading.Lock] = {}
+        """Locks of what is being made, by its cache key."""
+        self._making_lock = threading.Lock()
         self.seen = self.job.mark()
         """The state of the job file that the pages were last told of."""
 
@@ -106,6 +111,39 @@ class Project:
     def new_context(self, report: Callable[[float], None] = lambda _: None) -> StoreContext:
         """Return a context with the store's cache; close it after use."""
         return StoreContext(self.store, CallMonitor(report), time.monotonic() + _DAY_S)
+
+    def made_once(self, parts: dict[str, Any], make: Callable[[StoreContext], Path | None]) -> Path | None:
+        """Return a file of the cache; several requests for it at once make it once.
+
+        Args:
+            parts: its cache key.
+            make: makes it, in a context that is closed afterwards; None if there is nothing to make.
+        """
+        name = json.dumps(parts, sort_keys=True)
+        with self._making_lock:
+            lock = self._making.setdefault(name, threading.Lock())
+        with lock, closing(self.new_context()) as context:
+            path = context.cache_get(parts)
+            if path is None and (made := make(context)) is not None:
+                context.cache_put(parts, made)
+                path = context.cache_get(parts)
+        with self._making_lock:
+            self._making.pop(name, None)
+        return path
+
+    def options(self) -> dict[str, Any]:
+        """Return the job's inputs besides its edits; none while the job cannot be read."""
+        try:
+            return self.job.options()
+        except PresetError:
+            return {}
+
+    def edits(self) -> list[WrittenEdit]:
+        """Return the edits of the job; none while the job cannot be read."""
+        try:
+            return self.job.edits()
+        except PresetError:
+            return []
 
     def _report_scan(self, first: int, share: float) -> None:
         self.notify("faces", first=first, share=round(share, 3))
@@ -150,7 +188,7 @@ class Project:
 
     def start_tc(self) -> str:
         """Return the timecode of the first frame that the job says; empty if it says none."""
-        return str(self.job.options().get("start_tc") or "")
+        return str(self.options().get("start_tc") or "")
 
     @cached_property
     def _frame_times_s(self) -> list[float] | None:
@@ -205,12 +243,12 @@ class Project:
         """Return an edit as it is in the file.
 
         Raises:
-            PresetError: it was changed meanwhile.
+            EditConflict: it was changed meanwhile.
         """
         edits = self.job.edits()
         same = [edit for edit in edits if edit.digest == digest]
         if not same:
-            raise PresetError("this edit was changed in another tab or program; look at it, then do this again")
+            raise EditConflict("this edit was changed in another tab or program; look at it, then do this again")
         return min(same, key=lambda edit: abs(edit.index - index))
 
     def want_takes(

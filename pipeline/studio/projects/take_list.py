@@ -106,10 +106,10 @@ class TakeList:
             write_text(self._path, self.record.model_dump_json(indent=1), private=True)
 
     def update(self, item: WantedTake | MadeFilm, **changes: Any) -> None:
-        """Change an item and write the record."""
+        """Change an item and write the record; its state last, because it says that the others are there."""
         with self._lock:
-            for name, value in changes.items():
-                setattr(item, name, value)
+            for name in sorted(changes, key=lambda name: name == "state"):
+                setattr(item, name, changes[name])
             self.save()
 
     def add_take(self, take: WantedTake) -> WantedTake:

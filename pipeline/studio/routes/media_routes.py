@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import ValidationError
 
@@ -18,16 +18,19 @@ from ...core.edits.edit import Edit
 from ...core.errors import InputMediaError
 from ...core.times import frames_text
 from ...core.values import Media
+from ...executors.base import StoreContext
 from ...interchange.entries import ListFile
 from ...media.audio.samples import write_wav
 from ...media.frames.shots import cuts_between
 from ...report.page import without_film_link
 from ...report.preview_clip import SAMPLE_RATE_HZ
 from ...splicing.splice_params import SoundParams
+from ..projects.library import SOUNDS
 from ..projects.project import Project, current_takes
-from ..viewing.live import VIEWER_PX, Superseded
+from ..viewing.film_pictures import FilmPictures, Superseded, nearest_size
+from ..viewing.live import VIEWER_PX
 from ..viewing.marks import markers, spoken_lines
-from ..viewing.playback import PEAKS_PER_S, OwnSound, file_peaks, nearest_size, span_clip
+from ..viewing.playback import PEAKS_PER_S, OwnSound, clip_parts, file_peaks, span_clip
 from ..viewing.take_sound import film_sound, line_sound
 from .project_routes import Json, project_of, studio_of
 
@@ -35,6 +38,8 @@ router = APIRouter(prefix="/api/projects/{project}")
 _CLIP_PX = 960
 MAX_CLIP_FRAMES = 1800
 """Frames of the longest clip that a page may ask for."""
+MAX_PATH_FRAMES = 20_000
+"""Frames that are searched at once for cuts, or for what is known of a face."""
 _HEARD = {"audio", "audio_mix", "audio_gain"}
 _CACHED = {"Cache-Control": "private, max-age=86400, immutable"}
 _TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
@@ -47,17 +52,39 @@ Share = Annotated[float, Query(ge=0, le=1)]
 
 
 @router.get("/still/{frame}")
-def still(request: Request, project: str, frame: int, size: Side = VIEWER_PX, of: str = "source") -> Response:
-    """Return a frame of the film, of a finished film (`film:ID`) or of a take (`take:ID`), exactly."""
+def still(
+    request: Request,
+    project: str,
+    frame: int,
+    size: Side = VIEWER_PX,
+    of: str = "source",
+    x_page: Annotated[str, Header()] = "",
+    x_sequence: Annotated[int, Header()] = 0,
+) -> Response:
+    """Return a frame of the film, of a finished film (`film:ID`) or of a take (`take:ID`), exactly.
+
+    204 if the page has asked for something newer meanwhile.
+    """
     opened = project_of(request, project)
     side = nearest_size(size)
     kind, _, name = of.partition(":")
-    if kind == "film":
-        _, _, pictures = opened.film_media(_film(opened, name))
-        return Response(pictures.still(frame, side), media_type="image/jpeg")
+    headers = {} if kind == "film" else _CACHED
     if kind == "take":
-        return Response(_take_still(opened, name, frame, side), media_type="image/jpeg", headers=_CACHED)
-    return Response(opened.pictures.still(frame, side), media_type="image/jpeg", headers=_CACHED)
+        return Response(_take_still(opened, name, frame, side), media_type="image/jpeg", headers=headers)
+    pictures = _pictures(opened, of)
+    try:
+        content = pictures.still(frame, side, pictures.wanted_by(x_page, x_sequence))
+    except Superseded:
+        return Response(status_code=204)
+    return Response(content, media_type="image/jpeg", headers=headers)
+
+
+@router.get("/still/{frame}/near")
+def near_still(request: Request, project: str, frame: int, size: Side = VIEWER_PX, of: str = "source") -> Response:
+    """Return the keyframe at or before a frame, which is decoded at once; the header `X-Frame` has its number."""
+    pictures = _pictures(project_of(request, project), of)
+    shown, content = pictures.near_still(frame, nearest_size(size))
+    return Response(content, media_type="image/jpeg", headers={"X-Frame": str(shown)})
 
 
 @router.get("/faces/{frame}")
@@ -74,7 +101,7 @@ def faces(request: Request, project: str, frame: int) -> Json:
 def faces_path(request: Request, project: str, start: int, end: int, face: int = 0) -> Json:
     """Return where a face is in each frame of [start, end), as shares of the picture; null where it is not known."""
     opened = project_of(request, project)
-    _require_clip(opened, start, end)
+    _require_frames(opened, start, end, MAX_PATH_FRAMES)
     return {"boxes": opened.live.path(start, end, face)}
 
 
@@ -150,32 +177,33 @@ def wave(request: Request, project: str) -> Response:
 
 
 @router.get("/line")
-def line_wave(request: Request, project: str, index: int, digest: str) -> Json:
-    """Return the waveform of the new line of an edit, and its length."""
-    path = _line_path(request, project, index, digest)
+def line_wave(request: Request, project: str, file: str) -> Json:
+    """Return the waveform of a new line, as the job names its file, and its length."""
+    path = _line_path(request, project, file)
     peaks = file_peaks(path, None, lambda _: None, None)
     return {"peaks": list(peaks), "per_s": PEAKS_PER_S, "name": path.name, "seconds": len(peaks) / PEAKS_PER_S}
 
 
 @router.get("/line/sound")
-def play_line(request: Request, project: str, index: int, digest: str) -> Response:
-    """Return the new line of an edit, to be listened to."""
-    return FileResponse(_line_path(request, project, index, digest))
+def play_line(request: Request, project: str, file: str) -> Response:
+    """Return a new line, as the job names its file, to be listened to."""
+    return FileResponse(_line_path(request, project, file))
 
 
-def _line_path(request: Request, project: str, index: int, digest: str) -> Path:
+def _line_path(request: Request, project: str, file: str) -> Path:
+    """Return the path of a line; it is asked for by its file, because its edit may change at any time."""
     opened = project_of(request, project)
-    written = opened.written(index, digest)
-    if written.edit is None or not written.edit.audio:
-        raise InputMediaError("this edit has no new line")
-    return studio_of(request).library.resolve(str(opened.job.path.parent / str(written.edit.audio)))
+    path = studio_of(request).library.resolve(str(opened.job.path.parent / file))
+    if path.suffix.lower() not in SOUNDS:
+        raise InputMediaError(f"{path.name} is not a sound file")
+    return path
 
 
 @router.get("/cuts")
 def cuts(request: Request, project: str, start: int, end: int) -> Json:
-    """Return the frames in [start, end) that begin a shot; at most 20 000 frames are searched at once."""
+    """Return the frames in [start, end) that begin a shot; at most `MAX_PATH_FRAMES` are searched at once."""
     opened = project_of(request, project)
-    end = min(end, opened.video.frame_count, start + 20_000)
+    end = min(end, opened.video.frame_count, start + MAX_PATH_FRAMES)
     with closing(opened.new_context()) as context:
         return {"start": start, "end": end, "cuts": cuts_between(opened.film_path, opened.media, start, end, context)}
 
@@ -184,12 +212,14 @@ def cuts(request: Request, project: str, start: int, end: int) -> Json:
 def cues(request: Request, project: str) -> Json:
     """Return the spoken lines and the markers, of files that the job names or that lie beside the film, or its own."""
     opened = project_of(request, project)
-    options, folder = opened.job.options(), opened.job.path.parent
+    options, folder = opened.options(), opened.job.path.parent
     listed = options.get("cues")
     lines = spoken_lines(opened.film_path, folder / listed if isinstance(listed, str) else None)
     timeline = options.get("timeline")
     named = {"file": timeline} if isinstance(timeline, str) else timeline
-    file = ListFile.model_validate({**named, "file": str(folder / named["file"])}) if named else None
+    file = None
+    with suppress(ValidationError, KeyError, TypeError):  # the page shows elsewhere what is wrong with the job
+        file = ListFile.model_validate({**named, "file": str(folder / named["file"])}) if named else None
     return {"cues": lines, "markers": markers(opened.film_path, opened.labelled_media(), file, opened.start_tc())}
 
 
@@ -225,22 +255,20 @@ def take_line(request: Request, project: str, take: str) -> Response:
         "frames": [first, end],
         "lines": [part.segment.edit.model_dump(mode="json", include={"audio"}) for part in parts],
     }
-    with closing(opened.new_context()) as context:
-        if context.cache_get(key) is None:
-            samples = line_sound(context, opened.media, parts, (first, end))
-            if samples is None:
-                return Response(status_code=204)
-            context.cache_put(key, write_wav(context.temp_path("line.wav"), samples, SAMPLE_RATE_HZ))
-        path = context.cache_get(key)
-    assert path is not None
-    return FileResponse(path, media_type="audio/wav", headers=_CACHED)
+
+    def make(context: StoreContext) -> Path | None:
+        samples = line_sound(context, opened.media, parts, (first, end))
+        return write_wav(context.temp_path("line.wav"), samples, SAMPLE_RATE_HZ) if samples is not None else None
+
+    path = opened.made_once(key, make)
+    return FileResponse(path, media_type="audio/wav", headers=_CACHED) if path else Response(status_code=204)
 
 
 @router.get("/clip")
 def source_clip(request: Request, project: str, start: int, end: int) -> Response:
     """Return the frames [start, end) of the film as a small clip."""
     opened = project_of(request, project)
-    _require_clip(opened, start, end)
+    _require_frames(opened, start, end, MAX_CLIP_FRAMES)
     return _clip(opened, [(opened.media, start, end)], start, end)
 
 
@@ -312,21 +340,30 @@ def _seams(report: Json, splice: Json) -> list[Json]:
     return rows
 
 
+def _pictures(project: Project, of: str) -> FilmPictures:
+    """Return the stills of the film, or of a finished film (`film:ID`)."""
+    kind, _, name = of.partition(":")
+    return project.film_media(_film(project, name))[2] if kind == "film" else project.pictures
+
+
 def _send(path: Path) -> Response:
     return FileResponse(path, media_type=_TYPES.get(path.suffix.lower(), "application/octet-stream"))
 
 
-def _require_clip(project: Project, start: int, end: int) -> None:
-    if not 0 <= start < end <= project.video.frame_count or end - start > MAX_CLIP_FRAMES:
-        limits = f"a clip shows 1 to {MAX_CLIP_FRAMES} frames of the film's {project.video.frame_count}"
+def _require_frames(project: Project, start: int, end: int, most: int) -> None:
+    if not 0 <= start < end <= project.video.frame_count or end - start > most:
+        limits = f"1 to {most} frames of the film's {project.video.frame_count} can be shown at once"
         raise InputMediaError(f"{frames_text(start, end)}: {limits}; choose another span")
 
 
 def _clip(
     project: Project, spans: list[tuple[Media, int, int]], first: int, end: int, sound: OwnSound | None = None
 ) -> Response:
-    with closing(project.new_context()) as context:
-        path = span_clip(context, spans, project.clip_times(first, end), _CLIP_PX, sound)
+    times_s = project.clip_times(first, end)
+    path = project.made_once(
+        clip_parts(spans, times_s, _CLIP_PX, sound), lambda context: span_clip(context, spans, times_s, _CLIP_PX, sound)
+    )
+    assert path is not None
     return FileResponse(path, media_type="video/mp4", headers=_CACHED)
 
 
@@ -340,13 +377,13 @@ def _parts(project: Project, take_id: str) -> Any:
 def _edit_of(project: Project, take_id: str) -> Edit | None:
     """Return the edit of a take as the job has it now."""
     take = project.list.take(take_id)
-    edits = project.job.edits()
+    edits = project.edits()
     return next((written.edit for written in edits if take and project.edit_name(written) == take.edit_name), None)
 
 
 def _sound_params(project: Project) -> SoundParams:
     """Return how the job mixes new lines; the default where it says nothing, or nothing valid."""
-    wanted = project.job.options().get("sound")
+    wanted = project.options().get("sound")
     try:
         return SoundParams.model_validate(wanted) if wanted else SoundParams()
     except ValidationError:
@@ -354,8 +391,6 @@ def _sound_params(project: Project) -> SoundParams:
 
 
 def _take_still(project: Project, take_id: str, frame: int, side: int) -> bytes:
-    from ..viewing.playback import FilmPictures
-
     for part in _parts(project, take_id):
         if part.segment.first_frame <= frame < part.segment.last_frame:
             pictures = FilmPictures(project.store.path(part.media.file), part.media)

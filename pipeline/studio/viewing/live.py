@@ -30,7 +30,7 @@ from ...media.frames.shots import Shot, split_at_cuts
 from ...media.probe import require_video
 from ...media.timing.clock import timecode_rate
 from ...report.stills import Picture, preview_size, screen_picture
-from .playback import FilmPictures, jpeg
+from .film_pictures import FilmPictures, Superseded, jpeg
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -42,6 +42,8 @@ DETECTION_PX = 1280
 VIEWER_PX = 960
 _MOST_WAITING = 2
 """Blocks that wait for their search, besides the one that is being searched; older ones are dropped."""
+_GIVES_WAY = 0.5
+"""A block of which less than this share is searched gives way to a newer one, and is searched after it."""
 _TEETH_FRAMES = 3
 _CARD_PX = 220
 _CARD_MARGIN = 0.2
@@ -68,10 +70,6 @@ class _Block:
     shots: list[tuple[Shot, list[LiveFace]]] = field(default_factory=list)
     done: bool = False
     problem: str = ""
-
-
-class Superseded(React1Error):
-    """A newer request of the same page makes this one useless."""
 
 
 class LivePreview:
@@ -120,11 +118,15 @@ class LivePreview:
             if block is None:
                 block = self._blocks[number] = _Block()
                 self._waiting.append(number)
-                for dropped in self._waiting[:-_MOST_WAITING]:
-                    del self._blocks[dropped]  # somebody scrubs through the film; it is searched when it is shown again
-                del self._waiting[:-_MOST_WAITING]
+                self._drop_oldest()
                 self._scanner.submit(self._scan_newest)
         return block
+
+    def _drop_oldest(self) -> None:
+        """Drop what waits for too long: somebody scrubs through the film, and it is searched when it is shown again."""
+        for dropped in self._waiting[:-_MOST_WAITING]:
+            del self._blocks[dropped]
+        del self._waiting[:-_MOST_WAITING]
 
     def _scan_newest(self) -> None:
         with self._lock:
@@ -265,23 +267,38 @@ class LivePreview:
         end = min(first + BLOCK_FRAMES, self._video.frame_count)
 
         def report(share: float) -> None:
-            if self._closed:
-                raise Superseded("the studio stops")
+            if self._closed or (self._waiting and share < _GIVES_WAY):
+                raise Superseded("the studio stops, or shows another part of the film")
             block.share = share
             self._notify(first, share)
 
         try:
             detections = self._detections(first, end, report)
             block.shots = self._shots(detections, first)
+        except Superseded:
+            self._scan_later(number, block)
+            return
         except React1Error as error:
             block.problem = str(error)
         except Exception as error:
             block.problem = f"the faces cannot be searched: {type(error).__name__}: {error}"
+            self._searched(block, first)
             raise
-        finally:
-            block.done = True
+        self._searched(block, first)
+
+    def _searched(self, block: _Block, first: int) -> None:
+        block.done = True
+        if not self._closed:
+            self._notify(first, 1.0)
+
+    def _scan_later(self, number: int, block: _Block) -> None:
+        """Put a block that gave way before those that wait, so that it is searched last."""
+        block.share = 0.0
+        with self._lock:
             if not self._closed:
-                self._notify(first, 1.0)
+                self._waiting.insert(0, number)
+                self._drop_oldest()
+                self._scanner.submit(self._scan_newest)
 
     def _detections(self, first: int, end: int, report: Callable[[float], None]) -> Detections:
         from ...engine import available

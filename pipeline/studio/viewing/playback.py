@@ -1,139 +1,26 @@
-"""What the page plays and shows: the film or a small proxy, the waveform, short clips of takes, and stills.
+"""What the page plays: the film or a small proxy, the waveform, and short clips of takes.
 
-The film itself is played where a browser can. Stills are exact, by frame number and at viewer size: decoded from the
-film itself, kept for stepping.
+The film itself is played where a browser can.
 """
 
 from __future__ import annotations
 
 import io
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from ...core.errors import InputMediaError
 from ...core.nodes.node import NodeContext
 from ...core.values import Media
-from ...media.frames.decode import exact_frames
 from ...media.probe import require_video
 from ...media.timing.clock import frame_time_s
 from ...media.tools.ffmpeg import ffmpeg_path
 from ...report.preview_clip import PreviewWriter, frames_of_samples, span_audio
-from ...report.stills import Picture, preview_size, screen_picture, small_pictures
-
-SIZES = (160, 320, 640, 960, 1280, 1920)
-"""The longer sides, in px, in which a still can be asked for."""
-_PICTURES, _STILLS = 48, 400
-"""Decoded pictures and coded stills that are kept."""
-_FORWARD_FRAMES = 40
-"""Up to this many frames ahead the decoder goes on, rather than seeking."""
-_BACK_FRAMES = 12
-"""Frames that are decoded before the wanted one when stepping backwards, for the next steps."""
-_QUALITY = 86
-
-
-def nearest_size(wanted: int) -> int:
-    """Return the smallest offered size of at least `wanted` px, else the largest."""
-    return next((size for size in SIZES if size >= wanted), SIZES[-1])
-
-
-def jpeg(picture: Picture, quality: int = _QUALITY) -> bytes:
-    """Return a picture, `(height, width, 3) uint8 RGB`, as a JPEG."""
-    from PIL import Image
-
-    content = io.BytesIO()
-    Image.fromarray(picture).save(content, "JPEG", quality=quality, subsampling=1)
-    return content.getvalue()
-
-
-class FilmPictures:
-    """The stills of one film; all methods may be called from any thread."""
-
-    def __init__(self, path: Path, media: Media) -> None:
-        self._path, self._media = path, media
-        self._video = require_video(media)
-        self._lock = threading.Lock()
-        self._decoder: Iterator[tuple[int, Any]] | None = None
-        self._next = 0
-        self._decoding_side = 0
-        self._pictures: OrderedDict[tuple[int, int], Picture] = OrderedDict()
-        self._stills: OrderedDict[tuple[int, int], bytes] = OrderedDict()
-
-    def size(self, side_px: int) -> tuple[int, int]:
-        """Return (width, height) of a still whose longer side has at most `side_px`."""
-        return preview_size(self._video, side_px)
-
-    def picture(self, frame: int, side_px: int) -> Picture:
-        """Return a frame as `(height, width, 3) uint8 RGB`, upright.
-
-        Raises:
-            InputMediaError: there is no such frame, or it is damaged.
-        """
-        if not 0 <= frame < self._video.frame_count:
-            raise InputMediaError(f"there is no frame {frame}: the film has frames 0 to {self._video.frame_count - 1}")
-        with self._lock:
-            key = (frame, side_px)
-            if key not in self._pictures:
-                self._decode_to(frame, side_px)
-            self._pictures.move_to_end(key)
-            return self._pictures[key]
-
-    def still(self, frame: int, side_px: int) -> bytes:
-        """Return a frame as a JPEG; raises as `picture` does."""
-        key = (frame, side_px)
-        with self._lock:
-            if key in self._stills:
-                self._stills.move_to_end(key)
-                return self._stills[key]
-        content = jpeg(self.picture(frame, side_px))
-        with self._lock:
-            self._stills[key] = content
-            while len(self._stills) > _STILLS:
-                self._stills.popitem(last=False)
-        return content
-
-    def close(self) -> None:
-        """Close the film."""
-        with self._lock:
-            self._stop()
-
-    def _decode_to(self, frame: int, side_px: int) -> None:
-        ahead = frame - self._next
-        if self._decoder is None or self._decoding_side != side_px or not 0 <= ahead <= _FORWARD_FRAMES:
-            is_step_back = self._decoder is not None and -_FORWARD_FRAMES <= ahead < 0
-            self._stop()
-            start = max(0, frame - _BACK_FRAMES) if is_step_back else frame
-            self._decoder = exact_frames(self._path, self._video, start)
-            self._next, self._decoding_side = start, side_px
-        try:
-            for index, decoded in self._decoder:
-                self._next = index + 1
-                if frame - index <= _BACK_FRAMES:
-                    self._keep((index, side_px), screen_picture(decoded, self._video, self.size(side_px)))
-                if index == frame:
-                    return
-        except InputMediaError:
-            self._stop()
-            raise
-        self._stop()
-        raise InputMediaError(f"frame {frame} of the film cannot be decoded")
-
-    def _keep(self, key: tuple[int, int], picture: Picture) -> None:
-        self._pictures[key] = picture
-        while len(self._pictures) > _PICTURES:
-            self._pictures.popitem(last=False)
-
-    def _stop(self) -> None:
-        if self._decoder is not None:
-            with closing(cast("Any", self._decoder)):
-                self._decoder = None
-
+from ...report.stills import preview_size, small_pictures
 
 PROXY_LINES = 540
 _PLAYABLE_VIDEO = {"h264": ("mp4", "mov"), "vp8": ("webm", "matroska"), "vp9": ("webm", "mp4"), "av1": ("webm", "mp4")}
@@ -262,6 +149,20 @@ OwnSound = tuple[Any, Callable[[NodeContext], "np.ndarray | None"]]
 """A sound that is not the files' own: what it depends on, as JSON, and what returns it."""
 
 
+def clip_parts(
+    parts: Sequence[tuple[Media, int, int]], times_s: Sequence[Fraction], side_px: int, own_sound: OwnSound | None
+) -> dict[str, Any]:
+    """Return the cache key of a clip; arguments as for `span_clip`."""
+    key: dict[str, Any] = {
+        "what": "studio clip",
+        "parts": [[media.file.digest, first, end] for media, first, end in parts],
+        "times": [str(time_s) for time_s in times_s],
+        "side": side_px,
+        "version": _CLIP_VERSION,
+    }
+    return key if own_sound is None else {**key, "sound": own_sound[0]}
+
+
 def span_clip(
     context: NodeContext,
     parts: Sequence[tuple[Media, int, int]],
@@ -269,27 +170,15 @@ def span_clip(
     side_px: int,
     own_sound: OwnSound | None = None,
 ) -> Path:
-    """Return a small MP4 of some frames, from the cache or made now; a keyframe every ten frames.
+    """Make a small MP4 of some frames; a keyframe every ten frames.
 
     Args:
-        context: has the files and the cache.
+        context: has the files.
         parts: (file, first frame, frame after the last) in the order in which they are shown.
         times_s: when each frame is shown; at last the end.
         side_px: the longer side.
         own_sound: what is heard in place of the files' own sound.
     """
-    key = {
-        "what": "studio clip",
-        "parts": [[media.file.digest, first, end] for media, first, end in parts],
-        "times": [str(time_s) for time_s in times_s],
-        "side": side_px,
-        "version": _CLIP_VERSION,
-    }
-    if own_sound is not None:
-        key["sound"] = own_sound[0]
-    cached = context.cache_get(key)
-    if cached is not None:
-        return cached
     video = require_video(parts[0][0])
     sound = own_sound[1](context) if own_sound is not None else _sound_of_parts(context, parts)
     content = io.BytesIO()
@@ -306,10 +195,7 @@ def span_clip(
     writer.finish()
     target = context.temp_path("clip.mp4")
     target.write_bytes(content.getvalue())
-    context.cache_put(key, target)
-    path = context.cache_get(key)
-    assert path is not None
-    return path
+    return target
 
 
 def _sound_of_parts(context: NodeContext, parts: Sequence[tuple[Media, int, int]]) -> Any:

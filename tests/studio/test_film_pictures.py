@@ -1,0 +1,87 @@
+"""Stills of a film: what is decoded for them, what is kept, and who gives way."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from numbered_clips import frame_number, make_clip
+from PIL import Image
+
+from react1.pipeline.media.frames.random_access import OpenFilm
+from react1.pipeline.media.probe import probe_path
+from react1.pipeline.studio.viewing.film_pictures import FilmPictures, Superseded
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """The stills of a film of 60 frames, with a keyframe every 24."""
+    path = make_clip(tmp_path / "film.mp4", frames=60, size=(160, 96), tracks=0, gop=24)
+    opened = FilmPictures(path, probe_path(path))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The spans that are decoded."""
+    spans, frames = [], OpenFilm.frames
+
+    def noted(film, start, end, check):
+        spans.append((start, end))
+        return frames(film, start, end, check)
+
+    monkeypatch.setattr(OpenFilm, "frames", noted)
+    return spans
+
+
+def number(content: bytes) -> int:
+    return frame_number(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))
+
+
+def test_another_size_and_the_frames_before_are_not_decoded_again(pictures, asked):
+    """After a jump two frames before it are kept, after a step back twelve."""
+    shown = [number(pictures.still(frame, side)) for frame, side in ((40, 160), (40, 320), (39, 160), (38, 160))]
+    assert shown == [40, 40, 39, 38]
+    assert asked == [(38, 41)]
+
+    shown = [number(pictures.still(frame, 160)) for frame in range(37, 25, -1)]
+
+    assert shown == [*range(37, 25, -1)]
+    assert asked[1:] == [(25, 38)]
+
+
+def test_the_keyframe_before_a_frame_is_shown_without_decoding_the_others(pictures, asked):
+    """With its own number; a frame that is known is not coded again."""
+    near = [pictures.near_still(frame, 160) for frame in (47, 10)]
+
+    assert [frame for frame, _ in near] == [24, 0]
+    assert [number(content) for _, content in near] == [24, 0]
+    assert asked == []
+    assert pictures.still(24, 160) is near[0][1]
+
+
+def test_of_the_frames_that_a_page_asks_for_only_the_newest_is_decoded(pictures, asked):
+    """Also when the newer one comes while the older one is decoded; another page's frame is not touched."""
+    first = pictures.wanted_by("a", 1)
+    other = pictures.wanted_by("b", 1)
+    with pytest.raises(Superseded):
+        pictures.still(20, 160, lambda: first() and not pictures.wanted_by("a", 2)())
+    assert not first()
+    with pytest.raises(Superseded):
+        pictures.still(30, 160, first)
+    assert number(pictures.still(10, 160, pictures.wanted_by("a", 2))) == 10
+    assert number(pictures.still(11, 160, other)) == 11
+
+
+def test_what_is_kept_is_bounded(pictures, monkeypatch):
+    """By bytes: the oldest stills go first."""
+    monkeypatch.setattr(pictures._stills, "_most_bytes", 6000)
+
+    for frame in range(20):
+        pictures.still(frame, 160)
+
+    kept = pictures._stills
+    assert kept._bytes == sum(map(len, kept._values.values())) <= 6000
+    assert [frame for frame, _ in kept._values][-1] == 19
