@@ -10,8 +10,6 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from .edits.edit import Edit
@@ -19,6 +17,9 @@ from .edits.face_choice import ChosenFaces, CropPath
 from .file import File
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .nodes.node import NodeContext
 
 
@@ -56,6 +57,8 @@ class Timestamps(BaseModel):
     @classmethod
     def of(cls, times: NDArray[np.int64] | list[int], last_duration: int) -> Timestamps:
         """Build runs from increasing times."""
+        import numpy as np  # not with the module: a stored value passes from step to step without it
+
         array = np.asarray(times, np.int64)
         runs: list[tuple[int, int, int]] = []
         start, steps = 0, np.diff(array)
@@ -74,6 +77,8 @@ class Timestamps(BaseModel):
     @cached_property
     def array(self) -> NDArray[np.int64]:
         """All times, `(frames,) int64`; do not modify."""
+        import numpy as np
+
         parts = [first + step * np.arange(count, dtype=np.int64) for first, step, count in self.runs]
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 

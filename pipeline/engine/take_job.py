@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.edits.choices import React1Choices
-from .detect.people import FaceAim
+
+if TYPE_CHECKING:
+    from .detect.people import FaceAim
 
 ENGINE_VERSION = 13
 """Part of the cache key of every take: increase it when the same request gives different pictures."""

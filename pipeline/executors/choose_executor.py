@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 from ..core.errors import PresetError
 from ..core.settings import executor_setting
-from ..storage.upload_storage import is_loopback_url
 from ..store.store import Store
 from .base import Executor
 from .local_executor import Capacity, LocalExecutor
@@ -52,6 +51,7 @@ def choose_executor(
     address = _ADDRESS.fullmatch(setting)
     if address is None:
         raise PresetError(f"REACT1_EXECUTOR {setting!r} is no executor; write {_FORMS}")
+    from ..storage.upload_storage import is_loopback_url
     from .remote import require_shared_store
 
     require_shared_store(store, setting, is_loopback_url(f"http://{address[2]}"))

@@ -15,8 +15,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import av
-
 from ..core.errors import PresetError
 from ..core.times import (
     DROP_FRAME_RATES,
@@ -31,8 +29,6 @@ from ..core.times import (
     timecode_of_day,
     timecode_to_frames,
 )
-from ..media.frames.decode import main_video_stream, open_media
-from ..media.probe import start_timecode
 from ..media.timing.frame_rate import common_rate
 from .entries import Entry, Listing, Span
 
@@ -83,6 +79,10 @@ def read_film(path: Path, start_tc: str = "", rate: Fraction | None = None) -> F
         InputMediaError: the file is not a film.
         PresetError: `start_tc` is not a timecode.
     """
+    # Not with the module: most jobs have no list whose entries are matched with a film.
+    from ..media.frames.decode import main_video_stream, open_media
+    from ..media.probe import start_timecode
+
     with open_media(path) as container:
         stream = main_video_stream(container)
         rate = rate or _rate(stream)
@@ -144,6 +144,8 @@ def _frames(container: Any, stream: Any) -> int:
 def _first_frame(container: Any, stream: Any) -> Any:
     if stream is None:
         return None
+    import av
+
     try:
         return next(iter(container.decode(stream)), None)
     except av.FFmpegError:

@@ -14,10 +14,7 @@ from ..core.errors import InputMediaError, OverBudget
 from ..core.nodes.node import Forecast, NodeContext
 from ..core.settings import requires_consent
 from ..core.values import Segment
-from ..media.probe import require_video
 from ..media.timing.frame_rate import PROVIDER_RATES, frame_count_at, nearest_rate
-from ..media.transcode import video_duration_s
-from ..media.trim import container_time_s
 from ..preflight.span_check import SpanCheckParams, findings_of
 from ..providers.contract import Limits
 from ..providers.provider_settings import HostedProvider
@@ -77,6 +74,11 @@ def forecast_job(
 
 def sent_length(segment: Segment) -> tuple[Fraction, int]:
     """Return the length of the clip that is sent, in seconds and frames, also before it is transcoded."""
+    # Not with the module: a run whose takes are stored estimates nothing, and needs no media library.
+    from ..media.probe import require_video
+    from ..media.transcode import video_duration_s
+    from ..media.trim import container_time_s
+
     if segment.media.file != segment.source.file:
         return video_duration_s(require_video(segment.media)), len(segment.frames)
     video = require_video(segment.source)
@@ -88,6 +90,8 @@ def sent_length(segment: Segment) -> tuple[Fraction, int]:
 
 def _clip_problem(request: JobRequest) -> str:
     """Return what is wrong with the clip itself, which a preset may have prepared in its own way; "" if nothing is."""
+    from ..media.probe import require_video
+
     segment, limits, provider = request.segment, request.provider.limits, request.provider.name
     video, max_s = require_video(segment.media), limits.video_s
     hint = "add the step transcode before `upload`"

@@ -13,8 +13,6 @@ from typing import Any
 
 from ..core.edits.choices import React1Choices
 from ..core.values import Segment, Upload
-from ..media.probe import require_video
-from ..media.transcode import video_duration_s
 from ..providers.contract import FACE_POINT, SentFacePoint
 from ..providers.provider_settings import HostedProvider
 from .ledger_entry import Call
@@ -99,6 +97,9 @@ class JobRequest:
     @property
     def duration_s(self) -> Fraction:
         """Duration of the video that is sent."""
+        from ..media.probe import require_video  # not with the module: a stored take needs no media library
+        from ..media.transcode import video_duration_s
+
         return video_duration_s(require_video(self.segment.media))
 
     @cached_property

@@ -22,7 +22,8 @@ from ..media.timing.sync_modes import plan_output
 from ..media.transcode import video_duration_s
 from ..net.api_client import Redact, no_redaction
 from ..net.download import DownloadClient, download
-from ..net.ssrf import NetworkPolicy, open_guarded_client
+from ..net.guarded_client import open_guarded_client
+from ..net.ssrf import NetworkPolicy
 from .ledger_entry import JOB_METRICS, Done, Entry
 from .request import JobRequest
 

@@ -23,9 +23,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 PIECE_BYTES = 1 << 20
 """Longest piece that is returned at once."""
@@ -93,14 +94,6 @@ MAX_REQUESTS = 20
 KEEPALIVE_S = 20.0
 """Lifetime of an idle connection: shorter than servers', so that none closes while a request is being sent."""
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
-_NOT_SENT_ERRORS = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.ProxyError,
-    httpx.LocalProtocolError,
-)
 _HEADERS = {"User-Agent": "react1-nodes", "Accept-Encoding": "identity"}
 RequestBody = bytes | AsyncIterator[bytes]
 
@@ -158,6 +151,8 @@ class HttpResponse:
 @functools.cache
 def tls_context() -> ssl.SSLContext:
     """Return the trusted certificates, loaded once per process: loading them takes 50 ms."""
+    import httpx
+
     return httpx.create_ssl_context()
 
 
@@ -165,6 +160,8 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
     """Connections to all servers. The environment's proxies are used, except for loopback."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None, max_requests: int = MAX_REQUESTS) -> None:
+        import httpx  # not with the module: it takes a tenth of a run that sends nothing
+
         limits = httpx.Limits(
             max_connections=max_requests, max_keepalive_connections=max_requests, keepalive_expiry=KEEPALIVE_S
         )
@@ -193,6 +190,8 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
 
         None if no response of that host has stated a time yet.
         """
+        import httpx
+
         date, arrived_s = self._dates.get(httpx.URL(url).host, (None, 0.0))
         return date and date + timedelta(seconds=time.monotonic() - arrived_s)
 
@@ -224,6 +223,8 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
             NotSent: the server has received nothing.
             Unanswered: the server may have received it.
         """
+        import httpx
+
         timeout = httpx.Timeout(timeout_s, connect=15.0, pool=None)
         limit_s = timeout_s if limit_s is None else limit_s
         try:
@@ -246,15 +247,31 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
             raise Unanswered(f"the response was not complete after {limit_s:g} s") from error
         except BodyError as error:
             raise Unanswered(str(error)) from error
-        except _NOT_SENT_ERRORS as error:
+        except _not_sent_errors() as error:
             raise NotSent(_describe(error)) from error
         except (httpx.TransportError, httpx.DecodingError, UnicodeError) as error:
             raise Unanswered(_describe(error)) from error
 
 
+@functools.cache
+def _not_sent_errors() -> tuple[type[Exception], ...]:
+    import httpx
+
+    return (
+        httpx.ConnectError,
+        httpx.ConnectTimeout,
+        httpx.PoolTimeout,
+        httpx.UnsupportedProtocol,
+        httpx.ProxyError,
+        httpx.LocalProtocolError,
+    )
+
+
 @contextmanager
 def _invalid_request() -> Iterator[None]:
     """Raise NotSent for a request that cannot be encoded. Once it is sent, the same errors concern the response."""
+    import httpx
+
     try:
         yield
     except (httpx.InvalidURL, UnicodeError) as error:
@@ -305,6 +322,8 @@ async def _write_body(response: httpx.Response, path: Path) -> None:
 
 def _describe(error: Exception) -> str:
     """Return in a few words what happened to a connection."""
+    import httpx
+
     if isinstance(error, httpx.TimeoutException):
         return "the server did not respond in time"
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
@@ -317,6 +336,8 @@ def _describe(error: Exception) -> str:
 
 def _describe_invalid(error: Exception) -> str:
     """Return why a request cannot be sent, without the error's own text, which may contain the key."""
+    import httpx
+
     if not isinstance(error, httpx.LocalProtocolError | UnicodeEncodeError):
         return "the URL is invalid"
     return "the request contains an invalid character; check the key"

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ..core.file import File
 from ..core.nodes.node import Need, NodeContext, Params, Workload
@@ -17,7 +17,9 @@ from ..core.values import Media, Segment
 from ..engine.landmarks.backend import model_salt
 from ..media.tools.ffmpeg import tool_version
 from ..store.keys import Parts, input_digest
-from .clip_checks import Finding, check_span
+
+if TYPE_CHECKING:
+    from .clip_checks import Finding
 
 
 class FindingsCache(Protocol):
@@ -75,6 +77,8 @@ def findings_of(cache: FindingsCache, segment: Segment, params: SpanCheckParams)
 
 def _find(cache: FindingsCache, segment: Segment, params: SpanCheckParams) -> list[Finding]:
     """Check the span of a segment in its film now."""
+    from .clip_checks import check_span  # not with the module: what is paid for already needs no engine
+
     return check_span(
         cache.path(segment.source.file),
         segment.source,
@@ -89,6 +93,8 @@ def _find(cache: FindingsCache, segment: Segment, params: SpanCheckParams) -> li
 
 def stored_findings(cache: FindingsCache, segment: Segment, params: SpanCheckParams) -> list[Finding] | None:
     """Return the findings that an earlier check has cached; None if there are none, or they are not readable."""
+    from .clip_checks import Finding
+
     path = cache.cache_get(_cache_parts(segment, params))
     try:
         return None if path is None else [Finding(**item) for item in json.loads(path.read_text(encoding="utf-8"))]

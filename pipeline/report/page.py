@@ -11,25 +11,24 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import re
 import sys
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
-from html import escape
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
-from urllib.request import pathname2url
+from typing import TYPE_CHECKING, Any
 
 from ..core.nodes.node import NodeContext
 from ..core.times import clock_text
 from ..core.values import Media, Record
 from ..media.timing.clock import frame_time_s, label_clock
-from .before_after import SegmentPreview, preview_segment
+from .film_link import FILM_SLOT, file_url
 from .report_json import Json, frame_position
-from .take_board import Board
+
+if TYPE_CHECKING:
+    from .before_after import SegmentPreview
+    from .take_board import Board
 
 _ATTACH_PLAYERS = '\nfor (const player of document.querySelectorAll(".player")) attachPlayer(player);\n'
 _TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
@@ -39,20 +38,6 @@ _LAST_TICK = Fraction(95, 100)
 
 _COMPILED: dict[tuple[str, str], Any] = {}
 """The code of the templates that this process has compiled, by name and digest of their content."""
-
-FILM_SLOT = '<p class="made-film" hidden></p>'
-"""Where the link to the film goes; the page itself is made before the film has its place."""
-
-
-def with_film_link(page: str, film: Path) -> str:
-    """Return a page with a link to the film that was delivered."""
-    link = f'<p class="made-film">The film: <a href="{escape(_file_url(str(film)))}">{escape(film.name)}</a></p>'
-    return page.replace(FILM_SLOT, link, 1)
-
-
-def without_film_link(page: str) -> str:
-    """Return a page for a place from which files of this machine cannot be opened: the film is only named."""
-    return re.sub(r'(<p class="made-film">The film: )<a href="[^"]*">([^<]*)</a>', r"\1\2", page, count=1)
 
 
 def render_page(record: Record, report: Json, boards: Mapping[str, Board], context: NodeContext) -> str:
@@ -120,6 +105,8 @@ def _template_file(name: str) -> str:
 
 
 def _segments(record: Record, report: Json, boards: Mapping[str, Board], context: NodeContext) -> list[Json]:
+    from .before_after import preview_segment  # not with the module: a run that is stored only links its page
+
     takes = {take.segment.name: take for take in record.takes}
     by_name = {segment.name: segment for segment in record.segments}
     by_name |= {name: take.segment for name, take in takes.items()}
@@ -249,10 +236,6 @@ def render_batch_page(batch: Mapping[str, Any], source: str) -> str:
     )
     template = files("react1.pipeline.report").joinpath("batch.html").read_text(encoding="utf-8")
     rows = [
-        {**job, "report_url": _file_url(job["report"]), "output_url": _file_url(job["output"])} for job in batch["jobs"]
+        {**job, "report_url": file_url(job["report"]), "output_url": file_url(job["output"])} for job in batch["jobs"]
     ]
     return environment.from_string(template).render(batch=batch, source=source, rows=rows)
-
-
-def _file_url(path: str | None) -> str:
-    return f"file://{pathname2url(path)}" if path else ""

@@ -12,7 +12,6 @@ from ..core.file import File
 from ..core.nodes import node
 from ..core.nodes.node import Delivery
 from ..core.values import Media, Report, Segment, Take, Turnover, Value
-from ..interchange.turnover.build import clip_targets, format_timelines, next_version
 from ..store.export import check_destination, export, is_exported, is_own_export, record_export
 from ..store.store import Store, file_digest
 from .external_inputs import local_files
@@ -137,6 +136,8 @@ def _with_suffix(path: Path, suffix: str) -> Path:
 
 def turnover_targets(store: Store, turnover: Turnover, folder: Path) -> Iterator[tuple[File, Path]]:
     """Pair every file of a turnover with its target, under the first unused version."""
+    from ..interchange.turnover.build import clip_targets, format_timelines, next_version
+
     version = next_version(turnover, folder, _has_content)
     yield from clip_targets(turnover, folder, version)
     scratch = store.scratch_folder()

@@ -243,7 +243,7 @@ def _write_page(run: RunFolder, store: Store, results: list[Value | list[Value]]
         return None
     export(store, reports[-1].data, run.folder / "report.json", run.name)
     if film is not None and film.is_file():
-        from ..report.page import with_film_link
+        from ..report.film_link import with_film_link
 
         text = store.path(reports[-1].page).read_text("utf-8")
         write_text(run.folder / "report.html", with_film_link(text, film))

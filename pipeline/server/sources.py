@@ -152,7 +152,7 @@ def _media(
 
 def _download(context: FolderContext, request: WorkerRequest, url: str, name: str, check: Callable[[], None]) -> Path:
     from ..net.download import download
-    from ..net.ssrf import open_guarded_client
+    from ..net.guarded_client import open_guarded_client
 
     path, deadline_s = context.temp_path(name), time.monotonic() + request.fetch_s
 

@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -93,6 +95,26 @@ def test_a_run_ends_at_a_named_step(react1, job):
     assert (wrong.status, useless.status, len(fake.submissions)) == (2, 2, 1)
     assert "until: step 'confrom' is not one of" in wrong.err and "did you mean 'conform'" in wrong.err
     assert "out new.mov: nothing is written there, because the run ends at conform" in useless.err
+
+
+def test_a_run_with_everything_stored_loads_no_media_library(react1, job):
+    """In a new process, because this one has them loaded; the key of a local take needs none either."""
+    argv = ["run", "job.yaml", "--provider", "local", "--until", "normalize_audio", "--yes"]
+    assert react1(*argv).status == 0
+    heavy = {"av", "cv2", "ffmpeg", "httpx", "jinja2", "mediapipe", "numpy", "rich"}
+    code = f"""
+import sys
+from react1.nodes.react1 import React1, React1Params
+from react1.pipeline.cli.app import run_command
+React1.cache_salt(React1Params(provider="local"))
+status = run_command({argv})
+print(status, sorted({heavy} & set(sys.modules)))
+"""
+
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert process.stdout.splitlines()[-1] == "0 []"
+    assert "normalize_audio s01: stored" in process.stderr + process.stdout
 
 
 def test_python_takes_likewise(job, tmp_path):

@@ -8,7 +8,7 @@ from numbered_clips import make_clip
 from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.values import Segment
 from react1.pipeline.media.probe import probe
-from react1.pipeline.preflight import clip_checks, span_check
+from react1.pipeline.preflight import clip_checks
 from react1.pipeline.preflight.span_check import SpanCheck, SpanCheckParams, findings_of
 
 
@@ -30,9 +30,9 @@ def checks(monkeypatch):
         calls.append(options)
         return [*real(*arguments, **options)]
 
-    real = span_check.check_span
+    real = clip_checks.check_span
     monkeypatch.setattr(clip_checks, "_check_face", lambda span: ())
-    monkeypatch.setattr(span_check, "check_span", check)
+    monkeypatch.setattr(clip_checks, "check_span", check)
     return calls
 
 

@@ -9,7 +9,7 @@ from records import adopted, record_of, segment_of, take_of
 
 from react1.nodes.report import ReportNode, ReportParams
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
-from react1.pipeline.report.page import FILM_SLOT, with_film_link, without_film_link
+from react1.pipeline.report.film_link import FILM_SLOT, with_film_link, without_film_link
 
 START, END, FIRST, LAST = 10, 20, 6, 24
 PROBE = """async () => {

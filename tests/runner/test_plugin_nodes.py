@@ -210,6 +210,27 @@ def test_a_single_paid_node_needs_approval(make_job, home, registry, tmp_path):
     assert (paid, acme_nodes.PAID) == (again, ["a"])
 
 
+def test_takes_that_are_all_stored_are_not_checked_before_paying(make_job, home, monkeypatch):
+    """Nothing is paid then; one take that is missing brings the check of all segments back."""
+    checked = []
+    check = acme_nodes.Weave.check_before_paying
+
+    def counting(cls, context, params, inputs):
+        checked.append(len(inputs["takes"]))
+        check(context, params, inputs)
+
+    monkeypatch.setattr(acme_nodes.Weave, "check_before_paying", classmethod(counting))
+    _run(make_job(), home, approved=True)
+    _run(make_job(), home)
+
+    assert checked == [2]
+
+    other = [EDITS[0] | {"prompt": "happy"}, EDITS[1]]
+    _run(make_job(other), home, approved=True, replace=True)
+
+    assert checked == [2, 2]
+
+
 @pytest.mark.parametrize("member", ["forecast", "check_before_paying"])
 def test_an_unexpected_error_of_a_plugin_has_its_name(make_job, home, monkeypatch, member):
     """The message names the step, the node and the distribution."""

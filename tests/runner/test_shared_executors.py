@@ -14,7 +14,7 @@ from react1.pipeline.executors import process_executor
 from react1.pipeline.executors.choose_executor import SharedExecutors, open_executors
 from react1.pipeline.executors.local_executor import Capacity
 from react1.pipeline.executors.process_executor import MAX_WAITING, ProcessExecutor
-from react1.pipeline.preflight import span_check
+from react1.pipeline.preflight import clip_checks
 from react1.pipeline.preflight.clip_checks import Finding
 from react1.pipeline.store.store import Store
 from react1.testing.executor_tests import probe_call
@@ -93,7 +93,7 @@ def test_spans_are_checked_by_workers(react1, fake_workers, monkeypatch):
         checks.append(arguments)
         return [Finding("s01", "no_face", "there is no face here", fatal=True)]
 
-    monkeypatch.setattr(span_check, "check_span", find_no_face)
+    monkeypatch.setattr(clip_checks, "check_span", find_no_face)
     monkeypatch.setenv("SEGMIND_API_KEY", "SG_secret0123456789abcdef")
     monkeypatch.setenv("REACT1_SEGMIND_URL", "http://127.0.0.1:9")
     make_clip(Path("a.mp4"), Recipe(frames=30, size=(96, 64), audio_codec="aac"))

@@ -17,12 +17,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...core.errors import MissingExtra
 from ...core.settings import face_model_path
-from ..arrays import Image, Points
 from .model_file import HOW_TO_GET, VARIABLE, FaceModel, file_digest, read_face_model
+
+if TYPE_CHECKING:
+    from ..arrays import Image, Points
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""

@@ -15,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from ...core.errors import MissingExtra
-from . import attention
 
 VARIABLE = "REACT1_FACE_MODEL"
 DOWNLOAD = (
@@ -114,6 +113,8 @@ def _from_bundle(path: Path, archive: zipfile.ZipFile, digest: str) -> FaceModel
 def _from_wheel(path: Path, archive: zipfile.ZipFile, digest: str) -> FaceModel:
     short_range, full_range, mesh = (_model(path, archive, name) for name in (_SHORT_RANGE, _FULL_RANGE, _ATTENTION))
     try:
+        from . import attention  # not with the module, which every key of a take reads
+
         landmarks = attention.join_outputs(mesh)
     except ValueError as error:
         raise _unusable(path, f"contains other models than mediapipe 0.10.14 ({error})") from error

@@ -12,10 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-
 from ...core.times import Seconds
-from ...media.frames.decode import open_media
 from ..entries import Entry, Listing, Span
 from ..limits import MAX_ENTRIES, check_entry_count, file_error, import_extra, split_lines
 
@@ -78,6 +75,10 @@ def read_embedded_cues(path: Path) -> tuple[Entry, ...]:
     Raises:
         InputMediaError: the film cannot be read.
     """
+    import av
+
+    from ...media.frames.decode import open_media
+
     with open_media(path) as container:
         start_s = Fraction(container.start_time or 0, av.time_base)
         for stream in container.streams.subtitles:

@@ -7,9 +7,11 @@ that timestamps just beside the grid (29.97 on 30) do not stutter, as in ffmpeg'
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PROVIDER_RATES = (Fraction(24), Fraction(25), Fraction(30))
 """The constant rates that providers take."""
@@ -43,6 +45,8 @@ def frames_on_grid(times: NDArray[np.int64], time_base: Fraction, rate: Fraction
         rate: frames per second of the grid.
         count: number of new frames.
     """
+    import numpy as np
+
     per_tick = rate * time_base
     rounded = (2 * times * per_tick.numerator + per_tick.denominator) // (2 * per_tick.denominator)
     return [max(0, int(place) - 1) for place in np.searchsorted(rounded, np.arange(count), side="right")]
@@ -93,6 +97,8 @@ def detect_rate(times: NDArray[np.int64], time_base: Fraction, last_duration: in
 
 def fits_grid(times: NDArray[np.int64], time_base: Fraction, rate: Fraction) -> bool:
     """Check whether each time is within one tick of an even grid at `rate` from the first."""
+    import numpy as np
+
     ticks = 1 / (rate * time_base)
     steps = np.arange(len(times), dtype=np.int64)
     expected = steps * ticks.numerator // ticks.denominator

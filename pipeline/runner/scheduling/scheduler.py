@@ -198,13 +198,16 @@ class Scheduler:
     async def _check_before_takes(self, step: Step, shared: Mapping[str, Any], calls: Sequence[CallInputs]) -> None:
         """Wait for all segments of a step, and check what later steps need, before a take is made.
 
-        The total cost of a paid step is confirmed once, before any upload.
+        The total cost of a paid step is confirmed once, before any upload. If all takes are stored, nothing is checked:
+        nothing is paid, and a later step that cannot use them says so itself.
         """
         inputs = []
         for call in calls:
             values = {name: await task for name, task in call.tasks.items()}
             if not any(isinstance(value, FailedSegment) for value in values.values()):
                 inputs.append({**shared, **values})
+        if inputs and not await self._runner.missing(step, inputs):
+            return
         segments = {
             segment.name: segment for item in inputs for value in item.values() if (segment := segment_of(value))
         }

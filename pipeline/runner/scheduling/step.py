@@ -119,11 +119,7 @@ class StepRunner:
             OverBudget: it costs more than is allowed, or nobody has approved.
         """
         assert self._paid_steps is not None
-        missing: dict[str, Mapping[str, Any]] = {}
-        for inputs in calls:
-            key = digest(await asyncio.to_thread(key_parts, step, inputs))
-            if await asyncio.to_thread(self._stored, step, key) is None:
-                missing[key] = inputs
+        missing = await self.missing(step, calls)
         if self.executor is not self.local_executor:
             await self._check_spans(await asyncio.to_thread(self._paid_steps.span_checks, step, missing))
         try:
@@ -131,6 +127,15 @@ class StepRunner:
         except React1Error as error:
             error.where = error.where or step.id
             raise
+
+    async def missing(self, step: Step, calls: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+        """Return the inputs of those calls of a step whose results are not stored, by key."""
+        missing: dict[str, Mapping[str, Any]] = {}
+        for inputs in calls:
+            key = digest(await asyncio.to_thread(key_parts, step, inputs))
+            if await asyncio.to_thread(self._stored, step, key) is None:
+                missing[key] = inputs
+        return missing
 
     async def _check_spans(self, calls: Sequence[Call]) -> None:
         """Check spans where calls run; the check of the paid step then finds what they found."""

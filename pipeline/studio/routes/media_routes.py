@@ -22,7 +22,7 @@ from ...executors.base import StoreContext
 from ...interchange.entries import ListFile
 from ...media.audio.samples import write_wav
 from ...media.frames.shots import cuts_between
-from ...report.page import without_film_link
+from ...report.film_link import without_film_link
 from ...report.preview_clip import SAMPLE_RATE_HZ
 from ...splicing.splice_params import SoundParams
 from ..projects.library import SOUNDS
