@@ -23,7 +23,7 @@ from ..core.version import version_text
 from ..server.asgi_app import NotifyingServer, bind_socket, server_url
 from .background_work import page_message
 from .projects.job_file import EditConflict
-from .routes import media_routes, project_routes
+from .routes import film_routes, media_routes, project_routes
 from .routes.security import Guard
 from .studio import Studio
 from .studio_options import StudioOptions, kept_token, require_safe_host, require_studio
@@ -54,8 +54,8 @@ def build_app(studio: Studio) -> FastAPI:
         openapi_url="/api/openapi.json",
     )  # fmt: skip
     app.state.studio = studio
-    app.include_router(project_routes.router)
-    app.include_router(media_routes.router)
+    for routes in (project_routes, film_routes, media_routes):
+        app.include_router(routes.router)
     app.add_api_route("/", _page_file, methods=["GET"], include_in_schema=False)
     app.add_api_route("/page/{name}", _page_file, methods=["GET"], include_in_schema=False)
     app.add_exception_handler(React1Error, _known_error)

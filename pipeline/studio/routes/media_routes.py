@@ -1,9 +1,8 @@
-"""Endpoints of pictures and sound: stills, previews, cards, the film or its proxy, clips of takes, the report."""
+"""Endpoints of pictures and sound: stills, previews, cards, the film or its proxy, clips of takes."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,6 @@ from ...executors.base import StoreContext
 from ...interchange.entries import ListFile
 from ...media.audio.samples import write_wav
 from ...media.frames.shots import cuts_between
-from ...report.film_link import without_film_link
 from ...report.preview_clip import SAMPLE_RATE_HZ
 from ...splicing.splice_params import SoundParams
 from ..projects.library import SOUNDS
@@ -32,6 +30,7 @@ from ..viewing.live import VIEWER_PX
 from ..viewing.marks import markers, spoken_lines
 from ..viewing.playback import PEAKS_PER_S, OwnSound, clip_parts, file_peaks, span_clip
 from ..viewing.take_sound import film_sound, line_sound
+from .film_routes import finished_film
 from .project_routes import Json, project_of, studio_of
 
 router = APIRouter(prefix="/api/projects/{project}")
@@ -43,10 +42,6 @@ MAX_PATH_FRAMES = 20_000
 _HEARD = {"audio", "audio_mix", "audio_gain"}
 _CACHED = {"Cache-Control": "private, max-age=86400, immutable"}
 _TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
-_REPORT_POLICY = (
-    "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "sandbox allow-scripts allow-popups; base-uri 'none'; form-action 'none'"
-)
 Side = Annotated[int, Query(ge=16, le=4000)]
 Share = Annotated[float, Query(ge=0, le=1)]
 
@@ -154,7 +149,7 @@ def video(request: Request, project: str, of: str = "source") -> Response:
     opened, studio = project_of(request, project), studio_of(request)
     kind, _, name = of.partition(":")
     if kind == "film":
-        path, _, _ = opened.film_media(_film(opened, name))
+        path, _, _ = opened.film_media(finished_film(opened, name))
         return _send(path)
     if kind == "source" and opened.playable:
         return _send(opened.film_path)
@@ -272,78 +267,10 @@ def source_clip(request: Request, project: str, start: int, end: int) -> Respons
     return _clip(opened, [(opened.media, start, end)], start, end)
 
 
-@router.get("/films/{film}/report")
-def film_report(request: Request, project: str, film: str) -> Response:
-    """Return the report of a finished film; it runs in a sandbox of its own."""
-    opened = project_of(request, project)
-    path = Path(_film(opened, film).report)
-    if not path.is_file():
-        raise InputMediaError("the report was removed")
-    page = without_film_link(path.read_text("utf-8"))
-    return Response(page, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
-
-
-@router.get("/films/{film}/seams")
-def film_seams(request: Request, project: str, film: str) -> Json:
-    """Return the checks of a finished film, and the seams, in plain words."""
-    opened = project_of(request, project)
-    path = Path(_film(opened, film).report).with_name("report.json")
-    try:
-        report = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputMediaError("the report was removed") from error
-    splice: Json = report.get("figures", {}).get("splice", {})
-    lines = [_untouched(splice)]
-    lines += [(f"{name} as the film", passed) for name, passed in report.get("checks", {}).items()]
-    return {"checks": [{"text": text, "passed": passed} for text, passed in lines], "seams": _seams(report, splice)}
-
-
-@router.get("/films/{film}/download")
-def film_download(request: Request, project: str, film: str) -> Response:
-    """Return a finished film, to be saved."""
-    opened = project_of(request, project)
-    path, _, _ = opened.film_media(_film(opened, film))
-    return FileResponse(path, filename=path.name)
-
-
-@router.get("/films/{film}/timelines/{name}")
-def film_timeline(request: Request, project: str, film: str, name: str) -> Response:
-    """Return a timeline of a package for an editing system, to be saved."""
-    opened = project_of(request, project)
-    path = next((path for path in opened.timelines(_film(opened, film)) if path.name == name), None)
-    if path is None:
-        raise InputMediaError(f"{Path(name).name} is not in the package any more")
-    return FileResponse(path, filename=path.name, media_type="application/octet-stream")
-
-
-def _untouched(splice: Json) -> tuple[str, bool]:
-    """Return what became of the film outside its edits, and whether that is as it should be."""
-    if splice.get("way") != "reencoded-picture":
-        return "every frame outside the edits is the film's own", bool(splice.get("untouched_identical", False))
-    reason = splice.get("reason") or "its packets cannot be copied"
-    text = f"outside the edits the film looks the same; all of it was encoded again, because {reason}"
-    return text, bool(splice.get("pictures_alike", False))
-
-
-def _seams(report: Json, splice: Json) -> list[Json]:
-    spans = {segment["name"]: segment for segment in report.get("segments", [])}
-    rows = []
-    for seam in splice.get("seams") or []:
-        segment, step = spans.get(seam["name"]), seam.get("seam_delta_e")
-        words = (
-            "not measured" if step is None else "invisible" if step < 1 else "hardly visible" if step < 3 else "visible"
-        )
-        faults = sum(int(seam.get(name) or 0) for name in ("frozen_frames", "doubled_frames"))
-        text = f"the seams are {words}" + (f"; {faults} frames stand still or repeat" if faults else "")
-        frames = [segment["start_frame"], segment["end_frame"]] if segment else None
-        rows.append({"name": seam["name"], "text": text, "frames": frames, "passed": words != "visible" and not faults})
-    return rows
-
-
 def _pictures(project: Project, of: str) -> FilmPictures:
     """Return the stills of the film, or of a finished film (`film:ID`)."""
     kind, _, name = of.partition(":")
-    return project.film_media(_film(project, name))[2] if kind == "film" else project.pictures
+    return project.film_media(finished_film(project, name))[2] if kind == "film" else project.pictures
 
 
 def _send(path: Path) -> Response:
@@ -399,10 +326,3 @@ def _take_still(project: Project, take_id: str, frame: int, side: int) -> bytes:
             finally:
                 pictures.close()
     raise InputMediaError(f"the take has no frame {frame}")
-
-
-def _film(project: Project, film_id: str) -> Any:
-    film = project.list.film(film_id)
-    if film is None or film.state != "done":
-        raise InputMediaError("this film is not made")
-    return film

@@ -1,0 +1,97 @@
+"""Endpoints of finished films: the report, what the checks found, and the files to be saved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, Response
+
+from ...core.errors import InputMediaError
+from ...report.film_link import without_film_link
+from ..projects.project import Project
+from ..projects.take_list import MadeFilm
+from .project_routes import Json, project_of
+
+router = APIRouter(prefix="/api/projects/{project}/films/{film}")
+_REPORT_POLICY = (
+    "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "sandbox allow-scripts allow-popups; base-uri 'none'; form-action 'none'"
+)
+
+
+@router.get("/report")
+def film_report(request: Request, project: str, film: str) -> Response:
+    """Return the report of a finished film; it runs in a sandbox of its own."""
+    opened = project_of(request, project)
+    path = Path(finished_film(opened, film).report)
+    if not path.is_file():
+        raise InputMediaError("the report was removed")
+    page = without_film_link(path.read_text("utf-8"))
+    return Response(page, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
+
+
+@router.get("/seams")
+def film_seams(request: Request, project: str, film: str) -> Json:
+    """Return the checks of a finished film, and the seams, in plain words."""
+    opened = project_of(request, project)
+    path = Path(finished_film(opened, film).report).with_name("report.json")
+    try:
+        report = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputMediaError("the report was removed") from error
+    splice: Json = report.get("figures", {}).get("splice", {})
+    lines = [_untouched(splice)]
+    lines += [(f"{name} as the film", passed) for name, passed in report.get("checks", {}).items()]
+    return {"checks": [{"text": text, "passed": passed} for text, passed in lines], "seams": _seams(report, splice)}
+
+
+@router.get("/download")
+def film_download(request: Request, project: str, film: str) -> Response:
+    """Return a finished film, to be saved."""
+    opened = project_of(request, project)
+    path, _, _ = opened.film_media(finished_film(opened, film))
+    return FileResponse(path, filename=path.name)
+
+
+@router.get("/timelines/{name}")
+def film_timeline(request: Request, project: str, film: str, name: str) -> Response:
+    """Return a timeline of a package for an editing system, to be saved."""
+    opened = project_of(request, project)
+    path = next((path for path in opened.timelines(finished_film(opened, film)) if path.name == name), None)
+    if path is None:
+        raise InputMediaError(f"{Path(name).name} is not in the package any more")
+    return FileResponse(path, filename=path.name, media_type="application/octet-stream")
+
+
+def _untouched(splice: Json) -> tuple[str, bool]:
+    """Return what became of the film outside its edits, and whether that is as it should be."""
+    if splice.get("way") != "reencoded-picture":
+        return "every frame outside the edits is the film's own", bool(splice.get("untouched_identical", False))
+    reason = splice.get("reason") or "its packets cannot be copied"
+    text = f"outside the edits the film looks the same; all of it was encoded again, because {reason}"
+    return text, bool(splice.get("pictures_alike", False))
+
+
+def _seams(report: Json, splice: Json) -> list[Json]:
+    spans = {segment["name"]: segment for segment in report.get("segments", [])}
+    rows = []
+    for seam in splice.get("seams") or []:
+        segment, step = spans.get(seam["name"]), seam.get("seam_delta_e")
+        words = (
+            "not measured" if step is None else "invisible" if step < 1 else "hardly visible" if step < 3 else "visible"
+        )
+        faults = sum(int(seam.get(name) or 0) for name in ("frozen_frames", "doubled_frames"))
+        text = f"the seams are {words}" + (f"; {faults} frames stand still or repeat" if faults else "")
+        frames = [segment["start_frame"], segment["end_frame"]] if segment else None
+        rows.append({"name": seam["name"], "text": text, "frames": frames, "passed": words != "visible" and not faults})
+    return rows
+
+
+def finished_film(project: Project, film_id: str) -> MadeFilm:
+    """Return a finished film of a project; raises InputMediaError if it is not made."""
+    film = project.list.film(film_id)
+    if film is None or film.state != "done":
+        raise InputMediaError("this film is not made")
+    return film
