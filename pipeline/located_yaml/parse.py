@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from .located import Located, Location, Problems, Scalar, describe
 MAX_BYTES = 1 << 20
 MAX_VALUES = 10_000
 MAX_DEPTH = 40
+_MAX_KEPT = 16 * 1024
+"""Events of longer texts are not kept: presets and jobs have a few thousand characters."""
 
 _INT = re.compile(r"[-+]?[0-9]+")
 _OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
@@ -54,6 +57,22 @@ def parse_yaml(data: bytes, file: str, folder: Path, problems: Problems) -> Loca
         return None
 
 
+_OTHER_ERRORS = (ValueError, KeyError, IndexError, AttributeError, TypeError, AssertionError, NotImplementedError)
+"""What the parser raises for some broken texts, besides errors of its own."""
+
+
+@lru_cache(maxsize=16)
+def _events_once(text: str) -> tuple[Any, ...]:
+    """Return the parse events of a text, none if it is broken; all films of a batch have the same preset."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return tuple(YAML(typ="safe", pure=True).parse(text))
+    except (YAMLError, *_OTHER_ERRORS):
+        return ()
+
+
 class _Composer:
     """Builds the value from parse events, and counts while it does, so that limits apply before memory grows."""
 
@@ -67,11 +86,12 @@ class _Composer:
         from ruamel.yaml import YAML
         from ruamel.yaml.error import YAMLError
 
+        known_events = _events_once(text) if len(text) <= _MAX_KEPT else ()
         try:
-            yield from YAML(typ="safe", pure=True).parse(text)
+            yield from known_events or YAML(typ="safe", pure=True).parse(text)
         except YAMLError as error:
             location, message = self._syntax(error, text)
-        except (ValueError, KeyError, IndexError, AttributeError, TypeError, AssertionError, NotImplementedError):
+        except _OTHER_ERRORS:
             location, message = self.start, "invalid YAML"
         else:
             return
@@ -156,7 +176,8 @@ class _Composer:
         return value
 
     def location(self, event: Any) -> Location:
-        return replace(self.start, line=event.start_mark.line + 1, column=event.start_mark.column + 1)
+        mark, start = event.start_mark, self.start
+        return Location(start.file, start.folder, mark.line + 1, mark.column + 1)
 
     def abort(self, location: Location, path: tuple[str, ...], message: str) -> None:
         self.problems.add_at(location, path, message)

@@ -119,7 +119,7 @@ def test_one_budget_is_over_all_films(react1, films, host):
 def test_a_stopped_batch_is_resumed(react1, films, tmp_path):
     """SIGINT ends it with 130; the films of the resumed batch are all done."""
     for number in range(3):
-        make_clip(Path(f"f{number}.mp4"), Recipe(frames=250, size=(320, 180), audio_codec="aac", gop=50))
+        make_clip(Path(f"f{number}.mp4"), Recipe(frames=250, size=(160, 90), audio_codec="aac", gop=50))
     table = Path("films.csv")
     table.write_text(table.read_text().replace("missing.mp4,16f,22f,happy\n", "").replace("22f", "240f"))
     process = subprocess.Popen(

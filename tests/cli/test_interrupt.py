@@ -1,4 +1,4 @@
-"""The real command is interrupted or killed during a run, and `react1 resume` continues it."""
+"""The real command is interrupted or killed during a run, and `react1 resume`, in this process, continues it."""
 
 from __future__ import annotations
 
@@ -52,15 +52,16 @@ def test_an_interrupted_run_resumes_after_its_last_finished_step(
     if signal_number != signal.SIGKILL:
         assert "resume with: react1 resume 2" in output
     assert not film.exists()
-    resumed = _react1(environ, "resume", "--json")
-    text, errors = resumed.communicate()
-    assert resumed.returncode == 0, errors
+    monkeypatch.setenv("REACT1_HOME", environ["REACT1_HOME"])
+    capsys.readouterr()
+    resumed = run_command(["resume", "--json"])
+    text, errors = capsys.readouterr()
+    assert resumed == 0, errors
     assert film.exists()
     result = json.loads(text)
     assert result["status"] == "done"
     rows = json.loads((tmp_path / "home" / "runs" / result["run"] / "report.json").read_text())["steps"]
     assert {row["step"]: row["reused"] for row in rows}["trim"] is True
-    monkeypatch.setenv("REACT1_HOME", environ["REACT1_HOME"])
     assert run_command(["runs"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("done") == 1

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from sample_nodes import REGISTRY
 
 from react1.pipeline.config.load import job_from_document, load_job
@@ -38,6 +39,29 @@ def test_a_job_fills_in_its_preset(job_folder):
     assert (second.in_, second.prompt) == (Timecode(0, 1, 2, 5), "sad")
     assert (job.name, job.on_failure) == ("mine", "keep-original")
     assert job.files == (job_folder.folder / "job.yaml", job_folder.folder / "mine.yaml")
+
+
+def test_a_text_is_parsed_once_and_lies_where_each_file_is(job_folder, tmp_path, monkeypatch):
+    """A second folder with the same preset has its own paths and problems, and costs no second parse."""
+    parsed, parse = [], YAML.parse
+    monkeypatch.setattr(YAML, "parse", lambda self, text: parsed.append(text) or parse(self, text))
+    text = JOB + "# parsed once\n"
+    first = job_folder.job(text)
+    count = len(parsed)
+    job_folder.write("other/mine.yaml", (job_folder.folder / "mine.yaml").read_bytes())
+    job_folder.write("other/job.yaml", text)
+    wrong = text.replace("happy", "hapy")
+
+    second = job_folder.load("job.yaml", base=tmp_path / "other")
+
+    assert parsed.count(text) == 1 and len(parsed) == count
+    assert [job.inputs["source"] for job in (first, second)] == [
+        str(tmp_path / place / "films/a b.mp4") for place in ("", "other")
+    ]
+    job_folder.write("other/job.yaml", wrong)
+    for place in ("job.yaml", "other/job.yaml", "job.yaml"):
+        job_folder.write(place, wrong)
+        assert job_folder.problems(place)[0].startswith(f"{place}:4:55: edits.0.prompt: 'hapy'")
 
 
 def test_a_job_names_its_project(job_folder):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -19,24 +20,53 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reas
 SUPPORT = Path(__file__).resolve().parent.parent / "support"
 KILLS = 8
 FILM = "film\n" + "\n".join(f"done film:{name}:warm" for name in "abcd")
-RUN = """
-    import asyncio, sys
+FORK = """
+    import asyncio, gc, os, sys, traceback
     from pathlib import Path
     import toys
     from react1.pipeline.runner.execute import Options, execute
 
-    home, source, out = map(Path, sys.argv[1:])
-    print("ready", flush=True)
-    asyncio.run(execute(toys.toy_job(source, out, names=tuple("abcd")), Options(home)))
+    gc.freeze()
+    for line in sys.stdin:
+        home, source, out = map(Path, line.rstrip().split("|"))
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                asyncio.run(execute(toys.toy_job(source, out, names=tuple("abcd")), Options(home)))
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def _start(home: Path, source: Path, out: Path) -> subprocess.Popen[str]:
-    environ = {**os.environ, "PYTHONPATH": str(SUPPORT)}
-    argv = [sys.executable, "-c", textwrap.dedent(RUN), str(home), str(source), str(out)]
-    child = subprocess.Popen(argv, env=environ, stdout=subprocess.PIPE, text=True)
-    assert child.stdout.readline() == "ready\n"
-    return child
+class Runs:
+    """Runs in processes of their own, one after the other, forked from one that has imported everything once."""
+
+    def __init__(self) -> None:
+        environ = {**os.environ, "PYTHONPATH": str(SUPPORT)}
+        argv = [sys.executable, "-c", textwrap.dedent(FORK)]
+        self._process = subprocess.Popen(argv, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+
+    def __enter__(self) -> Runs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def start(self, home: Path, source: Path, out: Path) -> int:
+        """Start a run; return its process."""
+        self._process.stdin.write(f"{home}|{source}|{out}\n".encode())
+        return int(self._process.stdout.readline())
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """Return the exit status of the run; None if it has not ended in this time."""
+        readable, _, _ = select.select([self._process.stdout], [], [], timeout_s)
+        return int(self._process.stdout.readline()) if readable else None
 
 
 def _assert_complete(home: Path) -> None:
@@ -53,26 +83,26 @@ def test_a_run_killed_at_any_moment_leaves_no_incomplete_file(tmp_path):
     source, out, home = tmp_path / "film.txt", tmp_path / "out" / "film.txt", tmp_path / "home"
     source.write_text("film")
     rng, kills = random.Random(7), 0
-    child, started_s = _start(tmp_path / "other", source, tmp_path / "elsewhere.txt"), time.monotonic()
-    child.communicate()
-    length_s = time.monotonic() - started_s
+    with Runs() as runs:
+        runs.start(tmp_path / "other", source, tmp_path / "elsewhere.txt")
+        started_s = time.monotonic()
+        assert runs.wait() == 0
+        length_s = time.monotonic() - started_s
 
-    while kills < KILLS:
-        child = _start(home, source, out)
-        try:
-            child.wait(rng.uniform(0, length_s))
-        except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGKILL)
-            kills += 1
-        child.communicate()
-        _assert_complete(home)
-        assert not out.exists() or out.read_text() == FILM
-        if child.returncode == 0:
-            out.unlink()
+        while kills < KILLS:
+            child = runs.start(home, source, out)
+            status = runs.wait(rng.uniform(0, length_s))
+            if status is None:
+                os.kill(child, signal.SIGKILL)
+                status = runs.wait()
+                kills += 1
+            _assert_complete(home)
+            assert not out.exists() or out.read_text() == FILM
+            if status == 0:
+                out.unlink()
 
-    child = _start(home, source, out)
-    child.communicate()
-    assert child.returncode == 0
+        runs.start(home, source, out)
+        assert runs.wait() == 0
     assert out.read_text() == FILM
     assert list((home / "scratch").glob("*")) == []
     assert [path.name for path in out.parent.iterdir()] == [out.name]
