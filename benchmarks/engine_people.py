@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.engine.detect.faces import FaceFinder
-from react1.pipeline.engine.frames.clip_frames import ClipFrames, VideoFormat, planes_of
-from react1.pipeline.engine.frames.take_encoder import TakeWriter
+from react1.pipeline.engine.frames.clip_frames import ClipFrames, TakeWriter, VideoFormat, planes_of
 from react1.pipeline.engine.geometry.head_frame import FaceFrame
 
 Rgb = NDArray[np.uint8]

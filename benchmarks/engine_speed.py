@@ -36,7 +36,8 @@ from measuring import measure
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.engine.detect import detect, faces
-from react1.pipeline.engine.frames import clip_frames, take_encoder
+from react1.pipeline.engine.frames import clip_frames
+from react1.pipeline.engine.frames import clip_frames as frames_module
 from react1.pipeline.engine.frames.threads import worker_count
 from react1.pipeline.engine.render import draw, render
 from react1.pipeline.engine.render import draw as retouch
@@ -60,7 +61,7 @@ STAGES: tuple[tuple[str, Any, str], ...] = (
     ("2  mouth", retouch, "fill_mouth"),
     ("2  folds", retouch, "shade_folds"),
     ("2  back into the planes", draw, "write_back"),
-    ("2  encode, its calls", take_encoder.TakeWriter, "write"),
+    ("2  encode, its calls", frames_module.TakeWriter, "write"),
 )
 
 

@@ -30,14 +30,12 @@ from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe, require_video
 from react1.pipeline.splicing.codecs.family import encode_packets
-from react1.pipeline.splicing.codecs.quantiser import coarser
-from react1.pipeline.splicing.encoders import EncoderSettings
-from react1.pipeline.splicing.likeness import psnr_db, ssim
+from react1.pipeline.splicing.encoders import EncoderSettings, coarser
 from react1.pipeline.splicing.mp4.sample_times import IGNORE_EDIT_LIST
 from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.packet_index import PacketIndex, index_film
 from react1.pipeline.splicing.pictures.frames import Insert
-from react1.pipeline.splicing.rate_match import decode_packets, luma_plane, match_rate
+from react1.pipeline.splicing.rate_match import decode_packets, luma_plane, match_rate, psnr_db, ssim
 from react1.pipeline.splicing.smart_render import RenderPlan, plan_render
 
 X264 = ["-c:v", "libx264", "-preset", "medium", "-pix_fmt", "yuv420p", "-g", "48"]

@@ -68,7 +68,7 @@ class Splice:
         from ..pipeline.provenance.sign import STALE, holds_manifest
         from ..pipeline.splicing.pictures import morph
         from ..pipeline.splicing.splice import splice
-        from ..pipeline.splicing.verification.seam_check import check_seams
+        from ..pipeline.splicing.verification.seam_meter import check_seams
 
         used = [take for take in takes if take.status == "done" and not _leaves_the_film(take)]
         not_conformed = [take.segment.name for take in used if not take.conformed]

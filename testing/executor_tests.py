@@ -22,8 +22,7 @@ from ..pipeline.media.tools.process import LineProcess
 from ..pipeline.store.keys import digest
 from ..pipeline.store.store import Store
 from .clips import ClipRecipe, make_clip
-from .executor_film import make_film
-from .executor_nodes import Probe
+from .executor_nodes import Probe, make_film
 from .fake_provider import FakeProvider
 
 LIMIT_S = 120.0

@@ -19,8 +19,7 @@ from ..core.errors import list_available, not_one_of
 from ..core.settings import map_path
 from ..core.times import FORMS, Instant, Moment, order_key, parse_time
 from ..located_yaml.explain import is_url, make_paths_absolute, validate
-from ..located_yaml.located import Located, Location, Problems, describe, from_plain
-from ..located_yaml.parse import parse_yaml
+from ..located_yaml.located import Located, Location, Problems, describe, from_plain, parse_yaml
 from .presets.raw_preset import INPUT_KINDS, VERBATIM, Input, RawPreset
 
 if TYPE_CHECKING:  # it reads films, which takes heavy libraries

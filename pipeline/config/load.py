@@ -20,8 +20,7 @@ from ..core.edits.edit import Edit
 from ..core.errors import PresetError, list_available, not_one_of
 from ..core.nodes.registry import Registry
 from ..located_yaml.explain import is_url
-from ..located_yaml.located import Json, Located, Location, Problems, describe
-from ..located_yaml.parse import parse_yaml
+from ..located_yaml.located import Json, Located, Location, Problems, describe, parse_yaml
 from .checked_job import Job, OnFailure, Step, output_path
 from .edit_lists import ReadLists
 from .graph import current_input

@@ -17,8 +17,7 @@ from ..core.file import NamesSource, is_marked
 from ..core.nodes.node import Params, delivery, makes_takes
 from ..core.nodes.registry import NodeInfo, Registry
 from ..located_yaml.explain import is_url, make_paths_absolute, type_at, validate
-from ..located_yaml.located import Json, Located, Location, Problems, from_plain
-from ..located_yaml.parse import parse_yaml
+from ..located_yaml.located import Json, Located, Location, Problems, from_plain, parse_yaml
 from .checked_job import Step
 from .graph import Unwired, wire
 from .inputs import check_edits, override_provider

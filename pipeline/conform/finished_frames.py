@@ -27,9 +27,8 @@ from ..splicing.pictures.planes import (
 )
 from .align import Alignment
 from .cells import Mask
-from .change import Change, find_change
 from .changed_region import TrackedRegion
-from .composite import MaskSmoother, Patch, changed_patch, composite, patch_within, without_noise
+from .composite import Change, MaskSmoother, Patch, changed_patch, composite, find_change, patch_within, without_noise
 from .frame_pairs import ForwardReader, SentAndTake, crop_planes, nearest_positions, to_picture
 from .levels import LevelTransfer, sample_pixels
 from .placement import NO_CORRECTIONS, Corrections

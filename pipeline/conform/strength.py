@@ -25,7 +25,7 @@ from ..engine.detect.detect import shrink_for_detection
 from ..engine.detect.faces import FaceFinder
 from ..engine.detect.track import build_tracks, smooth_track
 from ..engine.geometry.head_frame import FaceFrame
-from ..engine.warp.halfway import mouth_mask, mouth_opening, sampling_field
+from ..engine.warp.warp import mouth_mask, mouth_opening, sampling_field
 from ..splicing.pictures.planes import Plane, frame_from_planes
 from .cells import Mask
 

@@ -25,8 +25,7 @@ from ..engine import available
 from ..engine.arrays import Curve, Plane, Points
 from ..engine.detect.people import face_box
 from ..engine.detect.track import Track
-from ..engine.frames.clip_frames import ClipFrames, Picture, VideoFormat, planes_of
-from ..engine.frames.take_encoder import TakeWriter
+from ..engine.frames.clip_frames import ClipFrames, Picture, TakeWriter, VideoFormat, planes_of
 from ..media.probe import probe, require_video
 from ..preflight.clip_checks import sampled_faces
 from .choose import ShotChoice

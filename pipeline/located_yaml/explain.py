@@ -18,8 +18,7 @@ from pydantic.fields import FieldInfo
 from ..core.errors import PresetError, not_one_of
 from ..core.file import Deliver, Ingest, LocalOnly
 from ..core.settings import map_path
-from .located import Located, Problems, describe
-from .parse import parse_yaml
+from .located import Located, Problems, describe, parse_yaml
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+://")
 

@@ -53,7 +53,7 @@ def detect_faces_cached(context: NodeContext, clip: File, progress: Callable[[fl
         MissingExtra: the extra `local` is not installed.
         InputMediaError: the clip cannot be read.
     """
-    from ..engine.detect.detection_cache import SUFFIX, cache_key_parts, read_detections, write_detections
+    from ..engine.detect.detect import CACHE_SUFFIX, cache_key_parts, read_detections, write_detections
     from ..engine.render.render import find_faces
 
     parts: dict[str, Any] = {"what": "faces", "clip": clip.digest, "by": cache_key_parts()}
@@ -62,7 +62,7 @@ def detect_faces_cached(context: NodeContext, clip: File, progress: Callable[[fl
         detections = read_detections(cached) if cached is not None else None
         if detections is None:
             detections = find_faces(context.path(clip), progress)
-            path = context.temp_path(f"faces{SUFFIX}")
+            path = context.temp_path(f"faces{CACHE_SUFFIX}")
             write_detections(path, detections)
             context.cache_put(parts, path)
     return detections

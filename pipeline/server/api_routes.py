@@ -25,8 +25,8 @@ from ..providers.contract import React1Request
 from .faults import CONTENT_BLOCKED, FaultRule
 from .job_queue import JobQueue
 from .job_store import Job, RequestRefused, history_row, result_body, status_body, submit_body
-from .media_check import media_checker
 from .server_options import MODEL
+from .sources import media_checker
 
 model_router = APIRouter(tags=["model"])
 _BODY = {

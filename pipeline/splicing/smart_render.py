@@ -26,8 +26,7 @@ from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
 from .codecs.family import MatchedEncoder, SourceVideo, encode_packets
 from .codecs.hevc import lost_hdr
-from .codecs.quantiser import coarser
-from .encoders import EncoderSettings
+from .encoders import EncoderSettings, coarser
 from .mp4 import sample_tables
 from .mp4.boxes import replace_config, single_entry
 from .mp4.replace_samples import NewSamples

@@ -78,7 +78,7 @@ def test_without_json_each_film_has_a_line(react1, films):
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """A local server that marks, on made films whose seams the mark may show; counts the submitted jobs."""
-    limits = "react1.pipeline.splicing.verification.seam_check.require_within_thresholds"
+    limits = "react1.pipeline.splicing.verification.seam_meter.require_within_thresholds"
     monkeypatch.setattr(limits, lambda *_: None)
     monkeypatch.setattr(budget, "check_segment", lambda segment, store, limits: ((), None))
     folder = tmp_path / "srv"

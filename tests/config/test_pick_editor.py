@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from react1.pipeline.config.pick_editor import parse_plain, set_pick
 from react1.pipeline.core.errors import PresetError
+from react1.pipeline.runner.run_records.pick import parse_plain, set_pick
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,7 @@ from react1.pipeline.config.load import load_job
 from react1.pipeline.config.presets.shipped import shipped_folder, shipped_names
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.nodes.registry import load_registry
-from react1.pipeline.located_yaml.located import Problems
-from react1.pipeline.located_yaml.parse import parse_yaml
+from react1.pipeline.located_yaml.located import Problems, parse_yaml
 
 TEXT = """\
 name: angry

@@ -9,8 +9,7 @@ import pytest
 
 from react1.pipeline.conform import cells
 from react1.pipeline.conform.cells import box_blur, dilate
-from react1.pipeline.conform.change import Change
-from react1.pipeline.conform.composite import composite, patch_within, without_noise
+from react1.pipeline.conform.composite import Change, composite, patch_within, without_noise
 from react1.pipeline.conform.levels import LevelTransfer
 from react1.pipeline.splicing.pictures.planes import resize_mask
 

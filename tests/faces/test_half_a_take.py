@@ -26,7 +26,7 @@ def clip(tmp_path_factory):
 @pytest.fixture(scope="module", params=["sad", "happy"])
 def half_way(request, clip):
     """Frames of the portrait, of a take, and of half of it, with the part that the take has changed."""
-    from react1.pipeline.conform.change import find_change
+    from react1.pipeline.conform.composite import find_change
     from react1.pipeline.conform.strength import find_moved_faces, partial_take
     from react1.pipeline.core.edits.choices import React1Choices
     from react1.pipeline.engine.render.render import render

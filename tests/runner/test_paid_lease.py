@@ -16,7 +16,7 @@ from react1.pipeline.runner.scheduling.paid_steps import PaidLeases, home_id
 from react1.pipeline.store.lease import Leases
 from react1.pipeline.store.store import Store
 from react1.testing import ClipRecipe, FakeProvider, fake_provider, make_clip
-from react1.testing.executor_film import make_film
+from react1.testing.executor_nodes import make_film
 
 CALL = Call(provider="segmind", host="https://api.segmind.com", parameters={"prompt": "sad"}, video="v" * 64, audio="")
 

@@ -13,8 +13,8 @@ from numbered_clips import make_clip
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.server import sources
 from react1.pipeline.server.asgi_app import LocalServer
-from react1.pipeline.server.media_check import MEMORY_BYTES, MediaChecker
 from react1.pipeline.server.server_options import ServerOptions
+from react1.pipeline.server.sources import MEMORY_BYTES, MediaChecker
 from react1.testing import FolderContext
 
 pytestmark = pytest.mark.slow

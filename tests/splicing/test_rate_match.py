@@ -8,10 +8,8 @@ from own_span import own_take
 from takes import film, packets, segment
 
 from react1.nodes.splice import Splice, SpliceParams
-from react1.pipeline.splicing.codecs.quantiser import coarser, has_quantiser
-from react1.pipeline.splicing.encoders import EncoderSettings
-from react1.pipeline.splicing.likeness import BEST_PSNR_DB, psnr_db, ssim
-from react1.pipeline.splicing.rate_match import Trial, search_steps, trial_span
+from react1.pipeline.splicing.encoders import EncoderSettings, coarser, has_quantiser
+from react1.pipeline.splicing.rate_match import BEST_PSNR_DB, Trial, psnr_db, search_steps, ssim, trial_span
 
 CODINGS = {
     "H.264 by quality": {"options": {"crf": "28"}},

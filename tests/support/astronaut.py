@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from react1.pipeline.engine.frames.clip_frames import Picture, VideoFormat
-from react1.pipeline.engine.frames.take_encoder import TakeWriter
+from react1.pipeline.engine.frames.clip_frames import Picture, TakeWriter, VideoFormat
 
 FORMAT = VideoFormat(width=384, height=288, fps=Fraction(25), matrix=1, primaries=1, transfer=1, range=1)
 FRAMES = 30

@@ -35,7 +35,7 @@ SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
     ("encoders", "job"),
     ("codecs", "reencode_ranges"),
     ("packet_index",),
-    ("likeness", "reencode", "remux", "smart_render"),
+    ("reencode", "remux", "smart_render"),
     ("rate_match",),
     ("audio",),
     ("verification",),

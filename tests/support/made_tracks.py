@@ -6,7 +6,7 @@ import numpy as np
 
 from react1.pipeline.engine.detect.people import ShotPeople, number_people
 from react1.pipeline.engine.detect.track import build_tracks
-from react1.pipeline.engine.geometry.landmark_indices import CHIN, COUNT, EYES, FOREHEAD
+from react1.pipeline.engine.geometry.mesh import CHIN, COUNT, EYES, FOREHEAD
 from react1.pipeline.engine.occlusion import texels
 from react1.pipeline.engine.occlusion.occlusion import FaceTexels
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import astronaut
 import numpy as np
 
-from react1.pipeline.engine.frames.clip_frames import VideoFormat
-from react1.pipeline.engine.frames.take_encoder import TakeWriter
+from react1.pipeline.engine.frames.clip_frames import TakeWriter, VideoFormat
 
 PORTRAIT_PX = (384, 288)
 FACE_HEIGHT = 0.5

@@ -19,8 +19,7 @@ from pydantic import BaseModel
 
 from ...core.errors import PresetError, did_you_mean
 from ...core.nodes.registry import load_registry
-from ...located_yaml.located import Problems
-from ...located_yaml.parse import parse_yaml
+from ...located_yaml.located import Problems, parse_yaml
 from .raw_preset import parse_preset
 
 Step = tuple[str, Mapping[str, Any]]

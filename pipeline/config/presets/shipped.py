@@ -13,8 +13,7 @@ from ...core.errors import PresetError, StorageFailed, list_available, shorten
 from ...core.nodes.plugins import BrokenPlugin, plugin_presets, printable
 from ...core.nodes.registry import SHIPPED
 from ...core.settings import map_path
-from ...located_yaml.located import Located, Problems
-from ...located_yaml.parse import MAX_BYTES, parse_yaml
+from ...located_yaml.located import MAX_BYTES, Located, Problems, parse_yaml
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..arrays import Box, Curve, Field, Image, Points, box_around
 from ..geometry.head_frame import FaceFrame
-from ..geometry.landmark_indices import CHEEKS, EYES, LIPS, OVAL
+from ..geometry.mesh import CHEEKS, EYES, LIPS, OVAL
 
 LUMA = np.array([0.299, 0.587, 0.114])
 SKIN_TINT = np.array([1.20, 0.93, 0.80])

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from ..arrays import Curve, Points, smoothstep
-from .landmark_indices import CHIN, EYES, FOREHEAD, LOWER_LIP, UPPER_LIP
+from .mesh import CHIN, EYES, FOREHEAD, LOWER_LIP, UPPER_LIP
 
 DEPTH = 0.55
 """How far the middle of the face stands in front of its sides, as a share of their distance."""

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Ids
-from ..geometry.landmark_indices import COUNT, LOWER_LIP, SKIN_COUNT, UPPER_LIP
+from ..geometry.mesh import COUNT, LOWER_LIP, SKIN_COUNT, UPPER_LIP
 
 LIP_ORDER: Ids = np.concatenate([np.r_[LOWER_LIP[ring], UPPER_LIP[ring][1:-1]] for ring in (0, 3, 1, 2)])
 """(80,) landmarks in the order of the model's lip output."""

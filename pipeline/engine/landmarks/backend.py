@@ -134,13 +134,13 @@ def _by_file(path: Path, version: str) -> Backend:
 
 
 def _tasks(model: FaceModel, scale_depth: bool) -> Landmarker:
-    from .tasks import TasksLandmarker
+    from .landmarkers import TasksLandmarker
 
     return TasksLandmarker(model, scale_depth=scale_depth)
 
 
 def _bundled() -> Landmarker:
-    from .bundled import BundledLandmarker
+    from .landmarkers import BundledLandmarker
 
     return BundledLandmarker()
 

@@ -22,7 +22,7 @@ import numpy as np
 from ..arrays import Box, Curve, Field, Image, Points, blend_layer, box_around, fraction_between, smoothstep, soft_mask
 from ..frames.shot_light import LUMA, Light, match_shot, measure_light
 from ..geometry.head_frame import FaceFrame, MouthShape
-from ..geometry.landmark_indices import CHIN, INNER_LIPS, LOWER_LIP, SKIN_COUNT, UPPER_LIP
+from ..geometry.mesh import CHIN, INNER_LIPS, LOWER_LIP, SKIN_COUNT, UPPER_LIP
 from ..pose.pose import Pose
 from ..warp.warp import Warped, rigid_moves_px
 from .teeth import EDGE_BELOW_LIP, LOWER, OVERLAP, UPPER, TeethRow, draw_teeth, resting_lip

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import Curve, Field, Ids, Points
 from ..geometry.head_frame import FaceFrame
-from ..geometry.landmark_indices import NOSE_BASE, UPPER_LIP
+from ..geometry.mesh import NOSE_BASE, UPPER_LIP
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Curve, Field, Image, Points
 from ..geometry.head_frame import FaceFrame
-from ..geometry.landmark_indices import SKIN_COUNT
+from ..geometry.mesh import SKIN_COUNT
 from . import texels
 from .appearance import Texels, fit, max_of_neighbors, outlier_score
 

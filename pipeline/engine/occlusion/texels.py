@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..arrays import Image, Points
 from ..geometry import mesh
 from ..geometry.head_frame import FaceFrame
-from ..geometry.landmark_indices import EYES, LIPS, LOWER_LIP, OVAL, SKIN_COUNT, UPPER_LIP
+from ..geometry.mesh import EYES, LIPS, LOWER_LIP, OVAL, SKIN_COUNT, UPPER_LIP
 
 UNIT_PX = 32
 """Scale at which a face is sampled; one texel covers about 1/16 unit."""

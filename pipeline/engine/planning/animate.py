@@ -18,7 +18,7 @@ from ...media.timing.sync_modes import SyncPlan
 from ..arrays import Curve, Points, fraction_between
 from ..detect.track import ease, resting_shapes
 from ..geometry.head_frame import FaceFrame, MouthShape
-from ..geometry.landmark_indices import ANCHORS, EYES, SIDES
+from ..geometry.mesh import ANCHORS, EYES, SIDES
 from ..mouth.teeth import resting_lip
 from ..pose.head_motion import head_motion
 from ..pose.pose import HEAD_MOVES, RECIPES, HeadMove, Pose, Recipe, Spoken, calm_share, gain

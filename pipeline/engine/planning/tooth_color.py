@@ -17,7 +17,7 @@ from ..frames.clip_frames import ClipFrames
 from ..frames.frame_color import even_box, to_rgb
 from ..frames.shot_light import LUMA, measure_light
 from ..geometry.head_frame import FaceFrame, MouthShape
-from ..geometry.landmark_indices import INNER_LIPS, OVAL
+from ..geometry.mesh import INNER_LIPS, OVAL
 from ..pose.pose import Color
 from .take_plan import TakePlan
 

@@ -17,12 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Box, Image, box_around, smoothstep
-from ..frames.clip_frames import ClipFrames, Picture, VideoFormat
+from ..frames.clip_frames import ClipFrames, Picture, TakeWriter, VideoFormat
 from ..frames.frame_color import even_box, to_rgb, write_back
-from ..frames.take_encoder import TakeWriter
 from ..frames.threads import run_ordered, single_threaded_opencv, worker_count
 from ..geometry.head_frame import FaceFrame
-from ..geometry.landmark_indices import NOSE_BASE, OVAL
+from ..geometry.mesh import NOSE_BASE, OVAL
 from ..mouth.mouth import fill_mouth, hide_interior
 from ..occlusion.occlusion import Mask, restore_occluder
 from ..planning.take_plan import TakePlan

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import Curve, Field, Image, Points, blend_layer, box_around, smoothstep, soft_mask
 from ..frames.shot_light import LUMA, measure_light
 from ..geometry.head_frame import FaceFrame
-from ..geometry.landmark_indices import EYES, Eye
+from ..geometry.mesh import EYES, Eye
 from ..pose.pose import Pose
 from ..warp.landmark_moves import OPEN_EYE, combined_lids
 from ..warp.warp import Warped

@@ -21,7 +21,7 @@ from ..detect.people import number_people, tracks_in
 from ..detect.track import Track, fill_gaps, resting_shapes, smooth_track
 from ..frames.threads import single_threaded_opencv
 from ..geometry.head_frame import FaceFrame, MouthShape
-from ..geometry.landmark_indices import OVAL
+from ..geometry.mesh import OVAL
 from ..planning.animate import (
     TALKING_UNITS,
     headroom_per_frame,

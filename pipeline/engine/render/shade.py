@@ -14,7 +14,7 @@ import numpy as np
 
 from ..arrays import Box, Field, Image, Plane, Points, box_around
 from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening
-from ..geometry.landmark_indices import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
+from ..geometry.mesh import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
 from ..pose.pose import Pose
 from ..warp.warp import Warped
 

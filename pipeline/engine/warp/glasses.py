@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Curve, Field, Image, Points, fraction_between, smoothstep
 from ..geometry.head_frame import FaceFrame
-from ..geometry.landmark_indices import EYES, SKIN_COUNT
+from ..geometry.mesh import EYES, SKIN_COUNT
 
 PATCH_STEPS = 60
 """Samples per unit in the patch in which a frame is looked for."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import Curve, Points, smoothstep
 from ..geometry.head_frame import FaceFrame, foreshortening
-from ..geometry.landmark_indices import (
+from ..geometry.mesh import (
     ANCHORS,
     CHIN,
     COUNT,

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..arrays import Curve, Points
 from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening
-from ..geometry.landmark_indices import LOWER_LIP, UPPER_LIP
+from ..geometry.mesh import LOWER_LIP, UPPER_LIP
 from ..pose.action_units import ACTION_UNITS, Pull
 from ..pose.pose import Pose, Spoken
 

@@ -1,4 +1,4 @@
-"""Measure the seams of a film, and the frames between them, against the source, while both are decoded.
+"""Measure the seams of a film, and the frames between them, against the source, while both are decoded; check them.
 
 A pixel has changed if its color is more than 2.3 (a just noticeable difference, CIE76) from the source's, in pictures
 of at most 480 pixels a side. At a seam, the changed region is what changed in any frame of the ramp and in the four
@@ -15,14 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.values import Segment, Take, VideoStream
+from ...core.nodes.node import NodeContext
+from ...core.values import Media, Segment, Take, VideoStream
+from ...media.frames.decode import exact_frames
 from ..pictures.seams import RampLengths, plan_ramps
-from ..splice_params import Seam
+from ..splice_params import Seam, Thresholds, require_within_thresholds
 from .color_difference import FramePair, Lab, Mask, Rgb, delta_e, lab_from_rgb, small_rgb
 
 Metrics = dict[str, Any]
@@ -198,3 +201,73 @@ def count_still(still: Sequence[bool]) -> tuple[int, int]:
         frozen += run if run > 1 else 0
         run = 0
     return doubled, frozen
+
+
+def check_seams(
+    context: NodeContext,
+    media: Media,
+    film: Path,
+    film_video: VideoStream,
+    metrics: Metrics,
+    takes: Sequence[Take],
+    seam: Seam,
+    thresholds: Thresholds,
+    measured: Sequence[SeamRow] | None = None,
+) -> Metrics:
+    """Measure the seams of a film; return its metrics with theirs.
+
+    Args:
+        context: of the node.
+        media: the source.
+        film: the finished film.
+        film_video: its picture stream.
+        metrics: already measured, including those of the joins of new lines.
+        takes: in the film.
+        seam: how they were blended in.
+        thresholds: the limits.
+        measured: the metrics of the seams, if they were measured while the film was compared with the source.
+
+    Raises:
+        CheckFailed: a metric is above its threshold; the error names the segments.
+    """
+    rows: Sequence[SeamRow] = ()
+    if thresholds.checks_pictures:
+        rows = measured or measure_seams(context, media, film, film_video, takes, seam)
+    line_rows = [(name, row) for row in metrics.get("sound_lines", ()) for name in _segments_of(takes, row["name"])]
+    require_within_thresholds([*rows, *line_rows], thresholds)
+    if not rows:
+        return metrics
+    steps = [row["seam_delta_e"] for _, row in rows if row["seam_delta_e"] is not None]
+    return {
+        **metrics,
+        "seam_delta_e": max(steps, default=None),
+        "frozen_frames": sum(row["frozen_frames"] for _, row in rows),
+        "doubled_frames": sum(row["doubled_frames"] for _, row in rows),
+        "seams": [{"name": name, **row} for name, row in rows],
+    }
+
+
+def _segments_of(takes: Sequence[Take], line: str) -> list[str]:
+    """Return the names of the segments of the edit that a line belongs to."""
+    segments = [take.segment for take in takes]
+    spans = {segment.edit_span for segment in segments if line in (segment.name, segment.edit.name)}
+    return [segment.name for segment in segments if segment.edit_span in spans]
+
+
+def measure_seams(
+    context: NodeContext, media: Media, film: Path, film_video: VideoStream, takes: Sequence[Take], seam: Seam
+) -> list[SeamRow]:
+    """Decode both films around each take, and measure it.
+
+    Raises:
+        InputMediaError: a frame cannot be decoded.
+    """
+    assert media.video is not None
+    meter = SeamMeter(media.video, film_video, takes, seam)
+    for span in meter.spans:
+        source_frames = exact_frames(context.path(media.file), media.video, span.start, span.stop)
+        film_frames = exact_frames(film, film_video, span.start, span.stop)
+        for (index, source_frame), (_, film_frame) in zip(source_frames, film_frames, strict=True):
+            meter.see_source(index, source_frame)
+            meter.see_film(index, film_frame)
+    return meter.rows()

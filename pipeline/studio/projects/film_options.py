@@ -15,8 +15,7 @@ from ...config.presets.raw_preset import VERBATIM
 from ...config.presets.shipped import find_file, load_preset_info
 from ...core.errors import PresetError, React1Error, not_one_of
 from ...core.nodes.registry import load_registry
-from ...located_yaml.located import Problems
-from ...located_yaml.parse import parse_yaml
+from ...located_yaml.located import Problems, parse_yaml
 from ..background_work import page_message
 from .job_file import NEW_JOB_PRESET, JobFile
 from .yaml_text import value_text

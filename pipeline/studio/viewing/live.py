@@ -19,8 +19,14 @@ from typing import TYPE_CHECKING, Any, cast
 from ...core.edits.choices import React1Choices
 from ...core.errors import React1Error
 from ...core.values import Media
-from ...engine.detect.detect import Detections, detect_faces
-from ...engine.detect.detection_cache import SUFFIX, cache_key_parts, read_detections, write_detections
+from ...engine.detect.detect import (
+    CACHE_SUFFIX,
+    Detections,
+    cache_key_parts,
+    detect_faces,
+    read_detections,
+    write_detections,
+)
 from ...engine.frames.clip_frames import VideoFormat
 from ...engine.render.live_face import LiveFace, live_faces
 from ...executors.base import StoreContext
@@ -324,7 +330,7 @@ class LivePreview:
                 )
                 video_format = VideoFormat(*size, self._fps, 1, 1, 1, 1)
                 detections = detect_faces(cast("Any", frames), video_format, lambda share: report(0.9 * share))
-                path = context.temp_path(f"faces{SUFFIX}")
+                path = context.temp_path(f"faces{CACHE_SUFFIX}")
                 write_detections(path, detections)
                 context.cache_put(key, path)
         return detections

@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.engine.frames import clip_frames as frames_module
-from react1.pipeline.engine.frames import take_encoder
-from react1.pipeline.engine.frames.clip_frames import ClipFrames, Picture, VideoFormat, planes_of
-from react1.pipeline.engine.frames.take_encoder import TakeWriter
+from react1.pipeline.engine.frames.clip_frames import ClipFrames, Picture, TakeWriter, VideoFormat, planes_of
 from react1.pipeline.engine.voice.voice_features import VoiceAudio, read_audio
 
 RATE = 48_000
@@ -69,7 +67,7 @@ def test_a_take_is_coded_to_be_decoded_fast(tmp_path: Path) -> None:
 
 def test_backward_reads_seldom_restart_the_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty keyframes backwards with a cache of twenty start the decoder at most four times."""
-    monkeypatch.setitem(take_encoder.X264, "g", "1")
+    monkeypatch.setitem(frames_module.X264, "g", "1")
     monkeypatch.setattr(frames_module, "CACHE_BYTES", 20 * SIZE[0] * SIZE[1] * 3 // 2)
     path = write(tmp_path / "n.mp4", 60)
     starts: list[int | None] = []

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from react1.pipeline.engine.geometry import mesh
-from react1.pipeline.engine.geometry.landmark_indices import INNER_LIPS, LIPS, OVAL, SKIN_COUNT
+from react1.pipeline.engine.geometry.mesh import INNER_LIPS, LIPS, OVAL, SKIN_COUNT
 from react1.pipeline.engine.warp.raster import signed_areas
 
 

@@ -14,7 +14,7 @@ from react1.pipeline.core.errors import MissingExtra
 from react1.pipeline.core.settings import face_model_path
 from react1.pipeline.engine import available
 from react1.pipeline.engine.landmarks import attention, backend, model_file
-from react1.pipeline.engine.landmarks.tasks import TasksLandmarker, depth_scale
+from react1.pipeline.engine.landmarks.landmarkers import TasksLandmarker, depth_scale
 
 
 @pytest.fixture
@@ -256,7 +256,7 @@ def test_tracking_matches_the_bundled_models(engine_ready, bundle: Path, capfd) 
     They agree to a thousandth of the eye distance, and to a hundredth after their number has changed, because faces are
     then detected again and tracked from slightly other positions.
     """
-    from react1.pipeline.engine.landmarks.bundled import BundledLandmarker
+    from react1.pipeline.engine.landmarks.landmarkers import BundledLandmarker
 
     if backend.select_backend().by_file:
         pytest.skip("this mediapipe contains no models to compare with")

@@ -12,7 +12,7 @@ from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.arrays import soft_mask
 from react1.pipeline.engine.frames.shot_light import LUMA, measure_light
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
-from react1.pipeline.engine.geometry.landmark_indices import INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
+from react1.pipeline.engine.geometry.mesh import INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
 from react1.pipeline.engine.mouth.mouth import fill_mouth, hide_interior
 from react1.pipeline.engine.mouth.teeth import EDGE_BELOW_LIP, UPPER, draw_teeth, resting_lip
 from react1.pipeline.engine.planning.animate import pose_for

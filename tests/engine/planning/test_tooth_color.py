@@ -13,7 +13,7 @@ from react1.pipeline.core.file import File
 from react1.pipeline.engine.arrays import soft_mask
 from react1.pipeline.engine.frames.shot_light import LUMA
 from react1.pipeline.engine.geometry.head_frame import MouthShape
-from react1.pipeline.engine.geometry.landmark_indices import INNER_LIPS, LOWER_LIP, UPPER_LIP
+from react1.pipeline.engine.geometry.mesh import INNER_LIPS, LOWER_LIP, UPPER_LIP
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.planning.take_plan import TakePlan
 from react1.pipeline.engine.planning.tooth_color import measure_tooth_color, with_tooth_color

@@ -10,7 +10,7 @@ import pytest
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.detect.track import resting_shapes
 from react1.pipeline.engine.geometry.head_frame import MouthShape
-from react1.pipeline.engine.geometry.landmark_indices import ANCHORS, EYES, SIDES
+from react1.pipeline.engine.geometry.mesh import ANCHORS, EYES, SIDES
 from react1.pipeline.engine.planning.animate import UpperFace, animate, au_headroom, headroom_per_frame
 from react1.pipeline.media.timing.sync_modes import plan_output
 

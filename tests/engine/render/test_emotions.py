@@ -12,7 +12,7 @@ import pytest
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.detect.track import smooth_track
 from react1.pipeline.engine.geometry.head_frame import MouthShape
-from react1.pipeline.engine.geometry.landmark_indices import OVAL
+from react1.pipeline.engine.geometry.mesh import OVAL
 from react1.pipeline.engine.planning.animate import animate, pose_for
 from react1.pipeline.engine.pose.pose import RECIPES
 from react1.pipeline.engine.render.draw import retouch

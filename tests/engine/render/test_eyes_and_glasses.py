@@ -9,7 +9,7 @@ import numpy as np
 
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.geometry.head_frame import MouthShape
-from react1.pipeline.engine.geometry.landmark_indices import EYES
+from react1.pipeline.engine.geometry.mesh import EYES
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.render.draw import retouch
 from react1.pipeline.engine.render.shade import shade_folds

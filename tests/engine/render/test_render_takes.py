@@ -12,7 +12,8 @@ import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.errors import InputMediaError, Interrupted
-from react1.pipeline.engine.detect import detect, detection_cache
+from react1.pipeline.engine.detect import detect
+from react1.pipeline.engine.detect import detect as detect_module
 from react1.pipeline.engine.render import draw
 from react1.pipeline.engine.render.render import find_faces, render, render_takes
 from react1.pipeline.engine.take_job import TakeJob
@@ -124,9 +125,9 @@ def test_more_takes_than_are_written_at_once(
 def test_cached_detections_are_lossless(detections: detect.Detections, tmp_path: Path) -> None:
     """Every value of every frame is restored, also without a face; equal detections give equal bytes."""
     for name in ("one.npz", "two.npz"):
-        detection_cache.write_detections(tmp_path / name, detections)
+        detect_module.write_detections(tmp_path / name, detections)
 
-    again = detection_cache.read_detections(tmp_path / "one.npz")
+    again = detect_module.read_detections(tmp_path / "one.npz")
 
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     assert again is not None
@@ -156,15 +157,15 @@ def plain(value):
 )
 def test_a_damaged_cache_file_is_ignored(detections: detect.Detections, tmp_path: Path, damage) -> None:
     """A truncated, corrupted, empty or foreign file gives None, without an error."""
-    detection_cache.write_detections(tmp_path / "f.npz", detections)
+    detect_module.write_detections(tmp_path / "f.npz", detections)
     (tmp_path / "f.npz").write_bytes(damage((tmp_path / "f.npz").read_bytes()))
 
-    assert detection_cache.read_detections(tmp_path / "f.npz") is None
+    assert detect_module.read_detections(tmp_path / "f.npz") is None
 
 
 def test_a_cache_file_with_wrong_arrays_is_ignored(detections: detect.Detections, tmp_path: Path) -> None:
     """A missing array, arrays of different lengths, and pickled objects, which are not loaded, give None."""
-    detection_cache.write_detections(tmp_path / "f.npz", detections)
+    detect_module.write_detections(tmp_path / "f.npz", detections)
     arrays = dict(np.load(tmp_path / "f.npz"))
     others = [
         {name: array for name, array in arrays.items() if name != "box_counts"},
@@ -176,7 +177,7 @@ def test_a_cache_file_with_wrong_arrays_is_ignored(detections: detect.Detections
 
     for number, other in enumerate(others):
         np.savez(tmp_path / f"{number}.npz", **other)
-        assert detection_cache.read_detections(tmp_path / f"{number}.npz") is None
+        assert detect_module.read_detections(tmp_path / f"{number}.npz") is None
 
 
 def test_a_second_take_uses_the_cached_faces(
@@ -196,7 +197,7 @@ def test_a_second_take_uses_the_cached_faces(
     stored.write_bytes(stored.read_bytes()[:100])
     detect_faces_cached(context, clip, context.progress)
     assert len(openings) == 2
-    monkeypatch.setattr(detection_cache, "VERSION", detection_cache.VERSION + 1)
+    monkeypatch.setattr(detect_module, "CACHE_VERSION", detect_module.CACHE_VERSION + 1)
     detect_faces_cached(context, clip, context.progress)
     assert len(openings) == 3
     assert len(openings) == len({path.name for path in (tmp_path / "cache").iterdir()}) + 1

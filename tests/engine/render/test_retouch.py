@@ -14,7 +14,7 @@ from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.frames.clip_frames import Picture, VideoFormat
 from react1.pipeline.engine.frames.frame_color import even_box, to_rgb, write_back
 from react1.pipeline.engine.geometry.head_frame import MouthShape
-from react1.pipeline.engine.geometry.landmark_indices import OVAL
+from react1.pipeline.engine.geometry.mesh import OVAL
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.pose.pose import RECIPES, HeadMove
 from react1.pipeline.engine.render.draw import reach_box, retouch, retouch_picture

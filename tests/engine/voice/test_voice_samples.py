@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.engine.frames.take_encoder import TakeWriter
+from react1.pipeline.engine.frames.clip_frames import TakeWriter
 from react1.pipeline.engine.voice.voice_features import read_audio
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from react1.pipeline.core.edits.choices import Prompt, React1Choices
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
-from react1.pipeline.engine.geometry.landmark_indices import CHIN, LOWER_LIP, NOSE_BASE, UPPER_LIP
+from react1.pipeline.engine.geometry.mesh import CHIN, LOWER_LIP, NOSE_BASE, UPPER_LIP
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.pose.action_units import ACTION_UNITS, MOUTH_UNITS
 from react1.pipeline.engine.pose.pose import HEAD_MOVES, RECIPES, gain

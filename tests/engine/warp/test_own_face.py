@@ -10,7 +10,7 @@ import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape, foreshortening
-from react1.pipeline.engine.geometry.landmark_indices import EYES, SIDES, SKIN_COUNT
+from react1.pipeline.engine.geometry.mesh import EYES, SIDES, SKIN_COUNT
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.warp.landmark_moves import move_lids
 from react1.pipeline.engine.warp.lips import frown_headroom, smile_headroom

@@ -10,7 +10,7 @@ from takes import dialogue_line, drawn_take, film, moving_film, numbered_take, s
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import CheckFailed, ProviderError
 from react1.pipeline.splicing.splice_params import Thresholds, require_within_thresholds
-from react1.pipeline.splicing.verification import seam_check
+from react1.pipeline.splicing.verification import seam_meter as seam_meter_module
 from react1.pipeline.splicing.verification.color_difference import (
     NOTICEABLE_DELTA_E,
     FramePair,
@@ -122,11 +122,11 @@ def test_seams_are_measured_while_the_film_is_compared(context, monkeypatch, sea
         raise AssertionError("the films are decoded once more")
 
     with monkeypatch.context() as patch:
-        patch.setattr(seam_check, "measure_seams", refuse)
+        patch.setattr(seam_meter_module, "measure_seams", refuse)
         result = Splice().run(context, params, media, drawn)
 
     film = context.path(result.file)
-    rows = seam_check.measure_seams(context, media, film, result.video, drawn, params.seam)
+    rows = seam_meter_module.measure_seams(context, media, film, result.video, drawn, params.seam)
     assert result.metrics["splice"]["seams"] == [{"name": name, **row} for name, row in rows]
     assert min(row["seam_delta_e"] for _, row in rows) > 3
 
@@ -135,8 +135,8 @@ def test_a_film_that_is_written_once_more_is_measured_itself(context, monkeypatc
     """The new line of dialogue is muxed into a second file: what the first one showed says nothing."""
     media = film(context, ".mkv", frames=40, tracks=1)
     span = segment(media, 12, 20, head=3, tail=3, audio=dialogue_line(context))
-    measured, real = [], seam_check.measure_seams
-    monkeypatch.setattr(seam_check, "measure_seams", lambda *value: measured.append(value[2]) or real(*value))
+    measured, real = [], seam_meter_module.measure_seams
+    monkeypatch.setattr(seam_meter_module, "measure_seams", lambda *value: measured.append(value[2]) or real(*value))
     params = SpliceParams.model_validate({"checks": dict.fromkeys(Thresholds.model_fields) | {"seam_delta_e": 999}})
 
     take = drawn_take(context, span, lambda parts, number: [parts[0] // 2, *parts[1:]])

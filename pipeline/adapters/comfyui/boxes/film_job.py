@@ -23,8 +23,7 @@ from ....core.nodes.node import delivery
 from ....core.nodes.registry import Registry, load_registry
 from ....core.settings import max_cost_usd
 from ....core.values import Record
-from ....located_yaml.located import Problems
-from ....located_yaml.parse import parse_yaml
+from ....located_yaml.located import Problems, parse_yaml
 from ....providers.choose_provider import hosted_provider, resolve_provider_name
 from ....runner.run_records.outcome import RunResult
 from ....store.store import Store

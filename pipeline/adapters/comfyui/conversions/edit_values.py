@@ -12,8 +12,7 @@ from ....core.edits.edit import Edit
 from ....core.errors import PresetError
 from ....core.times import FORMS
 from ....located_yaml.explain import make_paths_absolute, validate
-from ....located_yaml.located import Located, Location, Problems, from_plain
-from ....located_yaml.parse import parse_yaml
+from ....located_yaml.located import Located, Location, Problems, from_plain, parse_yaml
 
 
 @dataclass(frozen=True)
