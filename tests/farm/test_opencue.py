@@ -10,8 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from react1.pipeline.core.nodes.node import Need
-from react1.pipeline.farm.stages import FarmJob, Stage
-from react1.pipeline.farm.templates import opencue_spec
+from react1.pipeline.farm.templates import FarmJob, Stage, opencue_spec
 
 BY_ITS_LIBRARY = """
 import sys

@@ -40,8 +40,7 @@ def command(
 
     from ....core.errors import PresetError, not_one_of
     from ....core.settings import home_folder, max_cost_usd, require_folder, shared_store
-    from ....farm.stages import farm_job
-    from ....farm.templates import opencue_spec, openjd_template
+    from ....farm.templates import farm_job, opencue_spec, openjd_template
     from ....runner.planning.plan import plan_job
     from ....store.atomic import write_text
     from ....store.store import Store
