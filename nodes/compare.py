@@ -30,7 +30,7 @@ class Compare:
     """Compare a film with its source."""
 
     name: ClassVar[str] = "compare"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("moviepy", "av")
 

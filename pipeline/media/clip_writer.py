@@ -107,9 +107,16 @@ class ClipWriter:
         context.options = dict(settings.options)
         self._video = stream
 
-    def add_audio(self, codec: str, rate_hz: int, layout: str, bit_rate: int | None = None) -> None:
-        """Add the audio stream."""
-        self._audio = self._container.add_stream(codec, rate=rate_hz, layout=layout)
+    def add_audio(
+        self,
+        codec: str,
+        rate_hz: int,
+        layout: str,
+        bit_rate: int | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add the audio stream; `options` are the encoder's."""
+        self._audio = self._container.add_stream(codec, rate=rate_hz, layout=layout, options=dict(options or {}))
         if bit_rate is not None:
             self._audio.bit_rate = bit_rate
 

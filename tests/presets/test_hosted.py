@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import wave
+from fractions import Fraction
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def server(tmp_path_factory):
 def made_film(tmp_path, monkeypatch):
     """Make a small film of 16 s; it has no face, so nothing looks for one."""
     monkeypatch.setattr(budget, "check_segment", lambda segment, store, limits: ((), None))
-    return make_clip(tmp_path / "long.mp4", frames=400, size=(96, 64), audio_codec="aac", gop=50)
+    return make_clip(tmp_path / "long.mp4", frames=160, rate=Fraction(10), size=(96, 64), audio_codec="aac", gop=20)
 
 
 @pytest.fixture
@@ -188,12 +189,12 @@ def test_prepare_sends_nothing(local_server, talking_clip, home, tmp_path):
 def test_a_take_is_reused_for_its_own_provider_only(marking_server, talking_clip, own_home, tmp_path, monkeypatch):
     """A local take, or one of another server, is not reused for the model."""
     marking_server()
-    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "home": own_home, "yes": True}
-    run("emotion-edit", out=tmp_path / "a.mp4", provider="local", **options)
-    first = run("emotion-edit", out=tmp_path / "b.mp4", provider="segmind", **options)
+    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "home": own_home, "yes": True, "until": "react1"}
+    run("emotion-edit", provider="local", **options)
+    first = run("emotion-edit", provider="segmind", **options)
     with open_server(tmp_path / "other", {"engine": "mark"}, renderer=mark_source) as other:
         monkeypatch.setenv("REACT1_SEGMIND_URL", other.url)
-        second = run("emotion-edit", out=tmp_path / "c.mp4", provider="segmind", **options)
+        second = run("emotion-edit", provider="segmind", **options)
 
     assert (first.segments[0].reused, second.segments[0].reused) == (False, False)
     assert first.segments[0].request_id != second.segments[0].request_id
@@ -211,7 +212,7 @@ def test_a_segment_over_15_s_is_sent_in_parts(marking_server, made_film, tmp_pat
     parts = result.segments
     lasts_s = [entry.intended.seconds for entry in Ledger(tmp_path / "home").entries()]
     assert [part.name for part in parts] == ["s01-1", "s01-2"]
-    assert (parts[0].start_frame, parts[0].end_frame, parts[1].end_frame) == (5, parts[1].start_frame, 395)
+    assert (parts[0].start_frame, parts[0].end_frame, parts[1].end_frame) == (2, parts[1].start_frame, 158)
     assert max(lasts_s) <= 15
     assert len(_jobs(tmp_path / "srv")) == 2
     before, after = _frames(clip), _frames(out)

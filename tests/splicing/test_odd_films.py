@@ -146,7 +146,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[React1Error], str]] = {
     "cut short, MP4": (
         _faststart(0.6),
         InputMediaError,
-        "is cut short: it needs 1.* bytes and has .*download it again",
+        r"is cut short: it needs \d+ bytes and has \d+; copy or download it again",
     ),
     "cut short, MOV": (_faststart(0.9, ".mov"), InputMediaError, "is cut short"),
     "cut before its index": (lambda at: odd.cut_short(odd.plain(at), 0.5), InputMediaError, "cut short|cannot be read"),

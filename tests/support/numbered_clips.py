@@ -191,7 +191,8 @@ def _fill(plane, values: np.ndarray, depth: int) -> None:
 
 def _sound_stream(container, recipe: Recipe):
     layout = "mono" if recipe.channels == 1 else {2: "stereo", 6: "5.1"}[recipe.channels]
-    return container.add_stream(recipe.audio_codec, rate=SAMPLE_RATE_HZ, layout=layout)
+    options = {"aac_coder": "fast", "aac_pns": "0"} if recipe.audio_codec == "aac" else {}
+    return container.add_stream(recipe.audio_codec, rate=SAMPLE_RATE_HZ, layout=layout, options=options)
 
 
 def _sound(recipe: Recipe, track: int) -> Iterator[av.AudioFrame]:

@@ -47,7 +47,7 @@ def make_film(context, codec, *, hz=48000, suffix=".mov", **changes):
         coded += ["-b:a", "192k" if changes.get("channels", 2) < 6 else "448k"]
     if codec == "aac":
         # Noise substitution is dice that a decoder throws on and on: copied packets would sound otherwise after a line.
-        coded += ["-aac_pns", "0"]
+        coded += ["-aac_pns", "0", "-aac_coder", "fast"]
     context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), *coded, str(path)])
     file = context.store(path)
     return probe(context.path(file), file)
