@@ -35,6 +35,7 @@ class Conform:
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
     need: ClassVar[Need] = Need(cores=1, memory_mb=500)
+    reproducible: ClassVar[bool] = True
 
     def run(self, context: NodeContext, params: ConformParams, take: Take) -> Take:
         """Return the conformed take; a take with the original footage passes through."""

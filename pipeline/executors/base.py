@@ -111,7 +111,29 @@ def execute_call(call: Call, store: Store, monitor: CallMonitor | None = None) -
     context.confirm_inputs()
     seconds = time.monotonic() - began
     stored = store.put_result(call.key, value, call.args["parts"], seconds)
+    if getattr(node, "reproducible", False):
+        for file in context.stored:
+            store.put_recipe(file, {"key": call.key, "fn": call.fn, "args": call.args})
     return Result(stored["value"], seconds, reused=False)
+
+
+def remake_content(store: Store, recipe: dict[str, Any]) -> None:
+    """Run the call of a recipe (store/recipes.py) again, so that the store has its content; the result is not stored.
+
+    Raises:
+        React1Error: what the node raised, or this machine has other tools by now.
+    """
+    call = Call(recipe["fn"], recipe["args"], recipe["key"])
+    node, params, inputs = _load(call)
+    refuse_other_tools(call, type(node))
+    context = StoreContext(store, CallMonitor(), time.monotonic() + call.timeout_s)
+    try:
+        node.run(context, params, **inputs)  # type: ignore[attr-defined]
+    finally:
+        context.close()
+
+
+Store.remake = staticmethod(remake_content)
 
 
 def refuse_other_tools(call: Call, node: type[Node]) -> None:
@@ -172,6 +194,8 @@ class StoreContext(ContextClips):
         self._folder: Path | None = None
         self._temp_paths = 0
         self._read: set[File] = set()
+        self.stored: list[File] = []
+        """The files that the call has stored."""
 
     def path(self, file: File) -> Path:
         """Return a path from which this content can be read."""
@@ -198,7 +222,8 @@ class StoreContext(ContextClips):
 
     def store(self, path: Path) -> File:
         """Move a finished file into the store."""
-        return self._store.add_file(path)
+        self.stored.append(self._store.add_file(path))
+        return self.stored[-1]
 
     def cache_get(self, parts: Mapping[str, Any]) -> Path | None:
         """Return the file cached under these parts, or None."""

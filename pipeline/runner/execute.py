@@ -28,7 +28,7 @@ from .deliveries import check_outputs, deliver_result, delivery, source_paths
 from .events import RunEnded, RunStarted, SilentWatcher, StepMoved, Watcher, log_event
 from .external_inputs import ingest, require_providers, resolve_providers
 from .observe import ObservedEvents
-from .run_records.housekeeping import prune_to_limit
+from .run_records.housekeeping import prune_to_limit, release_intermediates
 from .run_records.outcome import RunResult, collect_notes, run_status, segment_results
 from .run_records.run_folder import RunFolder, new_run
 from .scheduling.paid_steps import open_paid_steps, spent_usd
@@ -158,7 +158,12 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
             paths[step.id] = await asyncio.to_thread(deliver)
         record = make_record(run.name, job, job.steps, scheduler.results, scheduler.records, scheduler.waiting)
         options.watcher.on(RunEnded(record))
-        return await asyncio.to_thread(_finish, job, run, store, paths, scheduler, record)
+        outcome = await asyncio.to_thread(_finish, job, run, store, paths, scheduler, record)
+        if record.film is not None and not scheduler.waiting:
+            reproducible = {step.id for step in job.steps if getattr(step.info.cls, "reproducible", False)}
+            keys = [each.key for each in scheduler.records if each.step in reproducible]
+            await asyncio.to_thread(release_intermediates, options.home, store, run, keys)
+        return outcome
 
 
 def spending_policy(options: Options) -> SpendingPolicy:
@@ -190,7 +195,7 @@ def _finish(
     segments = segment_results(record, scheduler.records, takes_step)
     run.write(consents=consents(record))
     film, spliced = (output if record.film else None), not job.until or record.film is not None
-    segments = tuple(segment.with_files(film, record, store.path, spliced=spliced) for segment in segments)
+    segments = tuple(segment.with_files(film, record, store.lasting_path, spliced=spliced) for segment in segments)
     return RunResult(
         run=run.name,
         status=run_status(segments),

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.errors import PresetError
+from .recipes import Recipes
 from .store import Store, files_in
 
 GRACE_S = 3600
@@ -144,7 +145,17 @@ def prune(
             if not references[path] and path not in protected:
                 used_at = max(result.used_at, _modified_at(path) or 0)
                 _drop_object(path, used_at, contents, pruned, dry_run=limits.dry_run)
+    _drop_recipes(store, limits)
     return pruned
+
+
+def _drop_recipes(store: Store, limits: PruneLimits) -> None:
+    """Remove the recipes of results that are gone."""
+    for path, key in Recipes(store.root).with_keys():
+        written_at = _modified_at(path)
+        is_new = written_at is None or limits.now - written_at < GRACE_S
+        if not limits.dry_run and not is_new and not store.has_record(key):
+            path.unlink(missing_ok=True)
 
 
 def _is_due(used_at: float, limits: PruneLimits, pruned: Pruned) -> bool:

@@ -6,6 +6,7 @@ Content and results lie in a backend (store_backend.py), which several machines 
     external/ab/ab12….json   content outside the store: a source film, an exported result (path, size, time)
     results/cd/cd34….json    the result of a call, as JSON, with the parts of its key
     latest/ef/ef56….json     the parts of a step's last key, to explain a cache miss
+    recipes/…                how content that was released is made again (recipes.py)
     seen/…                   digests of external files by path, size and time, so that a film is hashed once
     scratch/<random>/        scratch folder of a process, with a `lock` that the process holds and a folder per call
 
@@ -27,13 +28,14 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ..core.errors import InputMediaError, PresetError, StorageFailed
 from ..core.file import File
 from ..core.settings import shared_store
 from .atomic import FileLock, storage_errors, try_acquire, write_text
 from .keys import Parts, digest
+from .recipes import Recipes
 from .store_backend import Backend, DirectoryBlobs, directory_backend
 
 
@@ -131,6 +133,9 @@ class Store:
     A `read_only` store writes nothing: records of external files stay in memory.
     """
 
+    remake: ClassVar[Callable[[Store, Json], None] | None] = None
+    """Runs the call of a recipe; set by the executors, which know how."""
+
     def __init__(self, root: Path, *, read_only: bool = False, place: str | None = None) -> None:
         """Open the backend; `place` is that of a shared one, as in REACT1_STORE, which is the default."""
         self.root = root
@@ -140,15 +145,16 @@ class Store:
         self._blobs, self._records = self.backend.blobs, self.backend.records
         self._unwritten: dict[str, Json] = {}
         self._scratch = Scratch(root / "scratch")
+        self._recipes = Recipes(root)
 
     def path(self, file: File) -> Path:
-        """Return a path from which content can be read.
+        """Return a path from which content can be read; content that was released is made again.
 
         Raises:
             InputMediaError: its external file was changed.
             StorageFailed: it is no longer in the store.
         """
-        path = self._local_path(file)
+        path = self._local_path(file) or self._remade_path(file)
         if path is not None:
             return path
         record = self._external_record(file)
@@ -166,10 +172,44 @@ class Store:
         return self._external_path(file) or self._blobs.path(file)
 
     def has(self, file: File) -> bool:
-        """Return whether the complete content can be read, in a shared store by every machine."""
+        """Return whether the complete content can be read or made again, in a shared store by every machine."""
         if self.backend.shared or self.object_path(file).is_file():
             return self._blobs.has(file)
-        return self._external_path(file) is not None
+        return self._external_path(file) is not None or self._can_remake(file)
+
+    def put_recipe(self, file: File, recipe: Json) -> None:
+        """Write how content is made, so that it may be released; a shared store keeps its content instead."""
+        if not self.backend.shared:
+            self._recipes.put(file, recipe)
+
+    def release(self, file: File) -> bool:
+        """Remove content that can be made again; return False if it cannot, or is not stored."""
+        path = self.object_path(file)
+        if self.backend.shared or self.read_only or not path.is_file() or not self._can_remake(file):
+            return False
+        path.unlink(missing_ok=True)
+        return True
+
+    def lasting_path(self, file: File) -> Path:
+        """Return a path that a user may keep: its content is not released any more; else as `path`."""
+        path = self.path(file)
+        self._recipes.drop(file)
+        return path
+
+    def _can_remake(self, file: File) -> bool:
+        recipe = self._recipes.get(file)
+        return recipe is not None and all(self.has(each) for each in files_in(recipe["args"].get("inputs")))
+
+    def _remade_path(self, file: File) -> Path | None:
+        """Make content again by its recipe; None if there is none, or other content is made by now."""
+        recipe = None if self.backend.shared or self.read_only else self._recipes.get(file)
+        if recipe is None or Store.remake is None:
+            return None
+        Store.remake(self, recipe)
+        path = self._local_path(file)
+        if path is None:
+            self._recipes.drop(file)  # the next run computes the result anew
+        return path
 
     def add_file(self, path: Path) -> File:
         """Move a finished file into the store."""
@@ -232,6 +272,10 @@ class Store:
         except (KeyError, ValueError):
             return None
         return record if complete else None
+
+    def has_record(self, key: str) -> bool:
+        """Return whether there is a record of a result, complete or not."""
+        return self._records.read(f"results/{key}") is not None
 
     def drop_result(self, key: str) -> None:
         """Remove the result of a call."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -57,6 +58,25 @@ def test_a_take_is_made_without_a_film_and_spliced_later(react1, job):
     assert (spliced.status, spliced.json["until"], spliced.json["cost_usd"]) == (0, None, 0)
     assert "take" not in spliced.json["segments"][0] and spliced.json["segments"][0]["reused"]
     assert Path("film.react1.mov").is_file()
+
+
+def test_a_conformed_take_is_not_kept_beside_the_film_and_made_again_when_it_is_asked_for(react1, job, tmp_path):
+    """The same bytes, and nothing else is made or paid for again; a film that is stored does not need it."""
+    objects = tmp_path / "home" / "objects"
+    with FakeProvider() as fake:
+        react1("run", *job)
+        released = {path.name for path in objects.rglob("*.mov")}
+        stored = react1("run", *job, "--json")
+        left = {path.name for path in objects.rglob("*.mov")}
+        taken = Path(react1("take", *job, "--json").json["segments"][0]["take"])
+        react1("run", *job)
+
+    assert [segment["reused"] for segment in stored.json["segments"]] == [True]
+    assert left == released and taken.name not in released
+    assert (
+        hashlib.sha256(taken.read_bytes()).hexdigest() == taken.stem
+    )  # it stays, since its path was given to the user
+    assert len(fake.submissions) == 1
 
 
 def test_a_take_finds_its_film_and_is_measured_as_a_run_is(react1, job):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from react1.pipeline.core.file import File
 from react1.pipeline.store import prune as pruning
 from react1.pipeline.store.prune import GRACE_S, PruneLimits, prune, read_contents
 from react1.pipeline.store.store import Store
@@ -168,3 +169,17 @@ def test_files_outside_the_store_are_never_touched(store, tmp_path):
 
     assert pruned.results == ["aa"] and pruned.freed_bytes == 0
     assert film.read_bytes() == b"frames"
+
+
+def test_the_recipe_of_a_removed_result_is_removed(store):
+    """One of a result that stays is kept, and so is a new one."""
+    (old,), (young,) = add_result(store, "aa01", "old", days=40), add_result(store, "bb02", "new", days=3)
+    for key, file in (("aa01", old), ("bb02", young), ("cc03", File(digest="c" * 64, suffix=".mov", size_bytes=1))):
+        store.put_recipe(file, {"key": key, "fn": "x:X", "args": {"inputs": {}}})
+    for path in (store.root / "recipes").rglob("*.json"):
+        if "cccc" not in path.name:
+            os.utime(path, (NOW - 2 * DAY_S, NOW - 2 * DAY_S))
+
+    prune(store, PruneLimits(now=NOW, older_than_s=30 * DAY_S))
+
+    assert {path.name[:4] for path in (store.root / "recipes").rglob("*.json")} == {young.digest[:4], "cccc"}

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from react1.pipeline.core.errors import InputMediaError, StorageFailed
+from react1.pipeline.core.file import File
 from react1.pipeline.store.store import Store
 
 
@@ -279,3 +280,75 @@ def new_file(folder, content):
     path = folder / "new.npz"
     path.write_bytes(content)
     return path
+
+
+def _copy_input(store, recipe):
+    """Make what a recipe of these tests says: the text of its input, in capitals."""
+    (text,) = recipe["args"]["inputs"].values()
+    store.add_file(_scratch_file(store, store.path(File.model_validate(text)).read_text().upper()))
+
+
+@pytest.fixture
+def made(store, monkeypatch):
+    """Return content that is made from other content, and that other."""
+    monkeypatch.setattr(Store, "remake", staticmethod(_copy_input))
+    base = store.add_file(_scratch_file(store, "take"))
+    file = store.add_file(_scratch_file(store, "TAKE"))
+    store.put_recipe(file, {"key": "0" * 64, "fn": "x:X", "args": {"inputs": {"text": base.model_dump(mode="json")}}})
+    return file, base
+
+
+def test_released_content_is_made_again_when_it_is_read(store, made):
+    """It counts as stored; content without a recipe is not released."""
+    file, base = made
+
+    assert (store.release(file), store.release(base)) == (True, False)
+    assert not store.object_path(file).exists()
+    assert store.has(file)
+    assert store.path(file).read_text() == "TAKE"
+    assert store.object_path(file).exists()
+
+
+def test_content_whose_path_a_user_has_is_not_released(store, made):
+    """It is made again first, if it was released."""
+    file, _ = made
+    store.release(file)
+
+    assert store.lasting_path(file).read_text() == "TAKE"
+    assert not store.release(file)
+
+
+def test_content_whose_input_is_gone_is_not_released(store, made):
+    """Released before, it counts as missing."""
+    file, base = made
+    store.release(file)
+    store.object_path(base).unlink()
+    assert not store.has(file)
+
+    store.add_file(_scratch_file(store, "TAKE"))
+
+    assert not store.release(file)
+    assert store.path(file).read_text() == "TAKE"
+
+
+def test_a_recipe_that_makes_something_else_is_forgotten(store, made, monkeypatch):
+    """As after another version of an encoder; the content is missing then, so the next run makes the result."""
+    file, _ = made
+    store.release(file)
+    monkeypatch.setattr(Store, "remake", staticmethod(lambda store, recipe: None))
+
+    with pytest.raises(StorageFailed, match="run again to recreate it"):
+        store.path(file)
+
+    assert not store.has(file)
+
+
+def test_a_shared_store_keeps_its_content(tmp_path):
+    """Its other machines may have none of what a recipe needs."""
+    (tmp_path / "shared").mkdir()
+    store = Store(tmp_path / "home", place=str(tmp_path / "shared"))
+    file = store.add_file(_scratch_file(store, "TAKE"))
+    store.put_recipe(file, {"key": "", "fn": "x:X", "args": {"inputs": {}}})
+
+    assert not store.release(file)
+    assert not (tmp_path / "home" / "recipes").exists()

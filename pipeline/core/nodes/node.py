@@ -160,6 +160,9 @@ class OptionalMembers(Protocol):
     expressions."""
     reads_face: ClassVar[bool] = False
     """Whether a node that is `expression_blind` does depend on the face that an edit names."""
+    reproducible: ClassVar[bool] = False
+    """Whether the files of a result are made again in seconds, byte for byte, from the inputs; they are then removed
+    once a film was made with them, and made again for whoever reads them."""
     makes_takes: ClassVar[bool]
     """Whether the node renders takes of a segment, so that it runs once per combination of a `takes:` matrix.
 
@@ -248,7 +251,7 @@ def check_optional_members(node: type[Node], wires: Ports) -> None:
     for name in ("cache_salt", "forecast", "check_before_paying"):
         if hasattr(node, name) and not inspect.ismethod(getattr(node, name)):
             raise TypeError(f"{node.__qualname__}.{name} must be a classmethod")
-    for name in ("expression_blind", "makes_takes", "reads_face"):
+    for name in ("expression_blind", "makes_takes", "reads_face", "reproducible"):
         if not isinstance(getattr(node, name, False), bool):
             raise TypeError(f"{node.__qualname__}.{name} must be True or False")
     if not isinstance(getattr(node, "need", Need()), Need):

@@ -18,7 +18,7 @@ from ...core.settings import bytes_text, store_limit_bytes
 from ...jobs.ledger import Ledger
 from ...store.atomic import FileLock, try_acquire
 from ...store.prune import Contents, Pruned, PruneLimits, prune, read_contents
-from ...store.store import Store
+from ...store.store import Store, files_in
 from ..events import Message, Watcher
 from .run_folder import RunFolder, all_runs
 
@@ -53,7 +53,7 @@ def usage(home: Path, now: float | None = None) -> Usage:
     kinds = {
         "paid takes": sum(sizes.get(path, 0) for path in paid),
         "results": sum(size for path, size in sizes.items() if path not in paid),
-        "records": sum(_folder_bytes(home / name) for name in ("results", "external", "latest", "seen")),
+        "records": sum(_folder_bytes(home / name) for name in ("results", "external", "latest", "recipes", "seen")),
         "scratch": _folder_bytes(home / "scratch"),
         "uploads": _folder_bytes(home / "uploads"),
         "runs": _folder_bytes(home / "runs"),
@@ -94,6 +94,20 @@ def prune_to_limit(home: Path, watcher: Watcher) -> None:
     if pruned.objects:
         freed, left = bytes_text(pruned.freed_bytes), bytes_text(pruned.left_bytes)
         watcher.on(Message(f"pruned {freed} of the store, as REACT1_STORE_LIMIT says; {left} left"))
+
+
+def release_intermediates(home: Path, store: Store, run: RunFolder, keys: Iterable[str]) -> None:
+    """Remove the content of results that can be made again, of a run that has made its film.
+
+    What another process or thread is using in a run of its own stays.
+    """
+    for key in keys:
+        record = store.result(key)
+        files = [] if record is None else files_in(record["value"])
+        in_use = {each for other in all_runs(home) if other.is_locked_by_others(run) for each in other.used_keys()}
+        if key not in in_use:
+            for file in files:
+                store.release(file)
 
 
 def _lock(home: Path) -> FileLock:

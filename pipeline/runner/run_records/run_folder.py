@@ -69,6 +69,10 @@ class RunFolder:
         """
         return lock_folder(self.folder, f"run {self.name}")
 
+    def is_locked_by_others(self, own: RunFolder) -> bool:
+        """Return whether a live process or thread works on this run, and it is not the given one."""
+        return self.name != own.name and is_locked(self.folder / "lock")
+
     def begin(self, now: datetime, **request: Any) -> None:
         """Write the request to run.json; a resumed run keeps its time of creation."""
         path = self.folder / "run.json"
