@@ -113,7 +113,7 @@ def execute_call(call: Call, store: Store, monitor: CallMonitor | None = None) -
     stored = store.put_result(call.key, value, call.args["parts"], seconds)
     if getattr(node, "reproducible", False):
         for file in context.stored:
-            store.put_recipe(file, {"key": call.key, "fn": call.fn, "args": call.args})
+            store.recipes.put(file, {"key": call.key, "fn": call.fn, "args": call.args})
     return Result(stored["value"], seconds, reused=False)
 
 

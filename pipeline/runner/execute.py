@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.checked_job import Job, Step
 from ..core.errors import InternalError, Interrupted, React1Error
+from ..core.file import File
 from ..core.values import Media, Record, Report, Value
 from ..executors.base import CallMonitor
 from ..executors.choose_executor import SharedExecutors, open_executors
@@ -195,7 +196,9 @@ def _finish(
     segments = segment_results(record, scheduler.records, takes_step)
     run.write(consents=consents(record))
     film, spliced = (output if record.film else None), not job.until or record.film is not None
-    segments = tuple(segment.with_files(film, record, store.lasting_path, spliced=spliced) for segment in segments)
+    segments = tuple(
+        segment.with_files(film, record, partial(_lasting_path, store), spliced=spliced) for segment in segments
+    )
     return RunResult(
         run=run.name,
         status=run_status(segments),
@@ -208,6 +211,13 @@ def _finish(
         turnover=_turnover(job, paths),
         until=job.until,
     )
+
+
+def _lasting_path(store: Store, file: File) -> Path:
+    """Return a path that a user may keep: its content is not released any more."""
+    path = store.path(file)
+    store.recipes.drop(file)
+    return path
 
 
 def consents(record: Record) -> dict[str, dict[str, str]]:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.errors import PresetError
-from .recipes import Recipes
 from .store import Store, files_in
 
 GRACE_S = 3600
@@ -151,10 +150,11 @@ def prune(
 
 def _drop_recipes(store: Store, limits: PruneLimits) -> None:
     """Remove the recipes of results that are gone."""
-    for path, key in Recipes(store.root).with_keys():
+    for path, key in store.recipes.with_keys():
         written_at = _modified_at(path)
         is_new = written_at is None or limits.now - written_at < GRACE_S
-        if not limits.dry_run and not is_new and not store.has_record(key):
+        result = store.root / "results" / key[:2] / f"{key}.json"
+        if not limits.dry_run and not is_new and not result.exists():
             path.unlink(missing_ok=True)
 
 

@@ -20,18 +20,19 @@ FOLDER = "recipes"
 
 
 class Recipes:
-    """The recipes of a home folder."""
+    """The recipes of a home folder; if they are not enabled, there are none."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, *, enabled: bool = True) -> None:
+        self._root, self._enabled = root, enabled
 
     def put(self, file: File, recipe: Json) -> None:
         """Write how content is made: `{"key", "fn", "args"}` of a call."""
-        write_text(self._path(file), json.dumps(recipe))
+        if self._enabled:
+            write_text(self._path(file), json.dumps(recipe))
 
     def get(self, file: File) -> Json | None:
         """Return the recipe of content; None if there is none, or it is not readable."""
-        return _read(self._path(file))
+        return _read(self._path(file)) if self._enabled else None
 
     def drop(self, file: File) -> None:
         """Forget how content is made."""

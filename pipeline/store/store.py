@@ -145,7 +145,7 @@ class Store:
         self._blobs, self._records = self.backend.blobs, self.backend.records
         self._unwritten: dict[str, Json] = {}
         self._scratch = Scratch(root / "scratch")
-        self._recipes = Recipes(root)
+        self.recipes = Recipes(root, enabled=not self.backend.shared)
 
     def path(self, file: File) -> Path:
         """Return a path from which content can be read; content that was released is made again.
@@ -177,38 +177,26 @@ class Store:
             return self._blobs.has(file)
         return self._external_path(file) is not None or self._can_remake(file)
 
-    def put_recipe(self, file: File, recipe: Json) -> None:
-        """Write how content is made, so that it may be released; a shared store keeps its content instead."""
-        if not self.backend.shared:
-            self._recipes.put(file, recipe)
-
     def release(self, file: File) -> bool:
         """Remove content that can be made again; return False if it cannot, or is not stored."""
-        path = self.object_path(file)
-        if self.backend.shared or self.read_only or not path.is_file() or not self._can_remake(file):
-            return False
-        path.unlink(missing_ok=True)
-        return True
-
-    def lasting_path(self, file: File) -> Path:
-        """Return a path that a user may keep: its content is not released any more; else as `path`."""
-        path = self.path(file)
-        self._recipes.drop(file)
-        return path
+        released = self.object_path(file).is_file() and self._can_remake(file)
+        if released:
+            self.object_path(file).unlink(missing_ok=True)
+        return released
 
     def _can_remake(self, file: File) -> bool:
-        recipe = self._recipes.get(file)
+        recipe = self.recipes.get(file)
         return recipe is not None and all(self.has(each) for each in files_in(recipe["args"].get("inputs")))
 
     def _remade_path(self, file: File) -> Path | None:
         """Make content again by its recipe; None if there is none, or other content is made by now."""
-        recipe = None if self.backend.shared or self.read_only else self._recipes.get(file)
-        if recipe is None or Store.remake is None:
+        recipe = self.recipes.get(file)
+        if recipe is None or Store.remake is None or self.read_only:
             return None
         Store.remake(self, recipe)
         path = self._local_path(file)
         if path is None:
-            self._recipes.drop(file)  # the next run computes the result anew
+            self.recipes.drop(file)  # the next run computes the result anew
         return path
 
     def add_file(self, path: Path) -> File:
@@ -272,10 +260,6 @@ class Store:
         except (KeyError, ValueError):
             return None
         return record if complete else None
-
-    def has_record(self, key: str) -> bool:
-        """Return whether there is a record of a result, complete or not."""
-        return self._records.read(f"results/{key}") is not None
 
     def drop_result(self, key: str) -> None:
         """Remove the result of a call."""

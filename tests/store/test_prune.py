@@ -175,7 +175,7 @@ def test_the_recipe_of_a_removed_result_is_removed(store):
     """One of a result that stays is kept, and so is a new one."""
     (old,), (young,) = add_result(store, "aa01", "old", days=40), add_result(store, "bb02", "new", days=3)
     for key, file in (("aa01", old), ("bb02", young), ("cc03", File(digest="c" * 64, suffix=".mov", size_bytes=1))):
-        store.put_recipe(file, {"key": key, "fn": "x:X", "args": {"inputs": {}}})
+        store.recipes.put(file, {"key": key, "fn": "x:X", "args": {"inputs": {}}})
     for path in (store.root / "recipes").rglob("*.json"):
         if "cccc" not in path.name:
             os.utime(path, (NOW - 2 * DAY_S, NOW - 2 * DAY_S))

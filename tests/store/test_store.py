@@ -289,18 +289,18 @@ def _copy_input(store, recipe):
 
 
 @pytest.fixture
-def made(store, monkeypatch):
+def recipe_files(store, monkeypatch):
     """Return content that is made from other content, and that other."""
     monkeypatch.setattr(Store, "remake", staticmethod(_copy_input))
     base = store.add_file(_scratch_file(store, "take"))
     file = store.add_file(_scratch_file(store, "TAKE"))
-    store.put_recipe(file, {"key": "0" * 64, "fn": "x:X", "args": {"inputs": {"text": base.model_dump(mode="json")}}})
+    store.recipes.put(file, {"key": "0" * 64, "fn": "x:X", "args": {"inputs": {"text": base.model_dump(mode="json")}}})
     return file, base
 
 
-def test_released_content_is_made_again_when_it_is_read(store, made):
+def test_released_content_is_made_again_when_it_is_read(store, recipe_files):
     """It counts as stored; content without a recipe is not released."""
-    file, base = made
+    file, base = recipe_files
 
     assert (store.release(file), store.release(base)) == (True, False)
     assert not store.object_path(file).exists()
@@ -309,18 +309,9 @@ def test_released_content_is_made_again_when_it_is_read(store, made):
     assert store.object_path(file).exists()
 
 
-def test_content_whose_path_a_user_has_is_not_released(store, made):
-    """It is made again first, if it was released."""
-    file, _ = made
-    store.release(file)
-
-    assert store.lasting_path(file).read_text() == "TAKE"
-    assert not store.release(file)
-
-
-def test_content_whose_input_is_gone_is_not_released(store, made):
+def test_content_whose_input_is_gone_is_not_released(store, recipe_files):
     """Released before, it counts as missing."""
-    file, base = made
+    file, base = recipe_files
     store.release(file)
     store.object_path(base).unlink()
     assert not store.has(file)
@@ -331,9 +322,9 @@ def test_content_whose_input_is_gone_is_not_released(store, made):
     assert store.path(file).read_text() == "TAKE"
 
 
-def test_a_recipe_that_makes_something_else_is_forgotten(store, made, monkeypatch):
+def test_a_recipe_that_makes_something_else_is_forgotten(store, recipe_files, monkeypatch):
     """As after another version of an encoder; the content is missing then, so the next run makes the result."""
-    file, _ = made
+    file, _ = recipe_files
     store.release(file)
     monkeypatch.setattr(Store, "remake", staticmethod(lambda store, recipe: None))
 
@@ -348,7 +339,7 @@ def test_a_shared_store_keeps_its_content(tmp_path):
     (tmp_path / "shared").mkdir()
     store = Store(tmp_path / "home", place=str(tmp_path / "shared"))
     file = store.add_file(_scratch_file(store, "TAKE"))
-    store.put_recipe(file, {"key": "", "fn": "x:X", "args": {"inputs": {}}})
+    store.recipes.put(file, {"key": "", "fn": "x:X", "args": {"inputs": {}}})
 
     assert not store.release(file)
     assert not (tmp_path / "home" / "recipes").exists()
