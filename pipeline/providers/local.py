@@ -28,6 +28,8 @@ from .contract import Limits, React1Request
 if TYPE_CHECKING:
     from ..engine.detect.detect import Detections
     from ..engine.detect.people import FaceAim
+    from ..engine.occlusion.occlusion import Occlusion
+    from ..engine.occlusion.occlusion_cache import KeepOcclusion
     from ..engine.planning.tooth_color import KeepTeeth, Teeth
     from ..engine.take_job import RenderMetrics
 
@@ -94,6 +96,28 @@ def _read_teeth(path: Path | None) -> Teeth | None:
     except (OSError, ValueError, TypeError):
         return None
     return share, (red, green, blue)
+
+
+def occlusion_cache(context: NodeContext, clip: File) -> KeepOcclusion:
+    """Return what keeps what covers the faces of a clip: it does not depend on the emotion or its strength."""
+    from ..engine.detect.detect import cache_key_parts
+    from ..engine.occlusion.occlusion_cache import SUFFIX, read_occlusion, write_occlusion
+    from ..engine.take_job import ENGINE_VERSION
+
+    by = {"detected": cache_key_parts(), "engine": ENGINE_VERSION}
+
+    def keep(name: str, count: int, find: Callable[[], Occlusion]) -> Occlusion:
+        parts: dict[str, Any] = {"what": "occlusion", "clip": clip.digest, "by": by, "of": name}
+        cached = context.cache_get(parts)
+        occlusion = None if cached is None else read_occlusion(cached, count)
+        if occlusion is None:
+            occlusion = find()
+            path = context.temp_path(f"occlusion{SUFFIX}")
+            write_occlusion(path, occlusion)
+            context.cache_put(parts, path)
+        return occlusion
+
+    return keep
 
 
 @contextmanager
@@ -182,6 +206,7 @@ def _render(
             detections=detections,
             aims=face_aims(segment),
             keep_teeth=teeth_cache(context, segment.media.file),
+            keep_occlusion=occlusion_cache(context, segment.media.file),
             progress=lambda done: context.progress(DETECT_SHARE + (1 - DETECT_SHARE) * done),
         )
     except NoFace as error:

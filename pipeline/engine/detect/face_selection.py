@@ -16,6 +16,7 @@ from ...media.frames.shots import Shot, hidden_by_flash
 from ..arrays import Curve, Points, smoothstep
 from ..geometry.head_frame import FaceFrame
 from ..occlusion.occlusion import FaceTexels, Occlusion, find_occlusion
+from ..occlusion.occlusion_cache import KeepOcclusion, occlusion_name
 from .detect import Detections, FrameDetections
 from .people import FaceAim, ShotPeople, number_people, shots_in, tracks_in
 from .speaker import ChosenFace, choose_face
@@ -48,6 +49,7 @@ def select_faces(
     fps: Fraction,
     detect_speaker: bool,
     aims: Sequence[FaceAim] = (),
+    keep_occlusion: KeepOcclusion | None = None,
 ) -> list[ShotFace]:
     """Select a face in each shot that overlaps the span [first, last).
 
@@ -58,9 +60,10 @@ def select_faces(
         fps: frames per second.
         detect_speaker: whether to prefer the speaker to the largest face.
         aims: where chosen faces are; a shot without one has no face to change, unless there are none at all.
+        keep_occlusion: stores what covers a face between takes of the clip; None finds it.
     """
     return [
-        _select_face(detections.frames, shot, span, loudness, fps, detect_speaker, aims)
+        _select_face(detections.frames, shot, span, loudness, fps, detect_speaker, aims, keep_occlusion)
         for shot in shots_in(detections, span)
     ]
 
@@ -73,6 +76,7 @@ def _select_face(
     fps: Fraction,
     detect_speaker: bool,
     aims: Sequence[FaceAim],
+    keep_occlusion: KeepOcclusion | None,
 ) -> ShotFace:
     first, last = shot
     tracks = tracks_in(frames, shot, span)
@@ -92,12 +96,16 @@ def _select_face(
     flashes = frozenset(frame for frame in hidden if smoothed[frame] is not None)
     landmarks = [None if frame in flashes else points for frame, points in enumerate(smoothed)]
     texels = {frame - first: face_texels for frame, face_texels in track.texels.items()}
+
+    def find() -> Occlusion:
+        return find_occlusion([texels.get(frame) for frame in range(last - first)], faces, fps)
+
     return ShotFace(
         shot,
         chosen,
         tuple(landmarks),
         tuple(sorted(track.points)),
-        find_occlusion([texels.get(frame) for frame in range(last - first)], faces, fps),
+        find() if keep_occlusion is None else keep_occlusion(occlusion_name(faces, fps), len(faces), find),
         frontal_weights(landmarks) * sharpness_weights(texels, last - first),
         flashes,
     )

@@ -29,6 +29,7 @@ from ..detect.people import FaceAim
 from ..detect.speaker import loudness_per_frame
 from ..frames.clip_frames import VideoFormat
 from ..occlusion.occlusion import Mask
+from ..occlusion.occlusion_cache import KeepOcclusion
 from ..pose.pose import Pose
 from ..voice.voice_features import VoiceAudio
 from .animate import animate, driving_speech
@@ -155,6 +156,7 @@ def plan_take(
     clip_sound: VoiceAudio | None = None,
     resync: bool = False,
     aims: Sequence[FaceAim] = (),
+    keep_occlusion: KeepOcclusion | None = None,
 ) -> TakePlan:
     """Decide everything about a take except its pixels.
 
@@ -169,6 +171,7 @@ def plan_take(
         clip_sound: the clip's own sound, by which its speaker is recognized, rather than by a new voice.
         resync: whether the clip's own sound moves the lips.
         aims: where the chosen face of each shot is; without any, a face is selected in every shot.
+        keep_occlusion: stores what covers a face between takes of the clip; None finds it.
 
     Raises:
         NoFace: no face is found in the span, or none of its frames can be changed.
@@ -180,7 +183,7 @@ def plan_take(
     take_span = output_span(choices.sync_mode, (first, last), count, len(layout.frames))
     detect_speaker = choices.auto_active_speaker_detection
     loudness = loudness_per_frame(clip_sound or sound, count, fps) if detect_speaker else None
-    shots = select_faces(detections, (first, last), loudness, fps, detect_speaker, aims)
+    shots = select_faces(detections, (first, last), loudness, fps, detect_speaker, aims, keep_occlusion)
     _require_face(shots, detections, (first, last))
     _require_frames(take_span, first)
     use_masks = choices.occlusion_detection_enabled
@@ -194,15 +197,9 @@ def plan_take(
         return animate(shot_faces, layout, shot_weights, speech, choices, fps)
 
     masks = _per_clip_frame([shot.occlusion.masks for shot in shots], shots, count) if use_masks else [None] * count
-    return TakePlan(
-        layout,
-        tuple(_poses(shots, layout, weights, animate_shot, count)),
-        tuple(faces),
-        take_span,
-        sum(first <= number < last for shot in shots for number in shot.detected_frames),
-        tuple(notes),
-        tuple(masks),
-    )
+    poses = tuple(_poses(shots, layout, weights, animate_shot, count))
+    with_face = sum(first <= number < last for shot in shots for number in shot.detected_frames)
+    return TakePlan(layout, poses, tuple(faces), take_span, with_face, tuple(notes), tuple(masks))
 
 
 def _checked_span(span: tuple[int, int] | None, count: int, name: str) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from .. import available
 from ..detect.detect import Detections, detect_faces
 from ..detect.people import FaceAim
 from ..frames.clip_frames import ClipFrames
+from ..occlusion.occlusion_cache import KeepOcclusion
 from ..planning.take_plan import plan_take
 from ..planning.tooth_color import KeepTeeth, with_tooth_color
 from ..take_job import RenderMetrics, TakeJob
@@ -41,6 +42,7 @@ def render(
     detections: Detections | None = None,
     aims: Sequence[FaceAim] = (),
     keep_teeth: KeepTeeth | None = None,
+    keep_occlusion: KeepOcclusion | None = None,
     progress: Callable[[float], None],
 ) -> RenderMetrics:
     """Write a take of a clip with another expression: `render_takes` for one take.
@@ -56,6 +58,7 @@ def render(
         detections: the result of `find_faces` for this clip; None finds the faces first.
         aims: where the chosen face of each shot is; see `TakeJob`.
         keep_teeth: stores the measured colour of teeth between takes of this clip; None measures it.
+        keep_occlusion: stores what covers a face between takes of this clip; None finds it.
         progress: called with 0 to 1 at every frame; its exceptions propagate, with all files closed.
 
     Raises:
@@ -63,7 +66,14 @@ def render(
         InputMediaError: a file cannot be read, or no face is found in the span.
     """
     job = TakeJob(out, choices, voice, span, own_voice, resync, tuple(aims))
-    return render_takes(video, [job], detections=detections, keep_teeth=keep_teeth, progress=progress)[0]
+    return render_takes(
+        video,
+        [job],
+        detections=detections,
+        keep_teeth=keep_teeth,
+        keep_occlusion=keep_occlusion,
+        progress=progress,
+    )[0]
 
 
 def find_faces(video: Path, progress: Callable[[float], None]) -> Detections:
@@ -84,6 +94,7 @@ def render_takes(
     *,
     detections: Detections | None = None,
     keep_teeth: KeepTeeth | None = None,
+    keep_occlusion: KeepOcclusion | None = None,
     progress: Callable[[float], None],
 ) -> list[RenderMetrics]:
     """Write several takes of a clip, whose faces are found once; each has the same bytes as if rendered alone.
@@ -93,6 +104,7 @@ def render_takes(
         jobs: the takes; each file is complete only when this returns.
         detections: the result of `find_faces` for this clip; None finds the faces first.
         keep_teeth: stores the measured colour of teeth between takes of this clip; None measures it.
+        keep_occlusion: stores what covers a face between takes of this clip; None finds it.
         progress: called with 0 to 1 at every frame; its exceptions propagate, with all files closed.
 
     Raises:
@@ -125,6 +137,7 @@ def render_takes(
                 clip_sound=clip_sound,
                 resync=job.resync,
                 aims=job.aims,
+                keep_occlusion=keep_occlusion,
             )
             takes.append(PlannedTake(job.out, plan, sound))
         progress(share)

@@ -10,13 +10,18 @@ import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.core.file import File
+from react1.pipeline.engine.detect import face_selection
 from react1.pipeline.engine.detect.detect import Detections, FrameDetections
 from react1.pipeline.engine.frames.clip_frames import VideoFormat
 from react1.pipeline.engine.geometry.head_frame import FaceFrame
 from react1.pipeline.engine.occlusion.occlusion import FaceTexels
+from react1.pipeline.engine.occlusion.texels import positions
 from react1.pipeline.engine.planning.take_plan import NoFace, TakePlan, plan_take
 from react1.pipeline.engine.render.draw import retouch_picture
 from react1.pipeline.engine.voice.voice_features import VoiceAudio
+from react1.pipeline.providers.local import occlusion_cache
+from react1.testing import FolderContext
 
 FORMAT = VideoFormat(640, 360, Fraction(25), 1, 1, 1, 1)
 EVERYWHERE = ((0.0, 0.0, 640.0, 360.0),)
@@ -222,6 +227,37 @@ def test_a_face_in_too_few_frames_is_ignored(face) -> None:
         plan_for([detections_of(face(200))] * 3 + [detections_of()] * 17)
 
     assert weights(plan_for([detections_of(face(200))] * 4 + [detections_of()] * 16)).max() > 0
+
+
+def test_what_covers_a_face_is_found_once_per_clip(face, portrait, tmp_path, monkeypatch) -> None:
+    """A take of another expression reads it, exact to the bit; a moved face or a damaged cache finds it again."""
+    texels = NORMAL.copy()
+    texels[positions(portrait.face.local)[:, 1] > 0.4] = (20, 60, 220, 120)  # blue, over the mouth and the chin
+    searches = []
+    find = face_selection.find_occlusion
+    monkeypatch.setattr(face_selection, "find_occlusion", lambda *args: searches.append(1) or find(*args))
+    keep = occlusion_cache(FolderContext(tmp_path), File(digest="a" * 64, suffix=".mp4", size_bytes=1))
+
+    def plan(x: float, prompt: str, keep_occlusion=keep) -> tuple[TakePlan, int]:
+        frames = [detections_of(face(x))] * 20 + [detections_of(face(x), texels=(FaceTexels(texels),))] * 12
+        searches.clear()
+        choices = React1Choices(prompt=prompt, model_mode="face", occlusion_detection_enabled=True)
+        planned = plan_take(
+            Detections(tuple(frames)), FORMAT, None, choices, None, None, "film.mp4", keep_occlusion=keep_occlusion
+        )
+        return planned, len(searches)
+
+    direct, first, second = plan(300, "sad", None), plan(300, "happy"), plan(300, "sad")
+    assert [count for _, count in (direct, first, second)] == [1, 1, 0]
+    assert any(mask is not None for mask in direct[0].masks) and direct[0].masks[0] is None
+    for before, after in zip(direct[0].masks, second[0].masks, strict=True):
+        assert (before is None) == (after is None) and (before is None or (before == after).all())
+    assert (weights(direct[0]) == weights(second[0])).all()
+    assert direct[0].notes == second[0].notes
+    assert plan(310, "sad")[1] == 1
+    for stored in (tmp_path / "cache").iterdir():
+        stored.write_bytes(b"PK")
+    assert plan(300, "sad")[1] == 1
 
 
 def test_the_unselected_face_keeps_its_bytes(portrait) -> None:
