@@ -2,14 +2,11 @@
 
 Each item runs the same job as the command line would; what it makes is in the store when it ends, and a later start of
 the studio finds it there.
-
-Errors are put in the words of the page: the same message, without command-line options and commands.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,33 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ..config.checked_job import Job
-from ..core.errors import Interrupted, OverBudget, PresetError, React1Error
+from ..core.errors import Interrupted, React1Error
 from ..runner.events import Event, Message, RunStarted, StepEnded, StepMoved, StepStarted
 from ..runner.execute import Options, execute
 from ..runner.run_records.outcome import RunResult
-
-_COMMAND = re.compile(r"(?<![\w-])--[a-z][a-z-]*|`?\breact1 [a-z]+|\bREACT1_[A-Z_]+")
-
-
-def page_message(error: BaseException) -> str:
-    """Return one line: what went wrong and, where the page can do it, what to do."""
-    if isinstance(error, Interrupted):
-        return "stopped; make it again to go on: what was finished is kept"
-    if isinstance(error, OverBudget):
-        return without_commands(str(error)) or "this would cost more than was agreed to; nothing was sent"
-    if isinstance(error, PresetError) and error.problems:
-        return without_commands("; ".join(problem.message for problem in error.problems))
-    if isinstance(error, React1Error):
-        return without_commands(str(error))
-    return " ".join(f"internal error (please report): {type(error).__name__}: {error}".split())
-
-
-def without_commands(text: str) -> str:
-    """Return a message without the parts that name an option, a command or a variable of the environment."""
-    parts = [part for part in re.split(r";\s+", text) if part.strip()]
-    kept_parts = [part for part in parts if not _COMMAND.search(part)]
-    return "; ".join(kept_parts or [_COMMAND.sub("the setting", parts[0])] if parts else [])
-
 
 _WEIGHTS = {"react1": 12.0, "conform": 5.0, "splice": 5.0, "report": 4.0, "transcode": 2.0, "timeline": 4.0}
 """How long steps take, roughly, for the bar of progress; 1 for the others."""

@@ -6,7 +6,6 @@ What changes is sent to every open page as server-sent events.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -24,7 +23,10 @@ from ..providers.prices import current_price
 from ..runner.planning.plan import plan_job, stored_takes
 from ..runner.run_records.outcome import RunResult
 from ..store.store import Store
-from .background_work import Progress, Work, page_message
+from .answers.general_answers import Bill, BillItem, LedgerAnswer, PaidCall, Provider, ServerEvent
+from .answers.job_answers import JobState
+from .background_work import Progress, Work
+from .page_words import page_message
 from .projects.job_file import JobFile
 from .projects.library import FILMS, Library, is_job, project_id
 from .projects.project import Project
@@ -42,7 +44,7 @@ class EventStream:
     """Send events to all listeners; `send` may be called from any thread."""
 
     def __init__(self) -> None:
-        self._queues: set[asyncio.Queue[dict[str, Any] | None]] = set()
+        self._queues: set[asyncio.Queue[ServerEvent | None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -53,7 +55,7 @@ class EventStream:
         """Send an event; it is lost if the server is stopping."""
         if self._loop is not None and not self._loop.is_closed():
             try:
-                self._loop.call_soon_threadsafe(self._put, {"kind": kind, **data})
+                self._loop.call_soon_threadsafe(self._put, ServerEvent.model_validate({"kind": kind, **data}))
             except RuntimeError:  # the loop was closed in between
                 return
 
@@ -62,14 +64,14 @@ class EventStream:
         for queue in self._queues:
             queue.put_nowait(None)
 
-    def _put(self, event: dict[str, Any]) -> None:
+    def _put(self, event: ServerEvent) -> None:
         for queue in self._queues:
             if queue.qsize() < _MOST_WAITING:
                 queue.put_nowait(event)
 
     async def listen(self) -> AsyncIterator[str]:
         """Yield events as `text/event-stream`."""
-        queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        queue: asyncio.Queue[ServerEvent | None] = asyncio.Queue()
         self._queues.add(queue)
         try:
             yield "retry: 1000\n\n"
@@ -81,7 +83,7 @@ class EventStream:
                     continue
                 if event is None:
                     return
-                yield f"data: {json.dumps(event)}\n\n"
+                yield f"data: {event.model_dump_json(exclude_unset=True)}\n\n"
         finally:
             self._queues.discard(queue)
 
@@ -125,7 +127,7 @@ class Studio:
         document = JobFile(path, path.with_name("unused")).document()
         source = document.get("source")
         if not isinstance(source, str):
-            raise PresetError(f"{path.name} names no film as its `source`")
+            raise PresetError(f"{path.name} names no film")
         if "://" in source:
             raise PresetError(f"{path.name} names the film {source}; download it first, and name the file")
         return self._open(path, self.library.resolve(str(path.parent / source)))
@@ -161,7 +163,7 @@ class Studio:
                 self._projects[name].list.save()
             return self._projects[name]
 
-    def state(self, project: Project) -> dict[str, Any]:
+    def state(self, project: Project) -> JobState:
         """Return the state of a project for the page."""
         return project.describe(self.work.progress)
 
@@ -264,47 +266,49 @@ class Studio:
         project.list.update(item, state=state, error=page_message(error))
         self.changed(project)
 
-    def bill(self, project: Project, jobs: Sequence[Callable[[], Job]]) -> dict[str, Any]:
+    def bill(self, project: Project, jobs: Sequence[Callable[[], Job]]) -> Bill:
         """Return what jobs would cost, and what their plans say.
 
         Raises:
             React1Error: a job would be refused.
         """
         store = Store(self.options.home, read_only=True)
-        items, notes, total = [], [], 0.0
+        items: list[BillItem] = []
+        notes: list[str] = []
+        total = 0.0
         for load in jobs:
             for row in plan_job(load(), store):
                 if row.cost_usd:
-                    items.append({"segment": row.segment, "take": row.take, "usd": row.cost_usd})
+                    items.append(BillItem(segment=row.segment, take=row.take, usd=row.cost_usd))
                     total += row.cost_usd
                 notes += [note for note in row.remarks if note not in notes]
-        return {"usd": round(total, 6), "items": items, "notes": notes}
+        return Bill(usd=round(total, 6), items=items, notes=notes)
 
-    def providers(self) -> list[dict[str, Any]]:
+    def providers(self) -> list[Provider]:
         """Return the providers, and whether each can be used here; the local engine comes first."""
         names = [name for name in provider_names() if name not in ("auto", "local")]
         return [_provider_row(name) for name in ("local", *names)]
 
-    def ledger(self) -> dict[str, Any]:
+    def ledger(self) -> LedgerAnswer:
         """Return the newest paid calls, newest first, and what all calls cost."""
         ledger = Ledger(self.options.home)
         newest = [ledger.read(call.key, call.attempt) for call in ledger.summaries(newest=LEDGER_ROWS)]
-        rows: list[dict[str, Any]] = [
-            {
-                "at": entry.intended.at,
-                "provider": entry.intended.call.provider,
-                "segment": entry.intended.segment,
-                "prompt": entry.intended.call.parameters.get("prompt"),
-                "temperature": entry.intended.call.parameters.get("temperature"),
-                "state": entry.state,
-                "usd": entry.done.cost_usd if entry.done else 0.0,
-                "request_id": entry.request_id,
-            }
+        rows = [
+            PaidCall(
+                at=entry.intended.at,
+                provider=entry.intended.call.provider,
+                segment=entry.intended.segment,
+                prompt=entry.intended.call.parameters.get("prompt"),
+                temperature=entry.intended.call.parameters.get("temperature"),
+                state=entry.state,
+                usd=entry.done.cost_usd if entry.done else 0.0,
+                request_id=entry.request_id,
+            )
             for entry in newest
             if entry.intended is not None
         ]
         sums = ledger.sums()
-        return {"calls": rows, "usd": round(sums.cost_usd + sums.rehearsal_cost_usd, 6)}
+        return LedgerAnswer(calls=rows, usd=round(sums.cost_usd + sums.rehearsal_cost_usd, 6))
 
     def media_file(self, project: Project, what: str) -> tuple[Path | None, float, str]:
         """Return the proxy or the waveform of a film, or the share that is made and what went wrong.
@@ -347,7 +351,7 @@ class Studio:
         project.notify(what, share=1.0)
 
 
-def _provider_row(name: str) -> dict[str, Any]:
+def _provider_row(name: str) -> Provider:
     """Return what the page shows of a provider: its label, its price, and why it cannot be used."""
     label, problem, price = f"React-1 by {name}", "", ""
     if name == "local":
@@ -360,4 +364,4 @@ def _provider_row(name: str) -> dict[str, Any]:
         get_provider(name).require()
     except React1Error as error:
         problem = page_message(error)
-    return {"name": name, "label": label, "problem": problem, "price": price or "price unknown"}
+    return Provider(name=name, label=label, problem=problem, price=price or "price unknown")

@@ -21,7 +21,8 @@ from starlette.types import ASGIApp
 from ..core.errors import InputMediaError, PresetError, React1Error, StorageFailed
 from ..core.version import version_text
 from ..server.asgi_app import NotifyingServer, bind_socket, server_url
-from .background_work import page_message
+from .answers.general_answers import ErrorAnswer
+from .page_words import page_message
 from .projects.job_file import EditConflict
 from .routes import film_routes, media_routes, project_routes
 from .routes.security import Guard
@@ -95,23 +96,27 @@ async def _known_error(_request: Request, error: Exception) -> Response:
         status = 422
     elif isinstance(error, StorageFailed):
         status = 507
-    return JSONResponse({"error": page_message(error)}, status)
+    return _refused(page_message(error), status)
 
 
 async def _invalid_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     detail = error.errors()[0]
     place = ".".join(str(part) for part in detail["loc"][1:])
-    return JSONResponse({"error": f"{place}: {detail['msg']}"}, 422)
+    return _refused(f"{place}: {detail['msg']}", 422)
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": "not found" if error.status_code == 404 else str(error.detail)}, error.status_code)
+    return _refused("not found" if error.status_code == 404 else str(error.detail), error.status_code)
 
 
 async def _internal_error(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": page_message(error)}, 500)
+    return _refused(page_message(error), 500)
+
+
+def _refused(text: str, status: int) -> Response:
+    return JSONResponse(ErrorAnswer(error=text).model_dump(), status)
 
 
 class StudioServer:

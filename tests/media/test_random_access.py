@@ -45,12 +45,12 @@ def test_the_keyframe_before_a_frame_is_decoded_alone(film):
     video = probe_path(film).video
     expected, reader = dict(exact_frames(film, video)), OpenFilm(film, video)
 
-    found = [reader.keyframe(frame) for frame in (47, 23, 30, 0)]
+    keyframes = [reader.keyframe(frame) for frame in (47, 23, 30, 0)]
 
-    indices = [index for index, _ in found]
+    indices = [index for index, _ in keyframes]
     assert indices[3] == 0
     assert indices[1] < indices[0] <= 47
-    for index, frame in found:
+    for index, frame in keyframes:
         assert np.array_equal(frame.to_ndarray(), expected[index].to_ndarray())
     ((index, frame),) = reader.frames(31, 32)
     assert (index, frame.pts) == (31, expected[31].pts)
@@ -60,11 +60,11 @@ def test_the_keyframe_before_a_frame_is_decoded_alone(film):
 def test_who_gives_up_on_the_way_finds_the_reader_usable(film):
     """The check is asked before each frame, also before those that only lead to the wanted one."""
     video = probe_path(film).video
-    expected, reader, asked = dict(exact_frames(film, video)), OpenFilm(film, video), []
+    expected, reader, calls = dict(exact_frames(film, video)), OpenFilm(film, video), []
 
     def check():
-        asked.append(0)
-        if len(asked) == 3:
+        calls.append(0)
+        if len(calls) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

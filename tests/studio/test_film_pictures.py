@@ -24,45 +24,45 @@ def pictures(tmp_path):
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def spans(monkeypatch):
     """The spans that are decoded."""
-    spans, frames = [], OpenFilm.frames
+    decoded_spans, frames = [], OpenFilm.frames
 
     def noted(film, start, end, check):
-        spans.append((start, end))
+        decoded_spans.append((start, end))
         return frames(film, start, end, check)
 
     monkeypatch.setattr(OpenFilm, "frames", noted)
-    return spans
+    return decoded_spans
 
 
 def number(content: bytes) -> int:
     return frame_number(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))
 
 
-def test_another_size_and_the_frames_before_are_not_decoded_again(pictures, asked):
+def test_another_size_and_the_frames_before_are_not_decoded_again(pictures, spans):
     """After a jump two frames before it are kept, after a step back twelve."""
     shown = [number(pictures.still(frame, side)) for frame, side in ((40, 160), (40, 320), (39, 160), (38, 160))]
     assert shown == [40, 40, 39, 38]
-    assert asked == [(38, 41)]
+    assert spans == [(38, 41)]
 
     shown = [number(pictures.still(frame, 160)) for frame in range(37, 25, -1)]
 
     assert shown == [*range(37, 25, -1)]
-    assert asked[1:] == [(25, 38)]
+    assert spans[1:] == [(25, 38)]
 
 
-def test_the_keyframe_before_a_frame_is_shown_without_decoding_the_others(pictures, asked):
+def test_the_keyframe_before_a_frame_is_shown_without_decoding_the_others(pictures, spans):
     """With its own number; a frame that is known is not coded again."""
     near = [pictures.near_still(frame, 160) for frame in (47, 10)]
 
     assert [frame for frame, _ in near] == [24, 0]
     assert [number(content) for _, content in near] == [24, 0]
-    assert asked == []
+    assert spans == []
     assert pictures.still(24, 160) is near[0][1]
 
 
-def test_of_the_frames_that_a_page_asks_for_only_the_newest_is_decoded(pictures, asked):
+def test_of_the_frames_that_a_page_asks_for_only_the_newest_is_decoded(pictures, spans):
     """Also when the newer one comes while the older one is decoded; another page's frame is not touched."""
     first = pictures.wanted_by("a", 1)
     other = pictures.wanted_by("b", 1)
@@ -82,6 +82,6 @@ def test_what_is_kept_is_bounded(pictures, monkeypatch):
     for frame in range(20):
         pictures.still(frame, 160)
 
-    kept = pictures._stills
-    assert kept._bytes == sum(map(len, kept._values.values())) <= 6000
-    assert [frame for frame, _ in kept._values][-1] == 19
+    kept_stills = pictures._stills
+    assert kept_stills._bytes == sum(map(len, kept_stills._values.values())) <= 6000
+    assert [frame for frame, _ in kept_stills._values][-1] == 19

@@ -53,12 +53,10 @@ def test_markers_are_those_of_the_film_and_of_the_timeline_beside_it(folder):
 
     rows = markers(folder / "film.mp4", project.media, None)
 
-    chapters, (marker,) = (
-        [row for row in rows if ("SMILE" in row["text"]) == is_marker] for is_marker in (False, True)
-    )
-    assert [(row["frame"], row["text"]) for row in chapters] == [(0, "first"), (25, "second")]
-    assert "SMILE HERE" in marker["text"]
-    assert marker["frame"] == 20
+    chapters, (marker,) = ([row for row in rows if ("SMILE" in row.text) == is_marker] for is_marker in (False, True))
+    assert [(row.frame, row.text) for row in chapters] == [(0, "first"), (25, "second")]
+    assert "SMILE HERE" in marker.text
+    assert marker.frame == 20
     project.close()
 
 
@@ -69,9 +67,9 @@ def test_an_edit_is_placed_as_the_job_says(folder):
     edit = "{at: {text: never again}, prompt: sad, name: e}"
     project = opened(folder, f"preset: emotion-edit\nsource: film.mp4\ncues: words/spoken.srt\nedits:\n  - {edit}\n")
 
-    (shown,) = project.describe({})["edits"]
+    (shown,) = project.describe({}).edits
 
-    assert (shown["problem"], shown["frames"]) == ("", (25, 35))
+    assert (shown.problem, shown.frames) == ("", (25, 35))
     project.close()
 
 
@@ -87,11 +85,11 @@ def test_the_first_timecode_that_the_job_says_is_the_clock_of_the_page(folder):
     state = project.describe({})
     rows = markers(folder / "film.mp4", project.labelled_media(), None, project.start_tc())
 
-    assert state["clock"] == {"rate": [25, 1], "drop": False, "start": 90_000}
-    assert (state["edits"][0]["problem"], state["edits"][0]["frames"]) == ("", (5, 25))
-    assert [row["frame"] for row in rows if "SMILE" in row["text"]] == [20]
+    assert state.clock.model_dump() == {"rate": (25, 1), "drop": False, "start": 90_000}
+    assert (state.edits[0].problem, state.edits[0].frames) == ("", (5, 25))
+    assert [row.frame for row in rows if "SMILE" in row.text] == [20]
     project.job.path.write_text(text.replace("01:00:00:00", "01:00:00:77"))
-    assert project.describe({})["clock"]["start"] == 0
+    assert project.describe({}).clock.start == 0
     project.close()
 
 
@@ -170,8 +168,8 @@ def test_a_job_whose_preset_is_missing_is_a_problem_with_edits(folder):
 
     state = project.describe({})
 
-    assert "emotion-edt" in state["problem"] and "emotion-edit" in state["problem"]
-    assert (len(state["edits"]), state["options"]) == (1, [])
+    assert "emotion-edt" in state.problem and "emotion-edit" in state.problem
+    assert (len(state.edits), state.options) == (1, [])
     project.close()
 
 
@@ -233,7 +231,7 @@ def test_a_job_that_another_program_writes_is_noticed(folder):
             async with asyncio.timeout(30):
                 while len(events) == count:
                     await asyncio.sleep(0.05)
-            problems.append(project.describe({})["problem"])
+            problems.append(project.describe({}).problem)
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
@@ -263,7 +261,7 @@ def test_the_page_knows_when_each_frame_of_an_uneven_film_is_shown(tmp_path):
         for name in ("film.mkv", "even.mp4")
     ]
 
-    uneven, even = (project.film_facts()["times"] for project in projects)
+    uneven, even = (project.film_facts().times for project in projects)
 
     media = projects[0].media
     assert uneven == [pytest.approx(float(frame_time_s(media, frame)), abs=1e-5) for frame in range(len(pts) + 1)]
@@ -332,11 +330,11 @@ def test_what_several_ask_for_at_once_is_made_once(folder):
     import threading
     from concurrent.futures import ThreadPoolExecutor
 
-    project, made = opened(folder, "preset: emotion-edit\nsource: film.mp4\nedits: []\n"), []
+    project, makings = opened(folder, "preset: emotion-edit\nsource: film.mp4\nedits: []\n"), []
     all_ask = threading.Barrier(4)
 
     def make(context):
-        made.append(0)
+        makings.append(0)
         path = context.temp_path("made.bin")
         path.write_bytes(b"made")
         return path
@@ -347,7 +345,7 @@ def test_what_several_ask_for_at_once_is_made_once(folder):
 
     with ThreadPoolExecutor(4) as pool:
         assert [*pool.map(ask, range(4))] == [b"made"] * 4
-    assert made == [0]
+    assert makings == [0]
     project.close()
 
 

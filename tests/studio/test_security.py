@@ -144,20 +144,3 @@ def test_a_dropped_file_never_leaves_its_folder_or_replaces_one(tmp_path):
     assert library.upload_path("film.mp4") == tmp_path / "film-2.mp4"
     assert library.upload_path("../../etc/cron.mp4").parent == tmp_path
     assert library.upload_path("<img src=x>.mp4").name == "_img src_x_.mp4"
-
-
-@pytest.mark.parametrize(
-    ("message", "shown"),
-    [
-        ("3 calls would cost about $2.00 and are not approved; pass --yes, and --max-cost USD for a limit",
-         "3 calls would cost about $2.00 and are not approved"),
-        ("no face found in frames 3 to 9 of the film; choose a span that shows a face from the front",
-         "no face found in frames 3 to 9 of the film; choose a span that shows a face from the front"),
-        ("stopped; resume with: react1 resume 2026", "stopped"),
-    ],
-)  # fmt: skip
-def test_errors_name_no_command_line(message, shown):
-    """The page has buttons, not options."""
-    from react1.pipeline.studio.background_work import without_commands
-
-    assert without_commands(message) == shown

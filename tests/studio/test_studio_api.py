@@ -63,11 +63,11 @@ def test_a_still_is_exactly_that_frame(tmp_path):
         assert shown == order
         near = running.client.get(f"/api/projects/{name}/still/33/near")
         assert frame_number(picture(near)) == int(near.headers["x-frame"]) <= 33
-        asked = []
+        statuses = []
         for frame, sequence in ((11, "2"), (30, "1")):
             headers = {"X-Page": "a", "X-Sequence": sequence}
-            asked.append(running.client.get(f"/api/projects/{name}/still/{frame}", headers=headers).status_code)
-        assert asked == [200, 204]
+            statuses.append(running.client.get(f"/api/projects/{name}/still/{frame}", headers=headers).status_code)
+        assert statuses == [200, 204]
         answer = running.client.get(f"/api/projects/{name}/still/40")
         assert (answer.status_code, answer.json()["error"]) == (
             422,
@@ -383,6 +383,24 @@ def test_another_certificate_leaves_what_the_job_says_of_the_signature(studio, m
     assert "not one that the page offers" in refused["error"]
     assert job.read_text() == text % others
     job.unlink()
+
+
+def test_what_nothing_else_here_asks_for_is_what_its_model_declares(studio, project, edit):
+    """`Studio.json` reads each answer by its model."""
+    base = f"/projects/{project['state']['id']}"
+    reference = {"index": edit["index"], "digest": edit["digest"]}
+    takes = {**reference, "choices": {"prompt": ["sad"]}, "provider": "local"}
+
+    assert studio.json("POST", f"{base}/provider", {"provider": "local"})["state"]["provider"] == "local"
+    assert studio.json("POST", f"{base}/bill", takes) == {"usd": 0.0, "items": [], "notes": []}
+    assert edit["name"] not in studio.json("POST", f"{base}/films/bill", {"provider": "local"})["waiting"]
+    assert studio.json("POST", f"{base}/stop", {"item": "none"})["state"]["id"] == project["state"]["id"]
+    assert studio.json("GET", "/ledger") == {"calls": [], "usd": 0.0}
+    assert len(studio.json("GET", f"{base}/faces-path?start=3&end=9")["boxes"]) == 6
+    assert studio.json("GET", f"{base}/cuts?start=0&end=20") == {"start": 0, "end": 20, "cuts": []}
+    assert studio.json("GET", f"{base}/cues") == {"cues": [], "markers": []}
+    for direction in ("undo", "redo"):
+        studio.json("POST", f"{base}/{direction}")
 
 
 def test_a_restart_forgets_nothing_and_reports_what_was_interrupted(studio, project, tmp_path):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import get_type_hints
 
 import httpx
 
@@ -37,9 +39,31 @@ class Studio:
         return self.server.url
 
     def json(self, method: str, path: str, body=None, status: int = 200, **options):
+        """Return an answer, which is exactly what the endpoint's model declares."""
         response = self.client.request(method, f"/api{path}", json=body, **options)
         assert response.status_code == status, response.text
+        answer_model(method, f"/api{path}".partition("?")[0], response.status_code).model_validate_json(
+            response.content
+        )
         return response.json()
+
+
+@cache
+def answer_routes():
+    """Return the endpoints that an application of the studio has."""
+    from react1.pipeline.studio.routes import film_routes, media_routes, project_routes
+
+    return [route for routes in (project_routes, film_routes, media_routes) for route in routes.router.routes]
+
+
+def answer_model(method: str, path: str, status: int = 200):
+    """Return the model of what an endpoint answers."""
+    from react1.pipeline.studio.answers.general_answers import ErrorAnswer
+
+    if status >= 400:
+        return ErrorAnswer
+    routes = (route for route in answer_routes() if method in route.methods and route.path_regex.match(path))
+    return get_type_hints(next(routes).endpoint)["return"]
 
 
 def start_studio(home: Path, folder: Path, first: Path | None = None, port: int = 0) -> Studio:

@@ -5,9 +5,10 @@ const typeOf = (schema) => schema?.$ref?.split("/").pop() ?? schema?.type ?? sch
 
 function endpoint(path, method, about) {
   const body = about.requestBody?.content?.["application/json"]?.schema;
+  const answer = about.responses?.["200"]?.content?.["application/json"]?.schema;
   const rows = (about.parameters ?? []).map((parameter) => h("tr", {}, h("th", { scope: "row" }, parameter.name), h("td", {}, `${typeOf(parameter.schema)}, in the ${parameter.in}${parameter.required ? "" : ", may be left out"}`)));
   return h("section", {}, h("h2", {}, `${method.toUpperCase()} ${path}`), h("p", {}, about.description ?? about.summary ?? ""),
-    rows.length ? h("table", {}, h("tbody", {}, ...rows)) : "", body ? h("p", { className: "hint" }, `Body: ${typeOf(body)}`) : "");
+    rows.length ? h("table", {}, h("tbody", {}, ...rows)) : "", body ? h("p", { className: "hint" }, `Body: ${typeOf(body)}`) : "", answer?.$ref ? h("p", { className: "hint" }, `Answer: ${typeOf(answer)}`) : "");
 }
 
 function model(name, schema) {

@@ -66,7 +66,7 @@ const showKeys = () => ask("Keys", [h("table", { className: "keys-table" }, h("t
 
 async function showLedger() {
   try {
-    const ledger = await request("GET", "/ledger");
+    const ledger = /** @type {import("/page/answers.js").LedgerAnswer} */ (await request("GET", "/ledger"));
     const rows = ledger.calls.map((call) => h("tr", {}, h("td", {}, new Date(call.at).toLocaleString()), h("td", {}, call.provider), h("td", {}, `${call.segment} ${call.prompt ?? ""} ${call.temperature ?? ""}`), h("td", {}, call.state), h("td", {}, `$${call.usd.toFixed(2)}`)));
     await ask("Paid calls", rows.length
       ? [h("table", {}, h("thead", {}, h("tr", {}, ...["when", "provider", "what", "state", "cost"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, ...rows)), h("p", {}, `Together $${ledger.usd.toFixed(2)}.`)]

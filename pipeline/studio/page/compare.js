@@ -17,10 +17,12 @@ class TakePlayer extends HTMLElement {
     return edit ? `${edit.fields.audio ?? ""} ${edit.sound}` : "";
   }
 
+  /** @returns {import("/page/store.js").StudioTake[]} */
   takes() {
     return (state.compare ?? []).map((id) => state.job?.edits.flatMap((edit) => edit.takes).find((take) => take.id === id)).filter((take) => take?.frames);
   }
 
+  /** @returns {import("/page/store.js").StudioEdit} */
   edit() {
     return state.job?.edits.find((edit) => edit.takes.some((take) => take.id === state.compare?.[0])) ?? null;
   }

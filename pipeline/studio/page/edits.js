@@ -46,6 +46,7 @@ class EditList extends HTMLElement {
     if (focused) /** @type {any} */ (this.querySelector(`button[data-name="${CSS.escape(focused)}"]`))?.focus();
   }
 
+  /** @param {import("/page/store.js").StudioEdit} edit */
   item(edit) {
     const chosen = edit.takes.find((take) => take.picked), made = edit.takes.filter((take) => take.state === "done").length;
     const working = edit.takes.some((take) => take.state === "working" || take.state === "waiting");

@@ -200,6 +200,7 @@ class ExpressionPanel extends HTMLElement {
     this.showControls();
   }
 
+  /** @param {import("/page/answers.js").Control} control */
   control(control) {
     const id = `control-${control.name}`, about = `${id}-about`;
     const save = (value) => {

@@ -29,7 +29,7 @@ class FinishPanel extends HTMLElement {
     if (focused) document.getElementById(focused)?.focus();
   }
 
-  /** Whether the film is signed, and by which certificate; it stands in the job. */
+  /** Whether the film is signed, and by which certificate; it stands in the job. @param {import("/page/answers.js").Signing} signing */
   signing({ missing, wanted, certificates }) {
     const usable = certificates.filter((row) => !row.problem);
     const save = (body) => change("POST", "/signing", body);
@@ -46,12 +46,14 @@ class FinishPanel extends HTMLElement {
       h("p", { className: "hint", id: "sign-about" }, missing || "A signed film says which spans were changed, when and by what. Picture and sound stay as they are."));
   }
 
+  /** @param {import("/page/store.js").StudioEdit} edit */
   row(edit) {
     const chosen = edit.takes.find((take) => take.picked);
     const text = edit.problem || (edit.waits ? "no take is chosen" : chosen ? `take ${chosen.name}` : "its take is made with the film");
     return h("tr", {}, h("th", { scope: "row" }, edit.name), h("td", { className: edit.problem || edit.waits ? "problem" : "" }, text));
   }
 
+  /** @param {import("/page/answers.js").FilmState} film */
   film(film) {
     const moving = film.state === "working" || film.state === "waiting";
     const isWatched = state.watching === film.id;
@@ -75,7 +77,7 @@ class FinishPanel extends HTMLElement {
 
   async fillChecks(film, box) {
     if (!this.checks.has(film.id)) this.checks.set(film.id, request("GET", `/projects/${state.project}/films/${film.id}/seams`).catch(() => ({ checks: [], seams: [] })));
-    const { checks, seams } = await this.checks.get(film.id);
+    const { checks, seams } = /** @type {import("/page/answers.js").FilmChecks} */ (await this.checks.get(film.id));
     const failed = checks.filter((check) => !check.passed);
     const go = (frame) => h("button", { type: "button", className: "link", onclick: () => {
       if (film.exists) set({ compare: null, watching: film.id });
@@ -107,6 +109,7 @@ class FinishPanel extends HTMLElement {
     else ask("Copy this", [h("textarea", { readonly: true, rows: "12", "aria-label": "The job as text", value: text })]);
   }
 
+  /** @param {import("/page/store.js").ServerEvent} event */
   moved({ item, share, doing }) {
     const row = this.querySelector(`[data-film="${CSS.escape(item)}"]`);
     const bar = row?.querySelector("progress"), text = row?.querySelector(".doing");

@@ -23,7 +23,7 @@ class FilmLibrary extends HTMLElement {
   draw() {
     const library = state.library;
     if (!library) return;
-    const item = (file) => h("li", {}, h("button", { type: "button", "data-path": file.path, onclick: async () => (await open(file.path)) && this.dialog.close() },
+    const item = (/** @type {import("/page/answers.js").LibraryItem} */ file) => h("li", {}, h("button", { type: "button", "data-path": file.path, onclick: async () => (await open(file.path)) && this.dialog.close() },
       h("b", {}, file.name), h("span", { className: "chip" }, file.kind), h("span", { className: "hint" }, file.path)));
     const file = h("input", { type: "file", id: "film-file", accept: "video/*,.mxf,.mkv,.mts", onchange: () => file.files[0] && this.send(file.files[0]) });
     this.dialog.replaceChildren(

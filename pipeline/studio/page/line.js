@@ -59,6 +59,7 @@ class LinePanel extends HTMLElement {
 
   async loadWave(edit) {
     try {
+      /** @type {import("/page/answers.js").LineWave} */
       const answer = await request("GET", `/projects/${state.project}/line?${new URLSearchParams({ file: edit.fields.audio })}`);
       const wave = this.wave, redraw = new ResizeObserver(() => (wave.isConnected ? wave.clientWidth && drawPeaks(wave, answer.peaks) : redraw.disconnect()));
       redraw.observe(wave); // the panel may be hidden now, and then has no width

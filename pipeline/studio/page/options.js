@@ -14,7 +14,7 @@ class FilmOptions extends HTMLElement {
     if (text === this.drawn) return;
     this.drawn = text;
     const focused = this.contains(document.activeElement) ? document.activeElement?.id : "";
-    const elsewhere = options.filter((option) => option.elsewhere).map((option) => option.name);
+    const elsewhere = options.filter((option) => option.elsewhere).map((option) => option.label);
     this.hidden = !options.length;
     this.list.replaceChildren(
       ...options.filter((option) => !option.elsewhere).map((option) => this.row(option)),
@@ -22,6 +22,7 @@ class FilmOptions extends HTMLElement {
     if (focused) document.getElementById(focused)?.focus();
   }
 
+  /** @param {import("/page/answers.js").Option} option */
   row(option) {
     const id = `option-${option.name}`, about = `${id}-about`;
     const problem = h("p", { className: "problem", id: `${id}-problem`, role: "alert" });
@@ -35,9 +36,9 @@ class FilmOptions extends HTMLElement {
     };
     const control = this.control(option, { id, "aria-describedby": `${about} ${id}-problem` }, save);
     return h("div", { className: "field text option", "data-option": option.name, "data-differs": option.differs },
-      h("label", { for: id }, option.name, option.differs ? h("span", { className: "chip warn" }, "set") : ""), control, problem,
+      h("label", { for: id }, option.label, option.differs ? h("span", { className: "chip warn" }, "set") : ""), control, problem,
       h("p", { className: "hint", id: about }, `${option.about}${option.default ? `; default: ${option.default}` : ""}`,
-        option.differs ? h("button", { type: "button", className: "link", "aria-label": `${option.name}: back to the default`, onclick: () => save(null) }, "back to the default") : ""));
+        option.differs ? h("button", { type: "button", className: "link", "aria-label": `${option.label}: back to the default`, onclick: () => save(null) }, "back to the default") : ""));
   }
 
   control(option, attributes, save) {

@@ -1,10 +1,12 @@
 /* The state of the page, and its one way to the server: actions change the state, components listen. */
 
-/** @typedef {{index: number, digest: string, name: string, fields: Object<string, any>, frames: number[] | null, problem: string, choices: Object<string, any> | null, matrix: string[], waits: boolean, takes: any[]}} StudioEdit */
+/** @typedef {import("/page/answers.js").EditState} StudioEdit */
+/** @typedef {import("/page/answers.js").TakeState} StudioTake */
+/** @typedef {import("/page/answers.js").ServerEvent} ServerEvent */
 
 export const events = new EventTarget();
 
-/** @type {{library: any, film: any, job: any, project: string, frame: number, selected: string, markIn: number | null, markOut: number | null, face: {number: number, frame: number} | null, draft: Object<string, any>, tab: string, compare: string[] | null, watching: string, faces: any, cuts: number[], cues: any[], markers: any[], wave: Uint8Array | null, playing: boolean}} */
+/** @type {{library: import("/page/answers.js").LibraryAnswer, film: import("/page/answers.js").FilmFacts, job: import("/page/answers.js").JobState, project: string, frame: number, selected: string, markIn: number | null, markOut: number | null, face: {number: number, frame: number} | null, draft: Object<string, any>, tab: string, compare: string[] | null, watching: string, faces: import("/page/answers.js").Faces & {frame: number}, cuts: number[], cues: import("/page/answers.js").Cue[], markers: import("/page/answers.js").Marker[], wave: Uint8Array | null, playing: boolean}} */
 export const state = {
   library: null, film: null, job: null, project: "", frame: 0, selected: "", markIn: null, markOut: null, face: null,
   draft: { prompt: "happy", temperature: 0.7, model_mode: "face" }, tab: "expression", compare: null, watching: "",
@@ -74,7 +76,7 @@ export function say(text, kind = "info") {
 }
 
 let lastJob = "";
-/** Take a new state of the job. */
+/** Take a new state of the job. @param {import("/page/answers.js").JobState} job */
 export function takeJob(job) {
   const text = JSON.stringify(job);
   if (text === lastJob) return;
@@ -156,7 +158,7 @@ export async function refresh() {
 /** Open a film or a job. @param {string} path */
 export async function open(path) {
   try {
-    const answer = await request("POST", "/open", { path });
+    const answer = /** @type {import("/page/answers.js").Opened} */ (await request("POST", "/open", { path }));
     lastJob = "";
     set({
       film: answer.film, project: answer.state.id, job: null, frame: 0, markIn: null, markOut: null, face: null, faces: null,
@@ -216,7 +218,7 @@ export function listen() {
     document.body.classList.add("offline");
   });
   source.addEventListener("message", (message) => {
-    const event = JSON.parse(message.data);
+    const event = /** @type {ServerEvent} */ (JSON.parse(message.data));
     if (event.kind === "progress") {
       events.dispatchEvent(new CustomEvent("progress", { detail: event }));
     } else if (event.project === state.project) {

@@ -21,7 +21,7 @@ export function providerSelect(id) {
     ...rows.map((row) => h("option", { value: row.name, selected: row === providerRow(), disabled: !!row.problem }, `${row.label} (${row.problem || row.price})`)));
 }
 
-/** Show a bill and return the agreed cost; null if it was declined, 0 if nothing is to be paid. */
+/** Show a bill and return the agreed cost; null if it was declined, 0 if nothing is to be paid. @param {import("/page/answers.js").Bill} bill @param {string} what */
 export async function agree(bill, what) {
   if (!bill.usd) return 0;
   const rows = bill.items.map((item) => h("tr", {}, h("th", { scope: "row" }, [item.segment, item.take].filter(Boolean).join(" ")), h("td", {}, `$${item.usd.toFixed(2)}`)));
@@ -124,6 +124,7 @@ class TakesPanel extends HTMLElement {
       this.list.prepend(h("li", {}, h("button", { type: "button", onclick: () => set({ compare: takes.filter((take) => take.state === "done").map((take) => take.id) }) }, "Compare all")));
   }
 
+  /** @param {import("/page/store.js").StudioEdit} edit @param {import("/page/store.js").StudioTake} take */
   take(edit, take) {
     const act = (path, text, title) => h("button", { type: "button", title, onclick: () => change("POST", path, { item: take.id }) }, text);
     const moving = take.state === "working" || take.state === "waiting";
@@ -141,6 +142,7 @@ class TakesPanel extends HTMLElement {
         moving ? "" : act("/takes/remove", "Remove", "Remove this take from the list")));
   }
 
+  /** @param {import("/page/store.js").ServerEvent} event */
   moved({ item, share, doing }) {
     const row = this.list.querySelector(`[data-take="${CSS.escape(item)}"]`);
     if (!row) return;

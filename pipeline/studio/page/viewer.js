@@ -290,6 +290,7 @@ class StudioViewer extends HTMLElement {
     else if (this.notice.textContent.startsWith("Looking") || this.notice.textContent.startsWith("No face")) this.say("");
   }
 
+  /** @param {import("/page/store.js").ServerEvent} event */
   scanned(event) {
     if (!state.faces || state.faces.share >= 1 || state.frame < event.first || state.frame >= event.first + 125) return;
     if (event.share === 1) this.loadFaces();

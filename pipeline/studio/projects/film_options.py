@@ -16,7 +16,8 @@ from ...config.presets.shipped import find_file, load_preset_info
 from ...core.errors import PresetError, React1Error, not_one_of
 from ...core.nodes.registry import load_registry
 from ...located_yaml.located import Problems, parse_yaml
-from ..background_work import page_message
+from ..answers.job_answers import Option
+from ..page_words import label_of, page_message
 from .job_file import NEW_JOB_PRESET, JobFile
 from .yaml_text import value_text
 
@@ -27,8 +28,8 @@ _SOME_EDIT = "0f-1f:happy"
 """Stands for edits that are not there or not valid yet: a load would end at them, before it checks the rest."""
 
 
-def describe_options(job: JobFile) -> list[Json]:
-    """Return the controls: name, kind, choices, what it is about, value and default as text, and whether they differ.
+def describe_options(job: JobFile) -> list[Option]:
+    """Return the controls of the job's inputs.
 
     Raises:
         PresetError: the job or its preset cannot be read.
@@ -38,16 +39,17 @@ def describe_options(job: JobFile) -> list[Json]:
     for name, spec in _declared(job, options).items():
         default, value = spec.get("default"), options.get(name)
         rows.append(
-            {
-                "name": name,
-                "kind": spec["kind"],
-                "choices": [value_text(choice) for choice in spec.get("choices", ())],
-                "about": str(spec.get("about", "")),
-                "default": _shown(default),
-                "value": _shown(default if value is None else value),
-                "differs": value is not None and value != default,
-                "elsewhere": name in OWN_PLACES,
-            }
+            Option(
+                name=name,
+                label=label_of(name),
+                kind=spec["kind"],
+                choices=[value_text(choice) for choice in spec.get("choices", ())],
+                about=str(spec.get("about", "")),
+                default=_shown(default),
+                value=_shown(default if value is None else value),
+                differs=value is not None and value != default,
+                elsewhere=name in OWN_PLACES,
+            )
         )
     return rows
 

@@ -307,7 +307,7 @@ class JobFile:
 
 def _edit_list(document: CommentedMap, name: str) -> CommentedSeq:
     if "steps" in document:
-        raise PresetError(f"{name} is a preset, not a job: it has `steps:`; open a job that names it")
+        raise PresetError(f"{name} is a preset, not a job; open a job that names it")
     edits = document.get("edits")
     if edits is None:
         edits = CommentedSeq()

@@ -31,6 +31,8 @@ from ...interchange.places import PlaceFinder, PlaceOptions
 from ...media.probe import probe, require_video
 from ...media.timing.clock import frame_time_s, label_clock, with_start_timecode
 from ...store.store import Store
+from ..answers.film_answers import Clock, FilmFacts
+from ..answers.job_answers import JobState
 from ..viewing.film_pictures import FilmPictures
 from ..viewing.live import LivePreview
 from ..viewing.playback import plays_in_browsers
@@ -124,8 +126,8 @@ class Project:
             lock = self._making.setdefault(name, threading.Lock())
         with lock, closing(self.new_context()) as context:
             path = context.cache_get(parts)
-            if path is None and (made := make(context)) is not None:
-                context.cache_put(parts, made)
+            if path is None and (new_file := make(context)) is not None:
+                context.cache_put(parts, new_file)
                 path = context.cache_get(parts)
         with self._making_lock:
             self._making.pop(name, None)
@@ -152,33 +154,33 @@ class Project:
         """Send an event about this project to the pages."""
         self._notify(kind, project=self.id, **data)
 
-    def film_facts(self) -> dict[str, Any]:
+    def film_facts(self) -> FilmFacts:
         """Return what the page needs of the film, once."""
         width, height = self.video.shown_size_px
         count = self.video.frame_count
-        return {
-            "name": self.film_path.name,
-            "path": str(self.film_path),
-            "width": width,
-            "height": height,
-            "frames": count,
-            "rate": self.clock()["rate"],
-            "first_s": float(frame_time_s(self.media, 0)),
-            "length_s": float(frame_time_s(self.media, count)),
-            "times": self._frame_times_s,
-            "sound": bool(self.media.audio),
-            "codec": self.video.codec,
-            "playable": self.playable,
-            "hdr": self.video.is_hdr,
-        }
+        return FilmFacts(
+            name=self.film_path.name,
+            path=str(self.film_path),
+            width=width,
+            height=height,
+            frames=count,
+            rate=self.clock().rate,
+            first_s=float(frame_time_s(self.media, 0)),
+            length_s=float(frame_time_s(self.media, count)),
+            times=self._frame_times_s,
+            sound=bool(self.media.audio),
+            codec=self.video.codec,
+            playable=self.playable,
+            hdr=self.video.is_hdr,
+        )
 
-    def clock(self) -> dict[str, Any]:
+    def clock(self) -> Clock:
         """Return the labels of the frames: the rate that they count by, whether drop-frame, and the first one's number.
 
         A job may say the timecode of the first frame, as `start_tc`.
         """
         rate, drop, start = label_clock(self.labelled_media())
-        return {"rate": [rate.numerator, rate.denominator], "drop": drop, "start": start}
+        return Clock(rate=(rate.numerator, rate.denominator), drop=drop, start=start)
 
     def labelled_media(self) -> Media:
         """Return the film with the start timecode that the job says; with its own if the job's is not valid."""
@@ -199,7 +201,7 @@ class Project:
         times_s: list[float] = np.round(ticks * float(self.video.time_base) - float(self.media.start_s), 5).tolist()
         return times_s
 
-    def describe(self, progress: Mapping[str, Any]) -> dict[str, Any]:
+    def describe(self, progress: Mapping[str, Any]) -> JobState:
         """Return the state of the job, its edits, takes and films; `progress` by the ID of a take or film."""
         return describe_project(self, progress)
 

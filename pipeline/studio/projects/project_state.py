@@ -1,4 +1,4 @@
-"""What the page shows of a project: its job, its edits with their takes, and its films, as JSON."""
+"""What the page shows of a project: its job, its edits with their takes, and its films."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from ...core.edits.choices import CHOICE_NAMES, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.errors import PresetError, React1Error
 from ...provenance.credentials import INSTALL_HINT
-from ..background_work import page_message
+from ..answers.job_answers import EditState, FilmState, JobPlace, JobState, Option, Signing, TakeState
+from ..page_words import page_message
 from .film_options import describe_options
 from .job_file import WrittenEdit
 from .signing import can_sign, offered_certificates
@@ -20,43 +21,44 @@ if TYPE_CHECKING:
     from .project import Project
 
 
-def describe_project(project: Project, progress: Mapping[str, Any]) -> dict[str, Any]:
+def describe_project(project: Project, progress: Mapping[str, Any]) -> JobState:
     """Return the state of the job, its edits, takes and films; `progress` by the ID of a take or film."""
     problem = ""
-    edits: list[dict[str, Any]] = []
-    options: list[dict[str, Any]] = []
+    edits: list[EditState] = []
+    options: list[Option] = []
     try:
         edits = [_describe_edit(project, written, progress) for written in project.job.edits()]
         options = describe_options(project.job)
     except (React1Error, OSError) as error:
         problem = page_message(error)
-    return {
-        "id": project.id,
-        "version": project.job.version,
-        "job": {"path": str(project.job.path), "name": project.job.path.name, "exists": project.job.path.exists()},
-        "problem": problem,
-        "clock": project.clock(),
-        "can_undo": project.job.can_undo,
-        "can_redo": project.job.can_redo,
-        "provider": project.list.record.provider,
-        "edits": edits,
-        "signing": _describe_signing(project),
-        "options": options,
-        "films": [_describe_film(project, film, progress) for film in reversed(project.list.record.films)],
-    }
+    path = project.job.path
+    return JobState(
+        id=project.id,
+        version=project.job.version,
+        job=JobPlace(path=str(path), name=path.name, exists=path.exists()),
+        problem=problem,
+        clock=project.clock(),
+        can_undo=project.job.can_undo,
+        can_redo=project.job.can_redo,
+        provider=project.list.record.provider,
+        edits=edits,
+        signing=_describe_signing(project),
+        options=options,
+        films=[_describe_film(project, film, progress) for film in reversed(project.list.record.films)],
+    )
 
 
-def _describe_signing(project: Project) -> dict[str, Any]:
+def _describe_signing(project: Project) -> Signing:
     """Return how the film will be signed, and the certificates that can sign it."""
     try:
         wanted = project.job.options().get("provenance")
     except PresetError:
         wanted = None
     offered = offered_certificates(project.home, wanted, project.job.path.parent)
-    return {"missing": "" if can_sign() else INSTALL_HINT, "wanted": wanted, "certificates": offered}
+    return Signing(missing="" if can_sign() else INSTALL_HINT, wanted=wanted, certificates=offered)
 
 
-def _describe_edit(project: Project, written: WrittenEdit, progress: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_edit(project: Project, written: WrittenEdit, progress: Mapping[str, Any]) -> EditState:
     frames, problem = None, written.problem
     if written.edit is not None:
         try:
@@ -70,59 +72,60 @@ def _describe_edit(project: Project, written: WrittenEdit, progress: Mapping[str
         for take in project.list.record.takes
         if written.edit is not None and take.edit_name == name
     ]
-    return {
-        "index": written.index,
-        "digest": written.digest,
-        "name": name,
-        "fields": written.fields,
-        "frames": frames,
-        "problem": problem,
-        "choices": resolve_choices(written.edit).model_dump() if written.edit else None,
-        "matrix": [take.name for take in written.edit.takes.takes] if written.edit and written.edit.takes else [],
-        "waits": bool(written.edit and written.edit.takes and written.edit.takes.pick is None),
-        "takes": takes,
-        "sound": _sound_key(written.edit) if written.edit else "",
-    }
+    return EditState(
+        index=written.index,
+        digest=written.digest,
+        name=name,
+        fields=written.fields,
+        frames=frames,
+        problem=problem,
+        choices=resolve_choices(written.edit) if written.edit else None,
+        matrix=[take.name for take in written.edit.takes.takes] if written.edit and written.edit.takes else [],
+        waits=bool(written.edit and written.edit.takes and written.edit.takes.pick is None),
+        takes=takes,
+        sound=_sound_key(written.edit) if written.edit else "",
+    )
 
 
 def _describe_take(
     project: Project, take: WantedTake, written: WrittenEdit, picked: str | None, progress: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> TakeState:
     assert written.edit is not None
     moving = progress.get(take.id)
     is_current = take.place in _places(written)
-    return {
-        "id": take.id,
-        "name": take.name,
-        "provider": take.provider,
-        "state": take.state,
-        "error": take.error,
-        "share": moving.share if moving else 0,
-        "doing": moving.doing if moving else "",
-        "cost_usd": take.cost_usd,
-        "seconds": take.seconds,
-        "current": is_current,
-        "picked": is_current and take.state == "done" and take.name == picked,
-        "choices": {name: take.edit.get(name) for name in CHOICE_NAMES if take.edit.get(name) is not None},
-        "notes": [page_note for part in take.takes[:1] for page_note in part.notes],
-        "frames": [take.takes[0].segment.first_frame, take.takes[-1].segment.last_frame] if take.parts else None,
-    }
+    parts = take.takes
+    return TakeState(
+        id=take.id,
+        name=take.name,
+        provider=take.provider,
+        state=take.state,
+        error=take.error,
+        share=moving.share if moving else 0,
+        doing=moving.doing if moving else "",
+        cost_usd=take.cost_usd,
+        seconds=take.seconds,
+        current=is_current,
+        picked=is_current and take.state == "done" and take.name == picked,
+        choices={name: take.edit.get(name) for name in CHOICE_NAMES if take.edit.get(name) is not None},
+        notes=[note for part in parts[:1] for note in part.notes],
+        frames=(parts[0].segment.first_frame, parts[-1].segment.last_frame) if parts else None,
+    )
 
 
-def _describe_film(project: Project, film: MadeFilm, progress: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_film(project: Project, film: MadeFilm, progress: Mapping[str, Any]) -> FilmState:
     moving = progress.get(film.id)
     output = Path(film.output) if film.output else None
-    return {
+    return FilmState(
         **film.model_dump(exclude={"report", "output", "turnover"}),
-        "output": film.turnover or film.output,
-        "timelines": [path.name for path in project.timelines(film)],
-        "name": output.name if output else "",
-        "exists": output.exists() if output else False,
-        "has_report": bool(film.report) and Path(film.report).exists(),
-        "share": moving.share if moving else 0,
-        "doing": moving.doing if moving else "",
-        "is_current": film.job_version == project.job.version,
-    }
+        output=film.turnover or film.output,
+        timelines=[path.name for path in project.timelines(film)],
+        name=output.name if output else "",
+        exists=output.exists() if output else False,
+        has_report=bool(film.report) and Path(film.report).exists(),
+        share=moving.share if moving else 0,
+        doing=moving.doing if moving else "",
+        is_current=film.job_version == project.job.version,
+    )
 
 
 def _picked(project: Project, written: WrittenEdit) -> str | None:

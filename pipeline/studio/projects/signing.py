@@ -19,6 +19,7 @@ from ...provenance.credentials import (
     make_test_credentials,
     read_credentials,
 )
+from ..answers.job_answers import Certificate
 
 Json = dict[str, Any]
 _PLACES = ("certificate", "key")
@@ -29,7 +30,7 @@ def can_sign() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("c2pa", "cryptography"))
 
 
-def offered_certificates(home: Path, current: Any, folder: Path) -> list[Json]:
+def offered_certificates(home: Path, current: Any, folder: Path) -> list[Certificate]:
     """Return the certificates that the page offers: who signs, the value of the job's `provenance`, and what is wrong.
 
     `current` is the one that the job names, and `test` the one that is made here on request.
@@ -45,11 +46,11 @@ def offered_certificates(home: Path, current: Any, folder: Path) -> list[Json]:
     certificate, key = _test_files(home)
     if certificate.is_file():
         rows.append(_row({"certificate": str(certificate), "key": str(key)}, "for trying it out; nobody trusts it"))
-    if current is not None and not any(row["value"] == _places(current) for row in rows):
+    if current is not None and not any(row.value == _places(current) for row in rows):
         rows.append(_row(current, "as the job says", folder))
     for row in rows:
-        row["current"] = current is not None and row["value"] == _places(current)
-        row["test"] = row["value"].get("certificate") == str(certificate)
+        row.current = current is not None and row.value == _places(current)
+        row.test = row.value.get("certificate") == str(certificate)
     return rows
 
 
@@ -65,7 +66,7 @@ def signed_by(places: Json, home: Path, current: Any, folder: Path) -> Json:
     Raises:
         PresetError: the page does not offer this certificate.
     """
-    if not any(row["value"] == places for row in offered_certificates(home, current, folder)):
+    if not any(row.value == places for row in offered_certificates(home, current, folder)):
         raise PresetError("this certificate is not one that the page offers; choose one of its list")
     others = current if isinstance(current, dict) else {}
     return {**places, **{name: value for name, value in others.items() if name not in _PLACES}}
@@ -104,13 +105,13 @@ def _places(value: Any) -> Json:
     return {name: value[name] for name in _PLACES if name in value} if isinstance(value, dict) else {}
 
 
-def _row(value: Any, about: str, folder: Path | None = None) -> Json:
+def _row(value: Any, about: str, folder: Path | None = None) -> Certificate:
     places, problem, signer = _places(value), "", ""
     try:
         signer = _read({name: str((folder or Path()) / path) for name, path in places.items()}).subject
     except React1Error as error:
         problem = str(error)
-    return {"value": places, "signer": signer, "about": about, "problem": problem}
+    return Certificate(value=places, signer=signer, about=about, problem=problem, current=False, test=False)
 
 
 def _read(places: Json) -> Credentials:

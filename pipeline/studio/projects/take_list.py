@@ -16,8 +16,8 @@ from ...core.edits.choices import CHOICE_NAMES
 from ...core.edits.edit import Edit
 from ...core.values import Take
 from ...store.atomic import write_text
+from ..answers.job_answers import State
 
-State = Literal["waiting", "working", "done", "failed", "stopped"]
 _NOT_PLACE = frozenset({*CHOICE_NAMES, "takes", "name", "audio_mix", "audio_gain", "consent"})
 
 

@@ -39,7 +39,7 @@ def parse_text(text: str, name: str) -> CommentedMap:
         place = f"{name}:{mark.line + 1}" if mark is not None else name
         raise PresetError(f"{place}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
     if not isinstance(document, CommentedMap):
-        raise PresetError(f"{name} is not a job: it has no `preset:`")
+        raise PresetError(f"{name} is not a job: it names no preset")
     return document
 
 

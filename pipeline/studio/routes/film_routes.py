@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, Response
 
 from ...core.errors import InputMediaError
 from ...report.film_link import without_film_link
+from ..answers.film_answers import Check, FilmChecks, Seam
 from ..projects.project import Project
 from ..projects.take_list import MadeFilm
 from .project_routes import Json, project_of
@@ -33,7 +34,7 @@ def film_report(request: Request, project: str, film: str) -> Response:
 
 
 @router.get("/seams")
-def film_seams(request: Request, project: str, film: str) -> Json:
+def film_seams(request: Request, project: str, film: str) -> FilmChecks:
     """Return the checks of a finished film, and the seams, in plain words."""
     opened = project_of(request, project)
     path = Path(finished_film(opened, film).report).with_name("report.json")
@@ -44,7 +45,7 @@ def film_seams(request: Request, project: str, film: str) -> Json:
     splice: Json = report.get("figures", {}).get("splice", {})
     lines = [_untouched(splice)]
     lines += [(f"{name} as the film", passed) for name, passed in report.get("checks", {}).items()]
-    return {"checks": [{"text": text, "passed": passed} for text, passed in lines], "seams": _seams(report, splice)}
+    return FilmChecks(checks=[Check(text=text, passed=passed) for text, passed in lines], seams=_seams(report, splice))
 
 
 @router.get("/download")
@@ -74,7 +75,7 @@ def _untouched(splice: Json) -> tuple[str, bool]:
     return text, bool(splice.get("pictures_alike", False))
 
 
-def _seams(report: Json, splice: Json) -> list[Json]:
+def _seams(report: Json, splice: Json) -> list[Seam]:
     spans = {segment["name"]: segment for segment in report.get("segments", [])}
     rows = []
     for seam in splice.get("seams") or []:
@@ -84,8 +85,9 @@ def _seams(report: Json, splice: Json) -> list[Json]:
         )
         faults = sum(int(seam.get(name) or 0) for name in ("frozen_frames", "doubled_frames"))
         text = f"the seams are {words}" + (f"; {faults} frames stand still or repeat" if faults else "")
-        frames = [segment["start_frame"], segment["end_frame"]] if segment else None
-        rows.append({"name": seam["name"], "text": text, "frames": frames, "passed": words != "visible" and not faults})
+        frames = (segment["start_frame"], segment["end_frame"]) if segment else None
+        passed = words != "visible" and not faults
+        rows.append(Seam(name=seam["name"], text=text, frames=frames, passed=passed))
     return rows
 
 

@@ -23,6 +23,8 @@ from ...media.audio.samples import write_wav
 from ...media.frames.shots import cuts_between
 from ...report.preview_clip import SAMPLE_RATE_HZ
 from ...splicing.splice_params import SoundParams
+from ..answers.film_answers import Cuts, FacePath, Faces, LineWave, Marks
+from ..answers.general_answers import MediaProgress
 from ..projects.library import SOUNDS
 from ..projects.project import Project, current_takes
 from ..viewing.film_pictures import FilmPictures, Superseded, nearest_size
@@ -31,7 +33,7 @@ from ..viewing.marks import markers, spoken_lines
 from ..viewing.playback import PEAKS_PER_S, OwnSound, clip_parts, file_peaks, span_clip
 from ..viewing.take_sound import film_sound, line_sound
 from .film_routes import finished_film
-from .project_routes import Json, project_of, studio_of
+from .project_routes import project_of, studio_of
 
 router = APIRouter(prefix="/api/projects/{project}")
 _CLIP_PX = 960
@@ -83,21 +85,20 @@ def near_still(request: Request, project: str, frame: int, size: Side = VIEWER_P
 
 
 @router.get("/faces/{frame}")
-def faces(request: Request, project: str, frame: int) -> Json:
+def faces(request: Request, project: str, frame: int) -> Faces:
     """Return the faces that a frame shows; the first call for a part of the film starts the search."""
     live = project_of(request, project).live
     share, problem = live.status(frame)
     shot = live.shot(frame)
-    shown = [face.__dict__ for face in live.faces(frame)] if shot else []
-    return {"share": share, "problem": problem, "shot": shot, "faces": shown}
+    return Faces(share=share, problem=problem, shot=shot, faces=live.faces(frame) if shot else [])
 
 
 @router.get("/faces-path")
-def faces_path(request: Request, project: str, start: int, end: int, face: int = 0) -> Json:
+def faces_path(request: Request, project: str, start: int, end: int, face: int = 0) -> FacePath:
     """Return where a face is in each frame of [start, end), as shares of the picture; null where it is not known."""
     opened = project_of(request, project)
     _require_frames(opened, start, end, MAX_PATH_FRAMES)
-    return {"boxes": opened.live.path(start, end, face)}
+    return FacePath(boxes=opened.live.path(start, end, face))
 
 
 @router.get("/preview/{frame}")
@@ -156,7 +157,7 @@ def video(request: Request, project: str, of: str = "source") -> Response:
     proxy, share, problem = studio.media_file(opened, "proxy")
     if proxy is not None:
         return _send(proxy)
-    return JSONResponse({"share": share, "problem": problem}, 422 if problem else 202)
+    return _unfinished(share, problem)
 
 
 @router.get("/wave")
@@ -168,15 +169,15 @@ def wave(request: Request, project: str) -> Response:
     path, share, problem = studio.media_file(opened, "wave")
     if path is not None:
         return FileResponse(path, media_type="application/octet-stream", headers=_CACHED)
-    return JSONResponse({"share": share, "problem": problem}, 422 if problem else 202)
+    return _unfinished(share, problem)
 
 
 @router.get("/line")
-def line_wave(request: Request, project: str, file: str) -> Json:
+def line_wave(request: Request, project: str, file: str) -> LineWave:
     """Return the waveform of a new line, as the job names its file, and its length."""
     path = _line_path(request, project, file)
     peaks = file_peaks(path, None, lambda _: None, None)
-    return {"peaks": list(peaks), "per_s": PEAKS_PER_S, "name": path.name, "seconds": len(peaks) / PEAKS_PER_S}
+    return LineWave(peaks=list(peaks), per_s=PEAKS_PER_S, name=path.name, seconds=len(peaks) / PEAKS_PER_S)
 
 
 @router.get("/line/sound")
@@ -195,16 +196,17 @@ def _line_path(request: Request, project: str, file: str) -> Path:
 
 
 @router.get("/cuts")
-def cuts(request: Request, project: str, start: int, end: int) -> Json:
+def cuts(request: Request, project: str, start: int, end: int) -> Cuts:
     """Return the frames in [start, end) that begin a shot; at most `MAX_PATH_FRAMES` are searched at once."""
     opened = project_of(request, project)
     end = min(end, opened.video.frame_count, start + MAX_PATH_FRAMES)
     with closing(opened.new_context()) as context:
-        return {"start": start, "end": end, "cuts": cuts_between(opened.film_path, opened.media, start, end, context)}
+        cut_frames = cuts_between(opened.film_path, opened.media, start, end, context)
+    return Cuts(start=start, end=end, cuts=cut_frames)
 
 
 @router.get("/cues")
-def cues(request: Request, project: str) -> Json:
+def cues(request: Request, project: str) -> Marks:
     """Return the spoken lines and the markers, of files that the job names or that lie beside the film, or its own."""
     opened = project_of(request, project)
     options, folder = opened.options(), opened.job.path.parent
@@ -215,7 +217,8 @@ def cues(request: Request, project: str) -> Json:
     file = None
     with suppress(ValidationError, KeyError, TypeError):  # the page shows elsewhere what is wrong with the job
         file = ListFile.model_validate({**named, "file": str(folder / named["file"])}) if named else None
-    return {"cues": lines, "markers": markers(opened.film_path, opened.labelled_media(), file, opened.start_tc())}
+    found_marks = markers(opened.film_path, opened.labelled_media(), file, opened.start_tc())
+    return Marks(cues=lines, markers=found_marks)
 
 
 @router.get("/takes/{take}/clip")
@@ -265,6 +268,10 @@ def source_clip(request: Request, project: str, start: int, end: int) -> Respons
     opened = project_of(request, project)
     _require_frames(opened, start, end, MAX_CLIP_FRAMES)
     return _clip(opened, [(opened.media, start, end)], start, end)
+
+
+def _unfinished(share: float, problem: str) -> Response:
+    return JSONResponse(MediaProgress(share=share, problem=problem).model_dump(), 422 if problem else 202)
 
 
 def _pictures(project: Project, of: str) -> FilmPictures:

@@ -16,6 +16,8 @@ from ...core.edits.takes import MAX_TAKES
 from ...core.errors import InputMediaError, PresetError
 from ...core.times import frames_text
 from ...store.atomic import publish, storage_errors, temporary_path
+from ..answers.general_answers import Bill, FilmBill, LedgerAnswer, LibraryAnswer, LibraryItem, MadeFile
+from ..answers.job_answers import Added, Changed, Opened
 from ..projects.film_options import set_option
 from ..projects.job_file import WrittenEdit
 from ..projects.library import FILMS, SOUNDS
@@ -30,7 +32,6 @@ from .requests import (
     EditRef,
     FilmBody,
     ItemBody,
-    MadeFileAnswer,
     OpenBody,
     OptionBody,
     PickBody,
@@ -57,51 +58,51 @@ def project_of(request: Request, project: str) -> Project:
     return studio_of(request).project(project)
 
 
-@router.get("/library")
-def library(request: Request) -> Json:
+@router.get("/library", response_model_exclude_unset=True)
+def library(request: Request) -> LibraryAnswer:
     """Return the films and jobs that can be opened, and the controls of an edit."""
     studio = studio_of(request)
     first = studio.options.open_first
-    return {
-        "folders": [str(folder) for folder in studio.library.folders],
-        "files": [
-            {"path": str(file.path), "name": file.path.name, "kind": file.kind} for file in studio.library.files()
+    return LibraryAnswer(
+        folders=[str(folder) for folder in studio.library.folders],
+        files=[
+            LibraryItem(path=str(file.path), name=file.path.name, kind=file.kind) for file in studio.library.files()
         ],
-        "first": str(first) if first else None,
-        "controls": edit_controls(),
-        "gain": gain_control(),
-        "providers": studio.providers(),
-    }
+        first=str(first) if first else None,
+        controls=edit_controls(),
+        gain=gain_control(),
+        providers=studio.providers(),
+    )
 
 
 @router.post("/open")
-def open_path(request: Request, body: OpenBody) -> Json:
+def open_path(request: Request, body: OpenBody) -> Opened:
     """Open a film or a job under the folders of the studio."""
     studio = studio_of(request)
     project = studio.open(studio.library.resolve(body.path))
-    return {"film": project.film_facts(), "state": studio.state(project)}
+    return Opened(film=project.film_facts(), state=studio.state(project))
 
 
 @router.get("/projects/{project}")
-def project_state(request: Request, project: str) -> Json:
+def project_state(request: Request, project: str) -> Opened:
     """Return a film and the state of its job."""
     opened = project_of(request, project)
-    return {"film": opened.film_facts(), "state": studio_of(request).state(opened)}
+    return Opened(film=opened.film_facts(), state=studio_of(request).state(opened))
 
 
 @router.post("/projects/{project}/edits")
-def add_edit(request: Request, project: str, body: AddEdit) -> Json:
+def add_edit(request: Request, project: str, body: AddEdit) -> Added:
     """Add an edit."""
     opened = project_of(request, project)
     _require_span(opened, body.start, body.end)
     defaults = {"prompt": "happy", "temperature": 0.7}
     span = {"in": f"{body.start}f", "out": f"{body.end}f"}
     name = opened.job.add({**span, **defaults, **body.fields})
-    return {**_changed(request, opened), "added": name}
+    return Added(state=_changed(request, opened).state, added=name)
 
 
 @router.patch("/projects/{project}/edits")
-def change_edit(request: Request, project: str, body: ChangeEdit) -> Json:
+def change_edit(request: Request, project: str, body: ChangeEdit) -> Changed:
     """Change fields or the span of an edit."""
     opened = project_of(request, project)
     fields = dict(body.fields)
@@ -113,7 +114,7 @@ def change_edit(request: Request, project: str, body: ChangeEdit) -> Json:
 
 
 @router.post("/projects/{project}/edits/remove")
-def remove_edit(request: Request, project: str, body: EditRef) -> Json:
+def remove_edit(request: Request, project: str, body: EditRef) -> Changed:
     """Remove an edit; undo brings it back."""
     opened = project_of(request, project)
     opened.job.remove(body.index, body.digest)
@@ -121,7 +122,7 @@ def remove_edit(request: Request, project: str, body: EditRef) -> Json:
 
 
 @router.post("/projects/{project}/undo")
-def undo(request: Request, project: str) -> Json:
+def undo(request: Request, project: str) -> Changed:
     """Undo the last change of the job."""
     opened = project_of(request, project)
     opened.job.undo()
@@ -129,7 +130,7 @@ def undo(request: Request, project: str) -> Json:
 
 
 @router.post("/projects/{project}/redo")
-def redo(request: Request, project: str) -> Json:
+def redo(request: Request, project: str) -> Changed:
     """Make an undone change again."""
     opened = project_of(request, project)
     opened.job.redo()
@@ -137,7 +138,7 @@ def redo(request: Request, project: str) -> Json:
 
 
 @router.post("/projects/{project}/provider")
-def set_provider(request: Request, project: str, body: ProviderBody) -> Json:
+def set_provider(request: Request, project: str, body: ProviderBody) -> Changed:
     """Choose the provider of a project's takes and films."""
     opened = project_of(request, project)
     opened.list.record.provider = body.provider
@@ -146,7 +147,7 @@ def set_provider(request: Request, project: str, body: ProviderBody) -> Json:
 
 
 @router.post("/projects/{project}/options")
-def change_option(request: Request, project: str, body: OptionBody) -> Json:
+def change_option(request: Request, project: str, body: OptionBody) -> Changed:
     """Set an input of the job, or go back to its default; a value that no job may have is refused."""
     opened = project_of(request, project)
     set_option(opened.job, body.name, body.text)
@@ -154,7 +155,7 @@ def change_option(request: Request, project: str, body: OptionBody) -> Json:
 
 
 @router.post("/projects/{project}/signing")
-def set_signing(request: Request, project: str, body: SigningBody) -> Json:
+def set_signing(request: Request, project: str, body: SigningBody) -> Changed:
     """Let the film be signed, or not; it stands in the job as `provenance`."""
     opened = project_of(request, project)
     value: Json | None = None
@@ -167,7 +168,7 @@ def set_signing(request: Request, project: str, body: SigningBody) -> Json:
 
 
 @router.post("/projects/{project}/bill")
-def takes_bill(request: Request, project: str, body: TakesBody) -> Json:
+def takes_bill(request: Request, project: str, body: TakesBody) -> Bill:
     """Return what takes would cost."""
     opened = project_of(request, project)
     _, takes = _wanted(opened, body)
@@ -175,7 +176,7 @@ def takes_bill(request: Request, project: str, body: TakesBody) -> Json:
 
 
 @router.post("/projects/{project}/takes")
-def make_takes(request: Request, project: str, body: TakesBody) -> Json:
+def make_takes(request: Request, project: str, body: TakesBody) -> Changed:
     """Make takes; a matrix is also written into the job."""
     opened, studio = project_of(request, project), studio_of(request)
     written, takes = _wanted(opened, body)
@@ -189,7 +190,7 @@ def make_takes(request: Request, project: str, body: TakesBody) -> Json:
 
 
 @router.post("/projects/{project}/pick")
-def pick_take(request: Request, project: str, body: PickBody) -> Json:
+def pick_take(request: Request, project: str, body: PickBody) -> Changed:
     """Choose the take that the film gets."""
     opened = project_of(request, project)
     opened.pick(opened.written(body.index, body.digest), _take(opened, body.take))
@@ -197,7 +198,7 @@ def pick_take(request: Request, project: str, body: PickBody) -> Json:
 
 
 @router.post("/projects/{project}/takes/again")
-def make_again(request: Request, project: str, body: ItemBody) -> Json:
+def make_again(request: Request, project: str, body: ItemBody) -> Changed:
     """Make a take again that failed or was stopped."""
     opened = project_of(request, project)
     take = _take(opened, body.item)
@@ -208,7 +209,7 @@ def make_again(request: Request, project: str, body: ItemBody) -> Json:
 
 
 @router.post("/projects/{project}/takes/remove")
-def remove_take(request: Request, project: str, body: ItemBody) -> Json:
+def remove_take(request: Request, project: str, body: ItemBody) -> Changed:
     """Remove a take from the list; what was paid for stays in the store."""
     opened = project_of(request, project)
     studio_of(request).work.stop(body.item)
@@ -217,23 +218,23 @@ def remove_take(request: Request, project: str, body: ItemBody) -> Json:
 
 
 @router.post("/projects/{project}/stop")
-def stop_item(request: Request, project: str, body: ItemBody) -> Json:
+def stop_item(request: Request, project: str, body: ItemBody) -> Changed:
     """Stop a take or a film that is being made."""
     studio_of(request).work.stop(body.item)
     return _changed(request, project_of(request, project))
 
 
 @router.post("/projects/{project}/films/bill")
-def film_bill(request: Request, project: str, body: FilmBody) -> Json:
+def film_bill(request: Request, project: str, body: FilmBody) -> FilmBill:
     """Return what the film would cost, and the edits that wait for a choice."""
     opened = project_of(request, project)
-    waiting = [edit["name"] for edit in studio_of(request).state(opened)["edits"] if edit["waits"]]
+    waiting = [edit.name for edit in studio_of(request).state(opened).edits if edit.waits]
     load: Callable[[], Job] = partial(opened.film_job, body.provider, body.kind)
-    return {**studio_of(request).bill(opened, [load]), "waiting": waiting}
+    return FilmBill(**dict(studio_of(request).bill(opened, [load])), waiting=waiting)
 
 
 @router.post("/projects/{project}/films")
-def make_film(request: Request, project: str, body: FilmBody) -> Json:
+def make_film(request: Request, project: str, body: FilmBody) -> Changed:
     """Make the film, or the package for an editing system."""
     opened = project_of(request, project)
     studio_of(request).make_film(opened, body.kind, body.provider, body.agreed_usd, body.replace)
@@ -249,7 +250,7 @@ def as_text(request: Request, project: str, kind: str) -> PlainTextResponse:
 
 
 @router.put("/projects/{project}/line")
-async def add_line(request: Request, project: str, name: str, index: int, digest: str) -> Json:
+async def add_line(request: Request, project: str, name: str, index: int, digest: str) -> Changed:
     """Put a dropped or recorded line of dialogue beside the job, and let an edit use it."""
     import asyncio
 
@@ -266,17 +267,17 @@ async def add_line(request: Request, project: str, name: str, index: int, digest
 
 
 @router.put("/films")
-async def add_film(request: Request, name: str) -> MadeFileAnswer:
+async def add_film(request: Request, name: str) -> MadeFile:
     """Put a dropped film into the first folder of the studio."""
     if Path(name).suffix.lower() not in FILMS:
         raise InputMediaError(f"{Path(name).name} is not a film that can be opened here")
     target = studio_of(request).library.upload_path(name)
     await _receive(request, target, UPLOAD_BYTES)
-    return MadeFileAnswer(path=str(target))
+    return MadeFile(path=str(target))
 
 
 @router.get("/ledger")
-def ledger(request: Request) -> Json:
+def ledger(request: Request) -> LedgerAnswer:
     """Return the paid calls and what they cost."""
     return studio_of(request).ledger()
 
@@ -307,10 +308,10 @@ async def _receive(request: Request, target: Path, most_bytes: int) -> None:
             part.unlink(missing_ok=True)
 
 
-def _changed(request: Request, project: Project) -> Json:
+def _changed(request: Request, project: Project) -> Changed:
     studio = studio_of(request)
     studio.changed(project)
-    return {"state": studio.state(project)}
+    return Changed(state=studio.state(project))
 
 
 def _require_span(project: Project, start: int, end: int) -> None:

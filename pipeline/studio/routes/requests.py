@@ -14,6 +14,8 @@ from ...core.edits.edit import Edit
 from ...core.edits.face_choice import FaceAxisValue
 from ...core.edits.takes import AXES
 from ...providers.choose_provider import ProviderName
+from ..answers.general_answers import Control, Range
+from ..page_words import EDIT_LABELS
 
 _OWN_PLACES = frozenset(
     {
@@ -22,17 +24,10 @@ _OWN_PLACES = frozenset(
     }
 )
 """Fields that the page shows elsewhere than in the list of controls."""
-_LABELS = {
-    "model_mode": "Region",
-    "sync_mode": "Length",
-    "auto_active_speaker_detection": "The face that speaks",
-    "occlusion_detection_enabled": "Hands and objects",
-    "allow_missing_face": "Accept missing faces",
-}
 
 
-def edit_controls() -> list[dict[str, Any]]:
-    """Return the controls: name, label, help, kind (`choice`, `slider` or `switch`), its values, and the default."""
+def edit_controls() -> list[Control]:
+    """Return the controls."""
     schema = Edit.model_json_schema(by_alias=True)
     defaults = React1Choices().model_dump()
     controls = []
@@ -41,19 +36,18 @@ def edit_controls() -> list[dict[str, Any]]:
             continue
         control = _control(field, schema.get("$defs", {}))
         if control is not None:
-            label = _LABELS.get(name, name.replace("_", " ").capitalize())
+            label = EDIT_LABELS.get(name, name.replace("_", " ").capitalize())
             default = defaults.get(name, 1.0 if name == "strength" else None)
             about = str(field.get("description", ""))
-            controls.append(
-                {"name": name, "label": label, "about": about, "default": default, "axis": name in AXES, **control}
-            )
+            controls.append(Control(**control, name=name, label=label, about=about, default=default, axis=name in AXES))
     return controls
 
 
-def gain_control() -> dict[str, Any] | None:
+def gain_control() -> Range | None:
     """Return the control of the gain of a new line, in dB, as `edit_controls` does; it stands beside the line."""
     schema = Edit.model_json_schema(by_alias=True)
-    return _control(schema["properties"]["audio_gain"], schema.get("$defs", {}))
+    control = _control(schema["properties"]["audio_gain"], schema.get("$defs", {}))
+    return Range(**control) if control else None
 
 
 def _control(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any] | None:
@@ -169,9 +163,3 @@ class SigningBody(Body):
     certificate: str | None = None
     key: str | None = None
     make_test: bool = False
-
-
-class MadeFileAnswer(BaseModel):
-    """Where uploaded content lies now."""
-
-    path: str

@@ -48,7 +48,7 @@ def jpeg(picture: Picture, quality: int = _QUALITY) -> bytes:
     return content.getvalue()
 
 
-class _Kept(Generic[Value]):
+class _Recent(Generic[Value]):
     """The values by (frame, longer side in px) that were used last, up to a number of bytes."""
 
     def __init__(self, most_bytes: int, size: Callable[[Value], int]) -> None:
@@ -84,8 +84,8 @@ class FilmPictures:
         self._back_frames = max(2, min(_BACK_FRAMES, _FRAME_BYTES // max(1, frame_bytes)))
         self._frames: OrderedDict[int, Any] = OrderedDict()
         """Decoded frames by their index, the newest last."""
-        self._pictures: _Kept[Picture] = _Kept(_PICTURE_BYTES, lambda picture: picture.nbytes)
-        self._stills: _Kept[bytes] = _Kept(_STILL_BYTES, len)
+        self._pictures: _Recent[Picture] = _Recent(_PICTURE_BYTES, lambda picture: picture.nbytes)
+        self._stills: _Recent[bytes] = _Recent(_STILL_BYTES, len)
         self._newest: OrderedDict[str, int] = OrderedDict()
         """The number of the newest request of each page."""
 
@@ -134,11 +134,11 @@ class FilmPictures:
         """
         self._require(frame)
         with self._keyframe_lock:
-            found = self._keyframes.keyframe(frame)
-            if found is None:
+            keyframe = self._keyframes.keyframe(frame)
+            if keyframe is None:
                 raise InputMediaError(f"frame {frame} has no keyframe before it")
-            key = (found[0], side_px)
-            return found[0], self._stills.get(key) or self._stills.put(key, jpeg(self._shown(found[1], side_px)))
+            key = (keyframe[0], side_px)
+            return keyframe[0], self._stills.get(key) or self._stills.put(key, jpeg(self._shown(keyframe[1], side_px)))
 
     def close(self) -> None:
         """Close the film."""

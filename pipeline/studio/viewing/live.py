@@ -36,6 +36,7 @@ from ...media.frames.shots import Shot, split_at_cuts
 from ...media.probe import require_video
 from ...media.timing.clock import timecode_rate
 from ...report.stills import Picture, preview_size, screen_picture
+from ..answers.film_answers import ShownFace
 from .film_pictures import FilmPictures, Superseded, jpeg
 
 if TYPE_CHECKING:
@@ -55,19 +56,6 @@ _CARD_PX = 220
 _CARD_MARGIN = 0.2
 """Of the face's height, around it on a card."""
 _VERSION = 1
-
-
-@dataclass(frozen=True)
-class ShownFace:
-    """A face as the page outlines it; places are shares of the picture."""
-
-    number: int
-    left: float
-    top: float
-    right: float
-    bottom: float
-    frames: int
-    """Frames of the shot in which it was detected."""
 
 
 @dataclass
@@ -157,7 +145,12 @@ class LivePreview:
         for face in faces:
             box = face.box(frame - first)
             if box is not None:
-                shown.append(ShownFace(face.number, *self._shares(box), face.detected_frames))
+                left, top, right, bottom = self._shares(box)
+                shown.append(
+                    ShownFace(
+                        number=face.number, left=left, top=top, right=right, bottom=bottom, frames=face.detected_frames
+                    )
+                )
         return shown
 
     def path(self, start: int, end: int, number: int) -> list[tuple[float, float, float, float] | None]:

@@ -17,8 +17,8 @@ from ...interchange.readers import read_listing
 from ...interchange.text.subtitles import read_embedded_cues
 from ...media.frames.decode import open_media
 from ...media.timing.clock import frame_at
+from ..answers.film_answers import Cue, Marker
 
-Json = dict[str, Any]
 _SUBTITLES, _TIMELINES = (".srt", ".vtt"), (".edl", ".otio", ".fcpxml")
 
 
@@ -28,7 +28,7 @@ def sidecar(film: Path, suffixes: tuple[str, ...]) -> Path | None:
     return next((path for path in files if path.name.startswith(f"{film.stem}.")), None)
 
 
-def spoken_lines(film: Path, listed: Path | None) -> list[Json]:
+def spoken_lines(film: Path, listed: Path | None) -> list[Cue]:
     """Return the spoken lines in seconds: of the job's list, of a subtitle file beside the film, or of its stream."""
     entries: tuple[Any, ...] = ()
     file = listed or sidecar(film, _SUBTITLES)
@@ -41,11 +41,11 @@ def spoken_lines(film: Path, listed: Path | None) -> list[Json]:
         span = entry.source or entry.record
         if entry.kind == "cue" and span is not None and span.end is not None:
             times = [float(getattr(moment, "value", 0)) for moment in (span.start, span.end)]
-            rows.append({"start_s": times[0], "end_s": times[1], "text": " ".join(entry.texts) or entry.name})
+            rows.append(Cue(start_s=times[0], end_s=times[1], text=" ".join(entry.texts) or entry.name))
     return rows
 
 
-def markers(film: Path, media: Media, timeline: ListFile | None, start_tc: str = "") -> list[Json]:
+def markers(film: Path, media: Media, timeline: ListFile | None, start_tc: str = "") -> list[Marker]:
     """Return the markers of the job's timeline, or of the one beside the film, and the film's chapters, by frame.
 
     Args:
@@ -59,10 +59,10 @@ def markers(film: Path, media: Media, timeline: ListFile | None, start_tc: str =
     if file is not None:
         with suppress(React1Error, OSError):
             rows += _timeline_markers(film, media, Path(str(file)), timeline or ListFile(file=str(file)), start_tc)
-    return sorted(rows, key=lambda row: int(row["frame"]))
+    return sorted(rows, key=lambda marker: marker.frame)
 
 
-def _timeline_markers(film: Path, media: Media, file: Path, options: ListFile, start_tc: str) -> list[Json]:
+def _timeline_markers(film: Path, media: Media, file: Path, options: ListFile, start_tc: str) -> list[Marker]:
     known_film = read_film(film, start_tc, options.rate)
     listing = read_listing(file, file.name, options.rate or known_film.rate)
     clock, _ = choose_clock(listing, known_film, options)
@@ -76,7 +76,7 @@ def _timeline_markers(film: Path, media: Media, file: Path, options: ListFile, s
             with suppress(React1Error, NotOnFilm, ValueError):
                 start, _ = mapper.place(entry, Span(span.start, frames=1))
                 frame = frame_at(media, start) + _frames_into_clip(entry, listing.rate or known_film.rate)
-                rows.append({"frame": frame, "text": " ".join(entry.texts) or entry.name})
+                rows.append(Marker(frame=frame, text=" ".join(entry.texts) or entry.name))
     return rows
 
 
@@ -94,12 +94,12 @@ def _count(moment: Moment, rate: Fraction) -> int:
     return moment.count if isinstance(moment, Frames) else round(moment.value * rate)
 
 
-def _chapters(film: Path, media: Media) -> list[Json]:
+def _chapters(film: Path, media: Media) -> list[Marker]:
     rows = []
     with suppress(React1Error), open_media(film) as container:
         for chapter in container.chapters():
             start_s = chapter["start"] * Fraction(chapter["time_base"])
             title = dict(chapter.get("metadata") or {}).get("title", "")
             with suppress(React1Error):
-                rows.append({"frame": frame_at(media, Seconds(start_s)), "text": str(title) or "chapter"})
+                rows.append(Marker(frame=frame_at(media, Seconds(start_s)), text=str(title) or "chapter"))
     return rows
