@@ -59,6 +59,21 @@ def generated_films(shared_folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """Leave `fsync` out in this process: no test cuts the power, and a process that is killed loses nothing by it.
+
+    Tests that look at its calls put their own in its place.
+    """
+
+    def check(file: int) -> None:
+        os.fstat(file)  # a file that is closed is an error as before
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", check)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
     """Fail a test that connects to another machine; nothing is sent there."""
     with loopback_only():

@@ -79,6 +79,22 @@ def test_a_parameter_with_parts_is_a_widget_for_each():
     assert WIDGETS["at_cue"].input.options["display_name"] == "at: cue"
 
 
+def test_a_model_is_described_once():
+    """ComfyUI asks for the inputs of each box in each check; the same model has the same widgets each time."""
+    described = []
+
+    class Asked(Sample):
+        @classmethod
+        def model_json_schema(cls, **options):
+            described.append(cls)
+            return super().model_json_schema(**options)
+
+    first, second = widgets_of(Asked), widgets_of(Asked)
+
+    assert described == [Asked]
+    assert first == second and len(first) > len(widgets_of(Asked, leave_out=("names",)))
+
+
 def test_untouched_widgets_give_the_defaults():
     """What is left out is left to the model."""
     values = {name: widget.input.options.get("default") for name, widget in WIDGETS.items()} | {"uri": "film.mp4"}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -53,9 +54,15 @@ def widgets_of(
         leave_out: fields that are sockets or have no widget.
         always_set: fields that always get a value, with the default of their widget.
     """
-    schema = model.model_json_schema()
+    schema = _schema_of(model)
     widgets = list(_widgets(model, schema, schema.get("$defs", {}), (), leave_out, always_set or {}))
     return tuple(sorted(widgets, key=lambda widget: widget.input.optional))
+
+
+@lru_cache(maxsize=256)
+def _schema_of(model: type[BaseModel]) -> Mapping[str, Any]:
+    """Return the JSON Schema of a model, which takes longer than the widgets: ComfyUI asks for them again and again."""
+    return model.model_json_schema()
 
 
 def _widgets(
