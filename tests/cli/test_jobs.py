@@ -220,7 +220,8 @@ def test_a_run_on_a_terminal_shows_the_estimate_and_asks(
     """Only `y` starts the paid jobs."""
     server()
     react1.environ["REACT1_HOME"] = str(terminal_home)
-    argv = [sys.executable, "-m", "react1", "run", *run_arguments(talking_clip, tmp_path, "0.6-1.4:happy")]
+    job = ["emotion-edit", "--set", f"source={talking_clip}", "--provider", "segmind", "--edit", "0.6-1.4:happy"]
+    argv = [sys.executable, "-m", "react1", "run", *job, "--until", "react1"]
     master, slave = pty.openpty()
     process = subprocess.Popen(
         argv, stdin=slave, stderr=slave, stdout=subprocess.DEVNULL, env=react1.environ | {"TERM": "dumb"}
