@@ -83,16 +83,16 @@ def test_a_model_is_described_once():
     """ComfyUI asks for the inputs of each box in each check; the same model has the same widgets each time."""
     described = []
 
-    class Asked(Sample):
+    class CountedSample(Sample):
         @classmethod
         def model_json_schema(cls, **options):
             described.append(cls)
             return super().model_json_schema(**options)
 
-    first, second = widgets_of(Asked), widgets_of(Asked)
+    first, second = widgets_of(CountedSample), widgets_of(CountedSample)
 
-    assert described == [Asked]
-    assert first == second and len(first) > len(widgets_of(Asked, leave_out=("names",)))
+    assert described == [CountedSample]
+    assert first == second and len(first) > len(widgets_of(CountedSample, leave_out=("names",)))
 
 
 def test_untouched_widgets_give_the_defaults():
