@@ -1,4 +1,4 @@
-"""The command line: one module per command; only this package prints."""
+"""The command line: one module per command, or per few that belong together; only this package prints."""
 
 from __future__ import annotations
 

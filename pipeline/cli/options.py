@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.errors import PresetError, Problem, not_one_of
-from ..core.settings import SEPARATOR, VARIABLE
+from ..core.settings import PATH_MAP, RULE_SEPARATOR
 from .messages import err
 
 
@@ -226,7 +226,7 @@ def command_settings(
     trace: str | None = None, metrics: str | None = None, path_map: list[str] | None = None
 ) -> Iterator[None]:
     """Let options replace settings of the environment for one command and its worker processes."""
-    options = {"REACT1_TRACE": trace, "REACT1_METRICS": metrics, VARIABLE: SEPARATOR.join(path_map or ()) or None}
+    options = {"REACT1_TRACE": trace, "REACT1_METRICS": metrics, PATH_MAP: RULE_SEPARATOR.join(path_map or ()) or None}
     values = {name: value for name, value in options.items() if value is not None}
     earlier = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

@@ -10,6 +10,7 @@ REACT1_STORE_LIMIT  prune the store to this size when a run ends, such as 50GB
 REACT1_STORE     a store that several machines share: s3://bucket/prefix, or a folder
 REACT1_PATH_MAP  where folders of other machines are on this one: OLD=NEW, or a file of rules, as below
 REACT1_EXECUTOR  where calls run: local, processes, dask://host:port or ray://host:port
+REACT1_SILENCE_S  seconds after which workers elsewhere stop the calls of a silent coordinator
 REACT1_REQUIRE_CONSENT  1: no face is sent to a provider without a consent in its edit
 REACT1_SIGN_CERTIFICATE, REACT1_SIGN_KEY  PEM files that sign films; the key is never copied
 SEGMIND_API_KEY, SYNC_API_KEY   the providers' keys; they are never written to a file
@@ -40,9 +41,9 @@ from typing import Any
 
 from .errors import PresetError
 
-VARIABLE = "REACT1_PATH_MAP"
-SEPARATOR = ";"
-"""Between rules; a colon is part of Windows' paths."""
+PATH_MAP = "REACT1_PATH_MAP"
+RULE_SEPARATOR = ";"
+"""Between rules of a path map; a colon is part of Windows' paths."""
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|//")
 _FORMATS: dict[str, type[PurePath]] = {"POSIX": PurePosixPath, "WINDOWS": PureWindowsPath}
 
@@ -66,7 +67,7 @@ def map_path(path: str, environ: Mapping[str, str] | None = None) -> str:
     Raises:
         PresetError: REACT1_PATH_MAP cannot be read.
     """
-    for rule in path_rules((os.environ if environ is None else environ).get(VARIABLE, "")):
+    for rule in path_rules((os.environ if environ is None else environ).get(PATH_MAP, "")):
         mapped = rule.apply(path)
         if mapped is not None:
             return mapped
@@ -79,7 +80,7 @@ def path_rules(text: str) -> list[PathRule]:
     Raises:
         PresetError: one is no rule, or a file of rules cannot be read.
     """
-    rules = [rule for part in filter(None, map(str.strip, text.split(SEPARATOR))) for rule in _parse_rule(part)]
+    rules = [rule for part in filter(None, map(str.strip, text.split(RULE_SEPARATOR))) for rule in _parse_rule(part)]
     return sorted(rules, key=lambda rule: len(rule.old.parts), reverse=True)
 
 
@@ -88,7 +89,7 @@ def _parse_rule(text: str) -> Iterator[PathRule]:
     if not equals:
         yield from _read_rules(text)
     elif not old or not Path(new).is_absolute():
-        raise PresetError(f"{VARIABLE}: {text!r} is no rule; write OLD=NEW with an absolute path of this machine")
+        raise PresetError(f"{PATH_MAP}: {text!r} is no rule; write OLD=NEW with an absolute path of this machine")
     else:
         yield PathRule((PureWindowsPath if _WINDOWS.match(old) else PurePosixPath)(old), new)
 
@@ -100,10 +101,10 @@ def _read_rules(name: str) -> Iterator[PathRule]:
             yield PathRule(_FORMATS[rule["source_path_format"]](rule["source_path"]), str(rule["destination_path"]))
     except OSError as error:
         raise PresetError(
-            f"{VARIABLE}: {name!r} is neither OLD=NEW nor a file of rules: {error.strerror or error}"
+            f"{PATH_MAP}: {name!r} is neither OLD=NEW nor a file of rules: {error.strerror or error}"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PresetError(f"{VARIABLE}: {name} has no rules of the form pathmapping-1.0: {error!r}") from error
+        raise PresetError(f"{PATH_MAP}: {name} has no rules of the form pathmapping-1.0: {error!r}") from error
 
 
 _UNITS_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}

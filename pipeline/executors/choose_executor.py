@@ -59,12 +59,10 @@ def choose_executor(
 
 
 def _remote_executor(kind: str, address: str, store: Store, on_progress: Callable[[str, float], None]) -> Executor:
+    from .cluster_executors import DaskExecutor, RayExecutor
+
     if kind == "dask":
-        from .cluster_executors import DaskExecutor
-
         return DaskExecutor(store, on_progress, f"tcp://{address}")
-    from .cluster_executors import RayExecutor
-
     return RayExecutor(store, on_progress, address)
 
 

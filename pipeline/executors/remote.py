@@ -1,7 +1,7 @@
-"""What engines with workers elsewhere ship: one function from text to text, and the executor around it.
+"""Run calls on workers elsewhere: what is shipped to them, the executor around it, and how they learn to stop.
 
-A worker uses the store that the call names. Without a shared store it must see the coordinator's home folder, as on the
-same machine.
+One function from text to text is shipped. A worker uses the store that the call names. Without a shared store it must
+see the coordinator's home folder, as on the same machine.
 
 It learns that a call is to stop from the coordinator's record in the store, `coordinators/<name>`: a beat, which the
 coordinator raises, and the calls that are to stop. A call also stops when the record is gone, or when its beat has

@@ -19,10 +19,10 @@ from react1.pipeline.interchange.entries import ListFile
 from react1.pipeline.interchange.readers import parse_listing
 from react1.pipeline.interchange.text.transcript import closest_cues, find_phrase
 
-from .edl.test_read_edl import CUT, DROP, MARKERS
-from .test_otio_fcpxml import FCPX
 from .test_places import MARKS, SRT
 from .text.test_text_formats import OWN_TABLE, PREMIERE, VTT, WORDS
+from .timelines.test_edl import CUT, DROP, MARKERS
+from .timelines.test_otio_fcpxml import FCPX
 
 COUNT = int(os.environ.get("REACT1_FUZZ", "320"))
 """Number of texts; the long run is `REACT1_FUZZ=10000`."""

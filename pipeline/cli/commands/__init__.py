@@ -1,1 +1,1 @@
-"""One module per command of `react1`, grouped by what the user does."""
+"""The commands of `react1`, one in a module or a few that belong together, grouped by what the user does."""

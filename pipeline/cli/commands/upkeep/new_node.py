@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from ....core.errors import PresetError
-from ....core.nodes.registry import load_registry
 from ...messages import out, report_failures
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -151,6 +150,8 @@ def write_package(name: str, folder: Path) -> list[Path]:
     Raises:
         PresetError: the name cannot be used or is taken, or the folder is not empty.
     """
+    from ....core.nodes.registry import load_registry
+
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise PresetError(f"{name!r} cannot name a node; use lower case, digits and underscores, such as add_grain")
     if name in load_registry().nodes:
