@@ -179,10 +179,12 @@ class Store:
 
     def release(self, file: File) -> bool:
         """Remove content that can be made again; return False if it cannot, or is not stored."""
-        released = self.object_path(file).is_file() and self._can_remake(file)
-        if released:
-            self.object_path(file).unlink(missing_ok=True)
-        return released
+        path = self.object_path(file)
+        released = path.is_file() and self._can_remake(file)
+        with contextlib.suppress(OSError):  # in use on Windows
+            if released:
+                path.unlink()
+        return released and not path.is_file()
 
     def _can_remake(self, file: File) -> bool:
         recipe = self.recipes.get(file)
