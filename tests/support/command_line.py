@@ -31,12 +31,12 @@ def react1(tmp_path, monkeypatch, capsys):
     for key in (
         "SEGMIND_API_KEY",
         "SYNC_API_KEY",
-        "REACT1_SCRIPT",
         "REACT1_MAX_COST",
         "REACT1_STORE",
         "REACT1_EXECUTOR",
     ):
         monkeypatch.delenv(key, raising=False)
+    monkeypatch.setenv("REACT1_SCRIPT", "")  # what `--script` adds to it ends with the test
 
     def run(*argv: str) -> Result:
         capsys.readouterr()
