@@ -9,6 +9,7 @@ import pytest
 from numbered_clips import frame_number, make_clip
 from PIL import Image
 
+from react1.pipeline.media.frames import random_access
 from react1.pipeline.media.frames.random_access import OpenFilm
 from react1.pipeline.media.probe import probe_path
 from react1.pipeline.studio.viewing.film_pictures import FilmPictures, Superseded
@@ -60,6 +61,14 @@ def test_the_keyframe_before_a_frame_is_shown_without_decoding_the_others(pictur
     assert [number(content) for _, content in near] == [24, 0]
     assert spans == []
     assert pictures.still(24, 160) is near[0][1]
+
+
+def test_a_film_without_a_way_to_its_keyframes_has_no_near_frame(pictures, monkeypatch):
+    """Which is no error: the frame itself comes a little later."""
+    monkeypatch.setattr(random_access, "packets_from", lambda *_: None)
+
+    assert pictures.near_still(30, 160) is None
+    assert number(pictures.still(30, 160)) == 30
 
 
 def test_of_the_frames_that_a_page_asks_for_only_the_newest_is_decoded(pictures, spans):

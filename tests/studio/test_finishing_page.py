@@ -204,6 +204,23 @@ def test_the_viewer_follows_the_keys_and_the_pointer(page, job, take):
     until(page, "document.querySelector('film-timeline').to - document.querySelector('film-timeline').from < 30")
 
 
+def test_what_was_chosen_of_several_takes_stays_when_the_edit_changes(page, job, take):
+    """Another emotion ends the comparison; the temperature of the take that was picked is kept."""
+    before = job.read_text()
+    takes = "takes: {prompt: [happy, sad], temperature: [0.3, 0.9], pick: sad-0.9}"
+    job.write_text(
+        f"preset: emotion-edit\nsource: talking.mp4\nedits:\n  - {{name: edit-1, in: 10f, out: 34f, {takes}}}\n"
+    )
+    page.wait_for_selector("edit-list .edit >> text=sad 0.9")
+    page.click("#tab-expression")
+    page.click("[data-emotion=angry]")
+    wait_for(lambda: "prompt: angry" in job.read_text())
+    assert "temperature: 0.9" in job.read_text()
+    assert "takes" not in job.read_text()
+    job.write_text(before)
+    page.wait_for_selector("edit-list .edit >> text=happy 0.8")
+
+
 def test_a_film_is_signed_by_choice(page, job, studio, take):
     """With a test certificate that is made by one click; the film says who signed it."""
     from react1.pipeline.provenance.sign import read_provenance

@@ -73,6 +73,21 @@ def test_an_edit_is_placed_as_the_job_says(folder):
     project.close()
 
 
+def test_an_edit_is_shown_with_the_take_that_was_picked(folder):
+    """Of those that it compares; before that with its own settings, and as one that waits."""
+    takes = "takes: {prompt: [happy, sad], temperature: [0.3, 0.9]%s}"
+    text = "preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f, %s}\n"
+    project, shown = opened(folder, text % (takes % "")), []
+
+    for pick in ("", ", pick: sad-0.9"):
+        project.job.path.write_text(text % (takes % pick))
+        (edit,) = project.describe({}).edits
+        shown.append((edit.waits, edit.choices.prompt, edit.choices.temperature))
+
+    assert shown == [(True, "happy", 0.5), (False, "sad", 0.9)]
+    project.close()
+
+
 def test_the_first_timecode_that_the_job_says_is_the_clock_of_the_page(folder):
     """An edit and a marker are found by it, and frames are labelled by it; one that is not valid changes nothing."""
     from react1.pipeline.studio.viewing.marks import markers

@@ -260,7 +260,8 @@ class StudioViewer extends HTMLElement {
   async showNear(frame) {
     const project = state.project, near = await this.stills.near(frame, this.look()).catch(() => null);
     if (!near || state.playing || project !== state.project || this.stills.at(state.frame, this.look())) return;
-    this.draw(near.bitmap, "near", near.frame);
+    if (near.frame === state.frame) this.arrived(near.frame, near.bitmap);
+    else this.draw(near.bitmap, "near", near.frame);
   }
 
   prefetch() {

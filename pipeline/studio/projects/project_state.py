@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core.edits.choices import CHOICE_NAMES, resolve_choices
+from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.errors import PresetError, React1Error
 from ...provenance.credentials import INSTALL_HINT
@@ -79,7 +79,7 @@ def _describe_edit(project: Project, written: WrittenEdit, progress: Mapping[str
         fields=written.fields,
         frames=frames,
         problem=problem,
-        choices=resolve_choices(written.edit) if written.edit else None,
+        choices=_picked_choices(written.edit) if written.edit else None,
         matrix=[take.name for take in written.edit.takes.takes] if written.edit and written.edit.takes else [],
         waits=bool(written.edit and written.edit.takes and written.edit.takes.pick is None),
         takes=takes,
@@ -126,6 +126,12 @@ def _describe_film(project: Project, film: MadeFilm, progress: Mapping[str, Any]
         doing=moving.doing if moving else "",
         is_current=film.job_version == project.job.version,
     )
+
+
+def _picked_choices(edit: Edit) -> React1Choices:
+    """Return the choices of an edit, or of the take that was picked of those that it compares."""
+    picked = edit.takes.picked if edit.takes else None
+    return resolve_choices(edit.model_copy(update={**picked.choices, "takes": None}) if picked else edit)
 
 
 def _picked(project: Project, written: WrittenEdit) -> str | None:

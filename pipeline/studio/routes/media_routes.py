@@ -78,10 +78,14 @@ def still(
 
 @router.get("/still/{frame}/near")
 def near_still(request: Request, project: str, frame: int, size: Side = VIEWER_PX, of: str = "source") -> Response:
-    """Return the keyframe at or before a frame, which is decoded at once; the header `X-Frame` has its number."""
-    pictures = _pictures(project_of(request, project), of)
-    shown, content = pictures.near_still(frame, nearest_size(size))
-    return Response(content, media_type="image/jpeg", headers={"X-Frame": str(shown)})
+    """Return the keyframe at or before a frame, which is decoded at once; the header `X-Frame` has its number.
+
+    204 if the film cannot be read from a keyframe there.
+    """
+    near = _pictures(project_of(request, project), of).near_still(frame, nearest_size(size))
+    if near is None:
+        return Response(status_code=204)
+    return Response(near[1], media_type="image/jpeg", headers={"X-Frame": str(near[0])})
 
 
 @router.get("/faces/{frame}")

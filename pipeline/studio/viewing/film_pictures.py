@@ -126,17 +126,19 @@ class FilmPictures:
         key = (frame, side_px)
         return self._stills.get(key) or self._stills.put(key, jpeg(self.picture(frame, side_px, is_wanted)))
 
-    def near_still(self, frame: int, side_px: int) -> tuple[int, bytes]:
+    def near_still(self, frame: int, side_px: int) -> tuple[int, bytes] | None:
         """Return (index, JPEG) of the keyframe at or before a frame: what can be shown before the frame is decoded.
 
+        None if no seek leads to one.
+
         Raises:
-            InputMediaError: there is no such frame, or none before it can be decoded.
+            InputMediaError: there is no such frame.
         """
         self._require(frame)
         with self._keyframe_lock:
             keyframe = self._keyframes.keyframe(frame)
             if keyframe is None:
-                raise InputMediaError(f"frame {frame} has no keyframe before it")
+                return None
             key = (keyframe[0], side_px)
             return keyframe[0], self._stills.get(key) or self._stills.put(key, jpeg(self._shown(keyframe[1], side_px)))
 
