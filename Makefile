@@ -69,7 +69,7 @@ lint: .venv/.dev
 types: $(TYPED)/.stamp
 	cd $(TYPED) && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache \
 		--python-executable ../../$(BIN)/python -p react1
-	MYPYPATH=$(TYPED) $(BIN)/mypy --config-file= --strict --follow-imports=silent --explicit-package-bases \
+	MYPYPATH=$(TYPED) $(BIN)/mypy --config-file=tests/typing/mypy.ini --strict --follow-imports=silent --explicit-package-bases \
 		--cache-dir .mypy_cache/api --python-executable $(BIN)/python tests/typing/api.py
 	$(BIN)/pyright --pythonpath $(BIN)/python --project tests/typing/pyrightconfig.json
 	@if [ -x .venv/node/node_modules/.bin/tsc ] || \
