@@ -4,12 +4,17 @@
         [--cache FOLDER] [--sheets FOLDER] [--posed FOLDER]
 
 The people are those of benchmarks/engine.py (one frame each) and, with `--portraits`, every picture of a folder with
-one face. Each is rendered at full strength for six emotions at temperature 0.3, 0.5, 0.8 and 1. `rises`: the mean
-probability of the wanted emotion is higher than in the source. `first`, `second`: it is the first, or among the first
-two, of the seven that the classifiers know (fear too). Monotonic: no temperature has a lower probability than the one
-before by more than 0.05. Identity is the distance of dlib's descriptors (0.6: another person), sharpness the variance
-of the Laplacian, take by source. `--posed` first validates the classifiers on real expressions: pictures named
-`EMOTION-….jpg`. What the packages are and how they are downloaded is told in benchmarks/recognition_judges.py.
+one face. Each is rendered at full strength for six emotions at temperature 0.3, 0.5, 0.8 and 1, in stills of at most 56
+px between the eyes: classifiers look at smaller ones still. The face's box is taken from the source.
+
+`rises`: the mean probability of the wanted emotion is higher than in the source. `first`, `second`: it is the first, or
+among the first two, of the seven that the classifiers know (fear too). Monotonic: no temperature has a lower
+probability than the one before by more than 0.05. Identity is the distance of dlib's descriptors at temperature 1 (0.6:
+another person), sharpness the variance of the Laplacian, take by source.
+
+A person takes a few seconds of one core, half of it for identity; with `--cache` faces are searched for once. `--posed`
+first validates the classifiers on real expressions: pictures named `EMOTION-….jpg`. What the packages are and how they
+are downloaded is told in benchmarks/recognition_judges.py.
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ from engine_measures import Face, luma, sharpness
 from engine_people import Rgb, clips, pictures
 from engine_sheet import sheet
 from numpy.typing import NDArray
-from recognition_judges import CLASSIFIERS, EMOTIONS, Seen, find_face, identity, judge, mean_of
+from recognition_judges import CLASSIFIERS, EMOTIONS, Seen, find_face, identity, judge, landmarks_in, mean_of
 
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.detect.faces import FaceFinder
@@ -40,6 +45,8 @@ from react1.pipeline.engine.render.live_face import LiveFace
 TEMPERATURES = (0.3, 0.5, 0.8, 1.0)
 UNIT_PX, REACH_UNITS = 110.0, 2.6
 """Portraits are scaled to this distance between the eyes at most, and cropped to this reach."""
+STILL_PX = 56.0
+"""Distance between the eyes in the stills that are judged, at most."""
 LOWER = 0.05
 """A temperature may fall short of the one before by this much: the noise of a classifier."""
 
@@ -69,17 +76,15 @@ class Result:
     after: dict[tuple[str, float], dict[str, float]] = field(default_factory=dict)
     distance: dict[tuple[str, float], float] = field(default_factory=dict)
     sharp: dict[tuple[str, float], float] = field(default_factory=dict)
-    lost: list[tuple[str, float]] = field(default_factory=list)
-    """Stills in which dlib finds no face."""
 
     def place(self, emotion: str, temperature: float) -> int:
-        """Return the place of the wanted emotion among all: 1 is first; 9 if no face is found."""
-        chances = self.after.get((emotion, temperature))
-        return 9 if chances is None else 1 + sum(value > chances[emotion] for value in chances.values())
+        """Return the place of the wanted emotion among all: 1 is first."""
+        chances = self.after[emotion, temperature]
+        return 1 + sum(value > chances[emotion] for value in chances.values())
 
     def chance(self, emotion: str, temperature: float) -> float:
         """Return the probability of the wanted emotion."""
-        return self.after.get((emotion, temperature), {}).get(emotion, 0.0)
+        return self.after[emotion, temperature][emotion]
 
     def is_monotonic(self, emotion: str) -> bool:
         """Return whether the probability does not fall with the temperature."""
@@ -139,28 +144,41 @@ def portraits(folder: Path, cache: Path) -> Iterator[Person]:
         yield Person(path.stem, np.ascontiguousarray(part), 0, _live([moved]))
 
 
+def _small(person: Person) -> tuple[Rgb, tuple[float, float], float]:
+    """Return the part of the picture around a face, its corner in the picture, and its scale."""
+    unit = FaceFrame(person.points).unit_px
+    middle = person.points[[33, 263], :2].mean(0) + np.array([0, 0.5 * unit])
+    low = np.maximum(0, middle - REACH_UNITS * unit).astype(int)
+    high = np.minimum(person.picture.shape[1::-1], middle + REACH_UNITS * unit).astype(int)
+    part = person.picture[low[1] : high[1], low[0] : high[0]]
+    scale = min(1.0, STILL_PX / unit)
+    small = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else part
+    return np.ascontiguousarray(small), (float(low[0]), float(low[1])), small.shape[1] / part.shape[1]
+
+
 def look_at(person: Person, emotions: list[str], stills: dict[tuple[str, str, float], Rgb]) -> Result | None:
     """Render and judge one person; add the stills. None if dlib does not find the face in the source."""
-    near = person.points[[33, 263, 61, 291], :2].mean(0)
-    source = find_face(person.picture, (float(near[0]), float(near[1])))
-    stills["source", "", 0.0] = person.picture
+    picture, corner, scale = _small(person)
+    points = (person.points - np.array([*corner, 0.0])) * scale
+    near = points[[33, 263, 61, 291], :2].mean(0)
+    source = find_face(picture, (float(near[0]), float(near[1])))
+    stills["source", "", 0.0] = picture
     if source is None:
         return None
-    result, who = Result(mean_of(judge(person.picture, source))), identity(person.picture, source)
-    face, sharp = Face(person.points[:, :2]), sharpness(luma(person.picture), Face(person.points[:, :2]))
+    result, who = Result(mean_of(judge(picture, source))), identity(picture, source)
+    face = Face(points[:, :2])
+    sharp = sharpness(luma(picture), face)
     for emotion in emotions:
         for temperature in TEMPERATURES:
             key = emotion, temperature
             choices = React1Choices(prompt=emotion, temperature=temperature, model_mode="face")
-            take = person.face.draw(person.picture, person.frame, choices)
+            take = person.face.draw(picture, person.frame, choices, corner_px=corner, scale=scale)
             stills[emotion, "", temperature] = take
-            seen = find_face(take, (float(near[0]), float(near[1])))
-            if seen is None:
-                result.lost.append(key)
-                continue
+            seen = landmarks_in(take, source.corners)
             result.after[key] = mean_of(judge(take, seen))
-            result.distance[key] = float(np.linalg.norm(identity(take, seen) - who))
             result.sharp[key] = sharpness(luma(take), face) / sharp
+            if temperature == 1.0:
+                result.distance[key] = float(np.linalg.norm(identity(take, seen) - who))
     return result
 
 
@@ -195,7 +213,7 @@ def by_person(results: dict[str, Result], emotions: list[str]) -> Iterator[str]:
     for name, result in results.items():
         cells = []
         for emotion in emotions:
-            chances = result.after.get((emotion, 1.0), {"no face": 0.0})
+            chances = result.after[emotion, 1.0]
             first = max(chances, key=lambda word: chances[word])
             other = "" if first == emotion else f" ({first[:4]})"
             cells.append(f"{emotion[:4]} {result.chance(emotion, 0.5):.2f} {result.chance(emotion, 1.0):.2f}{other:7}")

@@ -204,6 +204,8 @@ def pose_for(
     return Pose(choices.model_mode, weight, units, calm, rest, gap, widen, lean, spoken)
 
 
+REST_AMPLITUDE = 1.35
+"""The amplitude of AU0 that leaves nothing of a full smile; under another emotion 1 is enough."""
 SMILE_LIFT, SMILE_WIDTH = (-0.05, 0.04), (0.85, 1.00)
 """Between these values a mouth counts as smiling, 0 to 1."""
 
@@ -211,14 +213,16 @@ SMILE_LIFT, SMILE_WIDTH = (-0.05, 0.04), (0.85, 1.00)
 def _relaxed(recipe: Recipe, calm: float, rest: MouthShape, headroom: Mapping[str, float]) -> dict[str, float]:
     """Return the units that undo the performer's own expression: cheeks and lids of a smile, for neutral brows too."""
     smile = max(fraction_between(rest.lift, SMILE_LIFT), fraction_between(rest.width, SMILE_WIDTH))
-    units = {"AU0": calm * smile} if calm * smile > 0 else {}
+    units = {"AU0": calm * smile * (1.0 if recipe.units else REST_AMPLITUDE)} if calm * smile > 0 else {}
     if recipe.units:
         return units
-    return units | {name: calm * headroom.get(f"relaxed {name}", 0.0) for name in ("AU1", "AU2", "AU4")}
+    return units | {name: calm * headroom.get(f"relaxed {name}", 0.0) for name in ("AU1", "AU2", "AU4", "AU43")}
 
 
 USUAL_INNER, USUAL_OUTER = 0.335, 0.245
 """Usual height of the brows above the line of the eyes, in units: the median of seven faces."""
+USUAL_EYES = 0.15
+"""Usual opening of the eyes, in units: wider ones are relaxed to it."""
 WINDOW_S = 0.6
 """The upper face is averaged over this time before and after a frame."""
 
@@ -259,6 +263,7 @@ def au_headroom(face: UpperFace) -> dict[str, float]:
         "relaxed AU1": float(np.clip(-4.0 * face.inner, -0.6, 0.3)),
         "relaxed AU2": float(np.clip(-4.0 * face.outer, -0.6, 0.2)),
         "relaxed AU4": float(np.clip(1.5 * face.inner, -0.1, 0.3)),
+        "relaxed AU43": float(np.clip(10 * (face.eyes - USUAL_EYES), 0.0, 0.3)),
     }
 
 

@@ -23,6 +23,7 @@ from ..frames.threads import run_ordered, single_threaded_opencv, worker_count
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import NOSE_BASE, OVAL
 from ..mouth.mouth import fill_mouth, hide_interior
+from ..mouth.mouth_corners import hide_corners
 from ..occlusion.occlusion import Mask, restore_occluder
 from ..planning.take_plan import TakePlan
 from ..pose.pose import Pose
@@ -33,6 +34,7 @@ from ..warp.landmark_moves import landmark_moves
 from ..warp.resampling import KERNEL_PX
 from ..warp.warp import FACE_RING, OUTER_RING, warp
 from .eyeballs import restore_eyeballs
+from .relief import shade_relief
 from .shade import lift_creases, shade_folds
 
 TAKES_AT_ONCE = 2
@@ -169,12 +171,14 @@ def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     moves = landmark_moves(frame, pose)
     glasses = glasses_share(picture, frame) if pose.mode != "lips" else 0.0
     moves = hold_glasses(moves, frame, glasses)
-    warped = warp(hide_interior(picture, frame, pose), frame, moves, pose)
+    calmed = hide_corners(hide_interior(picture, frame, pose), frame, pose)
+    warped = warp(calmed, frame, moves, pose)
     if warped is None:
         return picture
     restore_eyeballs(picture, warped, frame, pose)
     fill_mouth(picture, warped, frame, pose)
     lift_creases(warped, frame, pose, glasses)
+    shade_relief(warped, frame, pose)
     shade_folds(warped, frame, pose)
     left, top, right, bottom = warped.box
     changed = picture.copy()

@@ -34,12 +34,12 @@ class Fold:
 
 FOLDS = (
     Fold(
-        {"AU12": 0.085, "AU10": 0.035, "AU9": 0.07, "AU11": 0.05, "AU15": 0.02},
+        {"AU12": 0.085, "AU10": 0.055, "AU9": 0.09, "AU11": 0.05, "AU15": 0.02},
         (("nostril", 0.05, -0.02), ("nasolabial", 0.13, 0.0), ("mouth corner", 0.11, -0.02)),
         1.6,
     ),
     Fold({"AU15": 0.13}, (("mouth corner", 0.03, 0.03), ("mouth corner", 0.05, 0.14)), 1.5, on_lips=True),
-    Fold({"AU4": 0.16, "AU9": 0.08}, (("brow root", -0.085, -0.13), ("brow root", -0.095, 0.05)), 1.1),
+    Fold({"AU4": 0.18, "AU9": 0.08}, (("brow root", -0.085, -0.13), ("brow root", -0.095, 0.05)), 1.1),
     Fold({"AU9": 0.34}, (("nose root", 0.08, 0.06), ("nose middle", 0.05, 0.06))),
     Fold({"AU9": 0.30}, (("nose bridge", 0.10, -0.02), ("nose bridge", 0.17, 0.05))),
     Fold({"AU6": 0.14}, (("eye corner", 0.09, -0.02), ("eye corner", 0.18, -0.05))),
@@ -51,7 +51,7 @@ WARM = 0.72
 """Red loses this share of what green and blue lose."""
 SOFT, FLANKS = 0.036, 0.55
 """Blur of the crease in units, and the share of its depth that the flanks, three times as wide, brighten."""
-MOST_DEPTH = 0.19
+MOST_DEPTH = 0.20
 """No fold is deeper than this, whichever units add up; deeper ones would look painted."""
 UNSEEN = 0.002
 SEAM_GAP = 0.05
@@ -91,7 +91,7 @@ SMILE_CREASES = (
 """Where a smile creases the skin: from the nose around the mouth, and beside the eyes."""
 CREASE_UNITS, CREASE_REACH = 0.035, 0.22
 """The blur within which a crease is dark, and the width of the strip in which creases are lifted, in units."""
-MOST_LIFTED = 45.0
+MOST_LIFTED = 55.0
 """Creases are lifted by up to this many steps of 255; what is darker still, such as a rim or hair, is no crease."""
 LEAST_SIGMA_PX = 1.5
 """Pictures are shrunk before a blur only as far as its deviation stays above this."""

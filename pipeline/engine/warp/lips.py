@@ -19,9 +19,9 @@ from ..geometry.mesh import LOWER_LIP, UPPER_LIP
 from ..pose.action_units import ACTION_UNITS, Pull
 from ..pose.pose import Pose, Spoken
 
-REST_LIFT, REST_WIDTH = (-0.10, -0.07), (0.70, 0.80)
+REST_LIFT, REST_WIDTH = (-0.10, -0.056), (0.70, 0.80)
 """Range of mouths at rest: height of the corners above the middle, and width, in units."""
-CALM_NARROWS = 0.47
+CALM_NARROWS = 0.50
 """Share of the width beyond that range that a calmed mouth loses, on each side."""
 CALM_THICKENS = 0.7
 """Lips that a smile stretched get their height back: the share of the width lost that they gain in thickness."""

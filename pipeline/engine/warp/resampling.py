@@ -28,7 +28,7 @@ FINEST_PX, MOST_RAISED = 0.7, 0.9
 """Detail finer than a Gaussian of this deviation is raised halfway between pixels, by at most this share of it."""
 MEASURED_PX = 256
 """The loss is measured in a square of this side in the middle of the picture: more would not change it."""
-SPREAD_GAIN, MOST_SPREAD = 1.5, 1.5
+SPREAD_GAIN, MOST_SPREAD = 1.3, 1.5
 """How much the finest detail is raised where a pixel spreads over two, and the largest spread that counts."""
 LARGEST_STEP = 16
 """No pixel is raised by more than this, in steps of 255: stronger edges would get a bright rim."""
