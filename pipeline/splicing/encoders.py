@@ -265,7 +265,7 @@ def configure_encoder(context: VideoCodecContext, video: VideoStream, settings: 
         os.environ.setdefault("SVT_LOG", "1")  # errors only; by default it logs to the terminal
 
 
-FINEST_STEPS, COARSEST_STEPS = -8.0, 40.0
+FINEST_STEPS, COARSEST_STEPS = 0.0, 40.0
 _LARGEST_CRF = {"libx265": 51, "libvpx": 63, "libvpx-vp9": 63, "libsvtav1": 63}
 _ZONE, _LIMIT = "zones", "qpmax"
 _STEPS_PER_HALF = 6
@@ -281,8 +281,7 @@ def has_quantiser(settings: EncoderSettings) -> bool:
 def coarser(settings: EncoderSettings, steps: float) -> EncoderSettings:
     """Return settings whose quantiser is coarser by `steps`; finer if that is negative."""
     if settings.encoder == "libx264":
-        options = {"preset": "veryfast", "x264-params": _shifted(settings, steps)}
-        return replace(settings, options={**settings.options, **options})
+        return replace(settings, options={**settings.options, "x264-params": _shifted(settings, steps)})
     crf = max(0.0, min(float(settings.options["crf"]) + steps, _LARGEST_CRF[settings.encoder]))
     if settings.encoder == "libx265":
         params = ":".join((settings.options["x265-params"], *_EVEN))

@@ -17,7 +17,7 @@ from .container import Program, container_suffix, read_programs, video_track_num
 from .mp4.replace_samples import NewSamples
 from .mp4.sample_tables import Ints
 from .pictures.frames import Insert
-from .splice_params import Seam
+from .splice_params import Seam, Thresholds
 
 Quality = Literal["matched", "high"]
 """How finely the re-encoded pictures are coded: about as the source's, or as finely as there is room for."""
@@ -45,7 +45,9 @@ class SpliceJob:
     finer: bool = False
     """Whether a complete re-encode uses half the usual quantiser, because the first result was not close enough."""
 
-    quality: Quality = "high"
+    quality: Quality = "matched"
+    limits: Thresholds = field(default_factory=Thresholds)
+    """The limits for the metrics of the seams: a range of matched quality that is above one is coded once more."""
 
     @property
     def track_number(self) -> int:
@@ -85,3 +87,5 @@ class UncheckedFilm:
     """The names of the takes' segments and the metrics of their seams, if they were measured."""
     strict_ranges: tuple[range, ...] = ALL_FRAMES
     """The shown frames to decode strictly."""
+    decoded_strictly: Path | None = None
+    """The file of which all these frames were decoded strictly, without an error, while they were compared."""

@@ -9,9 +9,9 @@ streams.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +171,13 @@ class RenderPlan:
 
     def settings(self, number: int) -> EncoderSettings:
         """Return the encoder's settings for the range with this number."""
-        settings = self.encoder.settings
-        return coarser(settings, self.coarser_steps[number]) if self.coarser_steps else settings
+        steps = self.coarser_steps[number] if self.coarser_steps else 0.0
+        return coarser(self.encoder.settings, steps) if steps else self.encoder.settings
+
+    def with_steps(self, steps: Mapping[int, float]) -> RenderPlan:
+        """Return the plan with other steps for the ranges with these numbers; 0 means the encoder's own settings."""
+        every = tuple(steps.get(number, before) for number, before in enumerate(self.coarser_steps))
+        return replace(self, coarser_steps=every)
 
 
 @dataclass(frozen=True)
@@ -220,14 +225,20 @@ def encode_ranges(
     plan: RenderPlan,
     temp_path: Callable[[str], Path],
     progress: Callable[[int], None],
+    ready_ranges: Mapping[int, EncodedRange] | None = None,
 ) -> list[EncodedRange]:
     """Encode the ranges into files from `temp_path`; `progress` gets the number of pictures encoded so far.
+
+    `ready_ranges` has ranges, by their numbers, that are encoded already.
 
     Raises:
         NotApplicable: the source does not decode as indexed, or the encoder does not write one packet per picture.
     """
     count, encoded = 0, []
     for place, item in enumerate(plan.ranges):
+        if ready_ranges is not None and place in ready_ranges:
+            encoded.append(ready_ranges[place])
+            continue
         file, sizes, numbers, sync = temp_path("range.bin"), [], [], []
         with file.open("wb") as out:
             pictures = _pictures(source, video, index.grid, item)

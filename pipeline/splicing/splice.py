@@ -16,7 +16,7 @@ from .container import read_programs
 from .job import Quality, SpliceJob, UncheckedFilm
 from .not_applicable import NotApplicable
 from .pictures.seams import plan_inserts
-from .splice_params import CUT, DEFAULT_PARAMS, Seam, SoundParams
+from .splice_params import CUT, DEFAULT_PARAMS, Seam, SoundParams, Thresholds
 from .strategies import reencode_and_remux, reencode_in_mp4, smart_render
 from .verification.picture_diff import compare_pictures, diff_metrics
 from .verification.stream_contents import FilmContents, read_contents
@@ -49,7 +49,8 @@ def splice(
     require_exact: bool = False,
     in_place: bool = False,
     measure_seams: bool = False,
-    quality: Quality = "high",
+    quality: Quality = "matched",
+    limits: Thresholds | None = None,
 ) -> SplicedFilm:
     """Replace the pictures of the takes' spans, and the dialogue of edits with a new line; keep all other streams.
 
@@ -64,6 +65,7 @@ def splice(
         in_place: edit a copy of an MP4 or MOV.
         measure_seams: measure the seams while the film is compared with the source, if it is smart-rendered.
         quality: how finely the pictures beside and in the edits are coded.
+        limits: for the metrics of the seams; what is above one at matched quality is coded once more, finer.
 
     Raises:
         InputMediaError: the source has no frames, no strategy gives a film that passes the checks, or `require_exact`
@@ -82,6 +84,7 @@ def splice(
         in_place,
         seam=seam if measure_seams else None,
         quality=quality,
+        limits=limits or Thresholds(),
     )
     lines = plan_lines(job, sound)
     strategies = (smart_render,) if require_exact else (smart_render, reencode_in_mp4, reencode_and_remux)
@@ -116,8 +119,7 @@ def _first_passing(
 ) -> SplicedFilm | None:
     """Return the film of the first strategy that passes all checks; append to `reasons` why others do not.
 
-    A strategy whose re-encoded pictures are not close enough is tried once more at the end, with a finer quantiser; a
-    smart-rendered film of matched quality at once, with high quality, and why is then no reason against the strategy.
+    A strategy whose re-encoded pictures are not close enough is tried once more at the end, with a finer quantiser.
     """
     source_contents: FilmContents | None = None
     attempts = deque((strategy, job) for strategy in strategies)
@@ -133,9 +135,6 @@ def _first_passing(
         comparison, film, failure, pictures_differ = _check(job, film, source_contents)
         if pictures_differ and not job.finer:
             attempts.append((strategy, replace(job, finer=True)))
-        if film.failure and film.untouched is not None and job.quality == "matched":
-            attempts.appendleft((strategy, replace(job, quality="high")))
-            continue
         if not failure:
             return _spliced_film(job, film, comparison, reasons)
         reasons.append(failure)
@@ -188,4 +187,6 @@ def _compare_all_pictures(job: SpliceJob, film: UncheckedFilm) -> tuple[Unchecke
 
 
 def _strict_decode_error(job: SpliceJob, film: UncheckedFilm) -> str:
+    if film.decoded_strictly == film.path:
+        return ""
     return strict_decode_error(job.context, job.ffmpeg, job.media, job.source, film.path, film.strict_ranges)

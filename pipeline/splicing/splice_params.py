@@ -50,15 +50,9 @@ def require_within_thresholds(rows: Sequence[tuple[str, Mapping[str, Any]]], thr
     Raises:
         CheckFailed: with every segment that fails; the message names the worst.
     """
-    failures = [
-        (_magnitude(key, value) / (limit or 1), name, f"{key} is {value}, the limit is {limit}", key)
-        for name, metrics in rows
-        for key, limit in thresholds
-        if limit is not None and (value := metrics.get(key)) is not None and _magnitude(key, value) > limit
-    ]
+    failures = sorted(failures_of(rows, thresholds), reverse=True)
     if not failures:
         return
-    failures.sort(reverse=True)
     _, worst_name, worst, key = failures[0]
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
     raise CheckFailed(
@@ -68,6 +62,18 @@ def require_within_thresholds(rows: Sequence[tuple[str, Mapping[str, Any]]], thr
             name: f"the finished film fails a check with this take: {text}" for _, name, text, _ in failures[::-1]
         },
     )
+
+
+def failures_of(
+    rows: Sequence[tuple[str, Mapping[str, Any]]], thresholds: Thresholds, share: float = 1.0
+) -> list[tuple[float, str, str, str]]:
+    """Return (how many times the limit, segment name, what is wrong, metric) of metrics above a share of a limit."""
+    return [
+        (_magnitude(key, value) / (limit or 1), name, f"{key} is {value}, the limit is {limit}", key)
+        for name, metrics in rows
+        for key, limit in thresholds
+        if limit is not None and (value := metrics.get(key)) is not None and _magnitude(key, value) > limit * share
+    ]
 
 
 def _magnitude(key: str, value: float) -> float:

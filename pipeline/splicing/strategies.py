@@ -6,8 +6,9 @@ the film, or InputMediaError if the source cannot be decoded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,18 @@ from .rate_match import match_rate
 from .reencode import encode
 from .remux import picture_options, remux_argv, restore_description, stale_tags
 from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render, write_packets
+from .splice_params import failures_of
 from .verification.packet_comparison import Bools
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
 from .verification.seam_meter import SeamMeter, SeamRow
+from .verification.strict_pictures import NotShared, can_share, strict_frames
 from .verification.verify import ranges_to_decode
 
+_MIN_MATCHED_PSNR_DB, _SEAM_MARGIN = 44.0, 0.5
+"""What a range of matched quality keeps, or is coded once more, finer: the luma PSNR of the worst picture that is
+compared, and at most this share of each limit of its seams, since coarser pictures add to their steps."""
+_RETRIES = 2
+"""The last one has high quality."""
 ONLY_MP4_IN_PLACE = "only MP4 and MOV can be edited in place"
 
 
@@ -47,8 +55,22 @@ def smart_render(job: SpliceJob) -> UncheckedFilm:
     plan = plan_render(job.source, job.video, index, job.inserts)
     if job.quality == "matched":
         plan = match_rate(job.source, job.video, index, plan)
+    film, encoded, finer_steps = _render(job, index, plan)
+    for retry in range(_RETRIES):
+        if not finer_steps:
+            break
+        ready_ranges = {number: item for number, item in enumerate(encoded) if number not in finer_steps}
+        plan = plan.with_steps(finer_steps if retry < _RETRIES - 1 else dict.fromkeys(finer_steps, 0.0))
+        film, encoded, finer_steps = _render(job, index, plan, ready_ranges)
+    return film
+
+
+def _render(
+    job: SpliceJob, index: PacketIndex, plan: RenderPlan, ready_ranges: Mapping[int, EncodedRange] | None = None
+) -> tuple[UncheckedFilm, list[EncodedRange], dict[int, float]]:
+    """Write the film, and compare it; also return its new packets, and other steps for ranges coded too coarsely."""
     progress = _progress(job, plan.encoded_frames)
-    encoded = encode_ranges(job.source, job.video, index, plan, job.context.temp_path, progress)
+    encoded = encode_ranges(job.source, job.video, index, plan, job.context.temp_path, progress, ready_ranges)
     output = job.context.temp_path("film" + job.suffix)
     if index.grid.track is not None:
         pictures = place_in_slots(job.source, index, plan.encoder, encoded)
@@ -56,7 +78,8 @@ def smart_render(job: SpliceJob) -> UncheckedFilm:
     else:
         _write_streamed(job, output, index, plan, encoded)
         write_metrics = {"in_place": False, "in_place_reason": ONLY_MP4_IN_PLACE} if job.in_place else {}
-    return _check_ranges(job, output, index, plan, write_metrics)
+    film, finer_steps = _check_ranges(job, output, index, plan, write_metrics)
+    return film, encoded, finer_steps
 
 
 def _write_streamed(
@@ -91,8 +114,11 @@ def _remux(job: SpliceJob, pictures: Path, output: Path, *, same_codec: bool) ->
 
 def _check_ranges(
     job: SpliceJob, output: Path, index: PacketIndex, plan: RenderPlan, write_metrics: dict[str, Any]
-) -> UncheckedFilm:
-    """Compare the pictures around every re-encode range, and tell which packets are not the source's."""
+) -> tuple[UncheckedFilm, dict[int, float]]:
+    """Compare the pictures around every re-encode range, and tell which packets are not the source's.
+
+    Also return other steps for the ranges, by their numbers, that matched quality leaves too coarse.
+    """
     grid, ranges = index.grid, plan.ranges
     firsts, lasts = (
         np.sort(np.array([int(grid.shown[place]) + grid.shift for place in places], np.int64))
@@ -106,7 +132,12 @@ def _check_ranges(
         return own
 
     shown_ranges = [range(item.first - grid.hidden, item.end - grid.hidden) for item in ranges]
-    diffs, seams = _compare_ranges(job, output, shown_ranges)
+    diffs, rows, to_decode = _compare_ranges(job, output, shown_ranges, ranges_to_decode(grid, ranges))
+    finer_steps = {
+        number: finer
+        for number, (diff, seams, steps) in enumerate(zip(diffs, rows, plan.coarser_steps, strict=False))
+        if (finer := _finer_steps(job, diff, seams, steps)) < steps
+    }
     edited = count_frames((insert.start, insert.end) for insert in job.inserts)
     metrics = {
         "twin": plan.encoder.same_config,
@@ -121,7 +152,7 @@ def _check_ranges(
     notes = [f"{name} could not be kept in the edits" for name in lost]
     if write_metrics.get("index_moved"):
         notes.append("edited in place: the film's index is now at its end, so web players must fetch the end first")
-    return UncheckedFilm(
+    film = UncheckedFilm(
         output,
         "exact",
         plan.encoded_frames,
@@ -130,19 +161,68 @@ def _check_ranges(
         failure=next((diff.failure for diff in diffs if diff.failure), ""),
         metrics=metrics,
         has_new_audio=bool(job.audio_samples) and grid.track is not None,
-        seams=tuple(seams),
-        strict_ranges=ranges_to_decode(grid, ranges),
+        seams=tuple(row for seams in rows for row in seams),
+        strict_ranges=to_decode,
+        decoded_strictly=None if to_decode else output,
     )
+    return film, finer_steps
 
 
-def _compare_ranges(job: SpliceJob, output: Path, ranges: Sequence[range]) -> tuple[list[PictureDiff], list[SeamRow]]:
-    """Compare the pictures around every range with what they should show, and measure the seams of its takes."""
-    times, diffs, rows = job.video.timestamps.array, [], []
-    for number, item in enumerate(ranges):
-        meter = SeamMeter(job.video, job.video, job.takes, job.seam, item) if job.seam is not None else None
-        diffs.append(compare_around(job.source, output, job.video.index, job.inserts, times, ranges, number, meter))
-        rows += meter.rows() if meter is not None and not diffs[-1].failure else []
-    return diffs, rows
+def _finer_steps(job: SpliceJob, diff: PictureDiff, rows: Sequence[SeamRow], steps: float) -> float:
+    """Return by how many steps a range may be coarser: as many as it is, or fewer if it came out too coarse."""
+    if diff.failure or failures_of(rows, job.limits, _SEAM_MARGIN):
+        return min(0.0, steps)
+    missing_db = _MIN_MATCHED_PSNR_DB - diff.min_psnr_db
+    return steps if missing_db <= 0 else max(steps - 1 - 1.5 * missing_db, min(0.0, steps))
+
+
+def _compare_ranges(
+    job: SpliceJob, output: Path, ranges: Sequence[range], strict_ranges: Sequence[range]
+) -> tuple[list[PictureDiff], list[list[SeamRow]], tuple[range, ...]]:
+    """Compare the pictures around every range with what they should show, and measure the seams of its takes.
+
+    Also return the ranges that are still to be decoded strictly.
+    """
+    diffs, rows, to_decode = list[PictureDiff](), list[list[SeamRow]](), list[range]()
+    for number, strict_range in enumerate(strict_ranges):
+        comparison = _compare_once(job, output, ranges, number, strict_range)
+        if comparison is None:
+            to_decode.append(strict_range)
+            comparison = _compare(job, output, ranges, number)
+        diffs.append(comparison[0])
+        rows.append(comparison[1])
+    return diffs, rows, tuple(to_decode)
+
+
+def _compare(
+    job: SpliceJob, output: Path, ranges: Sequence[range], number: int, strict_range: range | None = None
+) -> tuple[PictureDiff, list[SeamRow]]:
+    times = job.video.timestamps.array
+    meter = SeamMeter(job.video, job.video, job.takes, job.seam, ranges[number]) if job.seam is not None else None
+    decode = None if strict_range is None else partial(_decode_strictly, job, output, strict_range)
+    places = (job.inserts, times, ranges, number, meter)
+    diff = compare_around(job.source, output, job.video.index, *places, *([decode] if decode else []))
+    return diff, meter.rows() if meter is not None and not diff.failure else []
+
+
+def _compare_once(
+    job: SpliceJob, output: Path, ranges: Sequence[range], number: int, strict_range: range
+) -> tuple[PictureDiff, list[SeamRow]] | None:
+    """Compare while the film is decoded strictly; return None where that does not show that all is well."""
+    if not can_share(job.video, strict_range):
+        return None
+    try:
+        comparison = _compare(job, output, ranges, number, strict_range)
+    except NotShared:
+        return None
+    return comparison if not comparison[0].failure else None
+
+
+def _decode_strictly(
+    job: SpliceJob, output: Path, strict_range: range, stream: int, wanted: range
+) -> Iterator[VideoFrame]:
+    frames = range(min(strict_range.start, wanted.start), max(strict_range.stop, wanted.stop))
+    return strict_frames(job.ffmpeg, job.media, output, stream, frames, wanted)
 
 
 def reencode_in_mp4(job: SpliceJob) -> UncheckedFilm:

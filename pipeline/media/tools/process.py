@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import IO, Any, NoReturn
 
@@ -52,7 +53,7 @@ def _setpriv() -> tuple[str, ...]:
     return () if known.returncode else words
 
 
-def _start(argv: Sequence[str], **options: Any) -> subprocess.Popen[str]:
+def _start(argv: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     """Start a child that the kernel kills with this thread (Linux).
 
     By util-linux's setpriv where it is there: for a function of our own between fork and exec, Python copies the page
@@ -111,6 +112,56 @@ def run_tool(
     if child.returncode:
         raise _tool_failure(argv, child.returncode, output, timeout_s)
     return output
+
+
+@contextlib.contextmanager
+def piped_tool(argv: Sequence[str], *, timeout_s: float = 3600) -> Iterator[PipedTool]:
+    """Start a tool whose standard output is read from a descriptor meanwhile; it is killed at the end of the block.
+
+    Args:
+        argv: the command; no shell is involved.
+        timeout_s: wall-clock seconds after which the tool is killed.
+
+    Raises:
+        ToolFailed: the tool could not be started.
+    """
+    try:
+        child: subprocess.Popen[bytes] = _start(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        )
+    except OSError as error:
+        raise ToolFailed(f"{argv[0]} could not be started: {error.strerror}", argv=argv) from error
+    lines: deque[str] = deque(maxlen=_TAIL_LINES)
+    assert child.stdout is not None and child.stderr is not None
+    with child, io.TextIOWrapper(child.stderr, errors="replace") as log:
+        reader = _reader(log, lines.append)
+        limit = threading.Timer(timeout_s, child.kill)
+        limit.daemon = True
+        limit.start()
+        try:
+            yield PipedTool(child, reader, lines)
+        finally:
+            limit.cancel()
+            child.kill()
+            child.wait()
+            reader.join()
+
+
+class PipedTool:
+    """A tool that writes to a pipe."""
+
+    def __init__(self, child: subprocess.Popen[bytes], reader: threading.Thread, lines: deque[str]) -> None:
+        """Take over a child that has started, and the thread that reads its standard error into `lines`."""
+        assert child.stdout is not None
+        self.descriptor = child.stdout.fileno()
+        """Of its standard output."""
+        self._child, self._log_reader, self._lines = child, reader, lines
+
+    def log(self) -> tuple[int, str]:
+        """Wait for the tool, whose output must have been read, to end; return exit status and standard error."""
+        status = self._child.wait()
+        self._log_reader.join()
+        return status, "\n".join(self._lines)
 
 
 def _reader(stream: IO[str] | None, on_line: Callable[[str], object]) -> threading.Thread:

@@ -31,8 +31,9 @@ _BFRAMES = (3, 2, 1, 4, 5, 8, 16)
 _STITCHABLE_QUANTISER, _FINE_CRF = 26, "12"
 _MAX_QUANTISER = 20
 """The new pictures are never coarser than this, however coarse the film is."""
-_NO_TRELLIS = {"trellis": "0"}
-"""At such quantisers a trellis, which a film's own parameters may ask for, takes half of the time of `superfast`."""
+_FAST = {"trellis": "0", "b-adapt": "0"}
+"""Options of a film's own encoder that no parameter set needs. At such quantisers a trellis takes half of the time of
+`superfast`, and a search for the places of B-frames a sixth; neither makes the pictures better for their bits."""
 _BIT_FACTOR, _MBTREE_BIT_FACTOR = 1.6, 1.35
 """Bits relative to the source's own, about 4 quantiser steps: the second generation must not show. A source with the
 macroblock tree starts 5.4 steps coarser, since the tree refines from there."""
@@ -119,12 +120,12 @@ def _candidates(
         "ref": str(picture.references),
         "8x8dct": str(int(picture.transform_8x8)),
         "weightb": str(int(picture.weighted_bi == 2)),
-        "weightp": noted.get("weightp", "1") if picture.weighted else "0",
+        "weightp": str(int(picture.weighted)),
         "constrained-intra": str(int(picture.constrained_intra)),
         "level": str(sequence.level),
         "mbtree": "0",
         "open-gop": "0",
-        **_NO_TRELLIS,
+        **_FAST,
         "psy-rd": noted.get("psy_rd", "1.00:0.00").replace(":", ","),
     }
     if sequence.fixed_rate:
@@ -170,7 +171,7 @@ def encoder_with_free_ids(
         raise NotApplicable("the film uses all ids of parameter sets")
     params = {
         "mbtree": "0",
-        **_NO_TRELLIS,
+        **_FAST,
         "sps-id": str(free[0]),
         "open-gop": "0",
         "bframes": "3" if reorder else "0",

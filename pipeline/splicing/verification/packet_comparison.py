@@ -144,8 +144,10 @@ class PacketCollector:
         """Add the next packet; the first decides whether packets are stored in the file as they are read."""
         if self._has_offsets is None:
             self._has_offsets = self._is_stored_as_read(packet)
-        numbers = (packet.pts, packet.dts, packet.size, packet.pos)
-        self._numbers.extend([NO_TIME if number is None else number for number in numbers])
+        numbers: tuple[Any, ...] = (packet.pts, packet.dts, packet.size, packet.pos)
+        if None in numbers:
+            numbers = tuple([NO_TIME if number is None else number for number in numbers])
+        self._numbers.extend(numbers)
         if len(self._numbers) >= _BLOCK_NUMBERS:
             self._pack()
         if not self._has_offsets:

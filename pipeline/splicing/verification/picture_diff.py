@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,10 @@ from ..pictures.fields import field_order, side_data_of
 from ..pictures.frames import Insert, with_inserts
 from ..pictures.planes import Plane, visible_rows, working_format
 from .seam_meter import SeamMeter
+from .strict_pictures import require_pixels_only
 
+FilmDecoder = Callable[[int, range], Iterator[VideoFrame]]
+"""Gives the pictures of a span of a film's stream, pixels alone."""
 INTERLACED_FLAG = "the mark of interlaced pictures"
 _MIN_PSNR_DB = 38.0
 """Re-encoded pictures were measured at 44 dB or better; a wrong picture of the same shot is far below."""
@@ -37,6 +40,8 @@ _SEI_LABELS = {
 """Side data of a decoded frame, by ffmpeg's names, that a camera may write for every picture."""
 _ENCODER_NOTES = (b"x264 - core", b"x265 (build")
 """An encoder's note of its options: new pictures have another."""
+_BAND_ROWS = 4 * _BLOCK_PX
+"""Pictures are compared in bands that stay in a processor's cache."""
 _NEAR_FRAMES = 24
 _EVERY = 8
 
@@ -67,11 +72,11 @@ class _Tally:
     min_psnr_db: float = 99.0
     lost: set[str] = field(default_factory=set)
 
-    def add(self, expected: VideoFrame, actual: VideoFrame) -> str:
-        """Compare a frame; return what is wrong with it, or ""."""
-        psnr_db, failure = _compare_frames(expected, actual)
+    def add(self, expected: VideoFrame, actual: VideoFrame, *, pixels_only: bool = False) -> str:
+        """Compare a frame, or only its pixels; return what is wrong with it, or ""."""
+        psnr_db, failure = (_compare_pixels if pixels_only else _compare_frames)(expected, actual)
         self.min_psnr_db = min(self.min_psnr_db, psnr_db)
-        if not failure:
+        if not failure and not pixels_only:
             self.lost.update(_lost_metadata(expected, actual))
         return failure
 
@@ -111,20 +116,25 @@ def compare_around(
     ranges: Sequence[range],
     number: int,
     meter: SeamMeter | None = None,
+    decode: FilmDecoder | None = None,
 ) -> PictureDiff:
     """Compare range number `number` of re-encoded shown frames, and 24 frames on either side of it.
 
     Frames outside all ranges must be identical. `times` are the pts of all shown frames. Both films are read as a
     player reads them, from a keyframe on; the middle of a long take is decoded but not compared. `meter` sees every
-    frame that it needs.
+    frame that it needs. `decode` gives the film's pictures, pixels alone, instead: of the metadata then only the first
+    new picture's are compared.
+
+    Raises:
+        NotShared: pixels alone do not tell.
     """
     own = ranges[number]
-    span = range(max(own.start - _NEAR_FRAMES, 0), min(own.stop + _NEAR_FRAMES, len(times)))
-    for needed in meter.spans if meter is not None else ():
-        span = range(min(span.start, needed.start), max(span.stop, needed.stop))
+    span = span_around(own, len(times), meter)
     expected = _expected_frames(source, stream, inserts, times, span, meter)
-    actual = _decode_span(output, matching_video_index(source, stream, output), times, span)
+    film_stream = matching_video_index(source, stream, output)
+    actual = _decode_span(output, film_stream, times, span) if decode is None else decode(film_stream, span)
     tally = _Tally()
+    first: VideoFrame | None = None
     for pair, output_frame in itertools.zip_longest(expected, actual):
         if pair is None or output_frame is None or output_frame.pts != times[pair[0]]:
             return tally.result(f"the frames near frame {own.start} are not shown at their times")
@@ -137,10 +147,26 @@ def compare_around(
             if not _identical(frame, output_frame):
                 return tally.result(f"the untouched frame {index} decodes to another picture")
             continue
-        failure = tally.add(frame, output_frame)
+        if decode is not None:
+            require_pixels_only(frame, first, _ENCODER_NOTES)
+        if decode is not None and first is None:
+            first = frame
+            decoded = next(_decode_span(output, film_stream, times, range(index, index + 1)), None)
+            failure = tally.add(frame, decoded) if decoded is not None else "does not decode"
+        else:
+            failure = ""
+        failure = failure or tally.add(frame, output_frame, pixels_only=first is not None)
         if failure:
             return tally.result(f"frame {index} {failure}")
     return tally.result()
+
+
+def span_around(own: range, frame_count: int, meter: SeamMeter | None) -> range:
+    """Return the frames that are seen to compare a range: 24 on either side, and what the meter needs."""
+    span = range(max(own.start - _NEAR_FRAMES, 0), min(own.stop + _NEAR_FRAMES, frame_count))
+    for needed in meter.spans if meter is not None else ():
+        span = range(min(span.start, needed.start), max(span.stop, needed.stop))
+    return span
 
 
 def _expected_frames(
@@ -197,11 +223,19 @@ def _is_near(index: int, inserts: Sequence[Insert]) -> bool:
     return any(insert.start - _NEAR_FRAMES <= index < insert.end + _NEAR_FRAMES for insert in inserts)
 
 
-def _compare_frames(expected: VideoFrame, actual: VideoFrame) -> tuple[float, str]:
+def _compare_pixels(expected: VideoFrame, actual: VideoFrame) -> tuple[float, str]:
     """Return the luma PSNR in dB, and what is wrong, or ""."""
     psnr_db, block_shift = _luma_difference(expected, actual)
     if block_shift > (_MAX_BLOCK_SHIFT if psnr_db >= _MIN_PSNR_DB else _MAX_GRAIN_SHIFT):
         return psnr_db, f"differs from the source (PSNR {psnr_db:.1f} dB, worst block off by {block_shift:.1f} levels)"
+    return psnr_db, ""
+
+
+def _compare_frames(expected: VideoFrame, actual: VideoFrame) -> tuple[float, str]:
+    """Return the luma PSNR in dB, and what is wrong, or ""; fields and rotation count, too."""
+    psnr_db, failure = _compare_pixels(expected, actual)
+    if failure:
+        return psnr_db, failure
     orders = field_order(expected), field_order(actual)
     if "progressive" not in orders and orders[0] != orders[1]:
         return psnr_db, f"is shown {orders[1]}, in the source {orders[0]}"
@@ -233,12 +267,16 @@ def _luma_difference(expected: VideoFrame, actual: VideoFrame) -> tuple[float, f
     (first, step), (second, _) = (_luma(frame, pix_fmt) for frame in (expected, actual))
     if first.shape != second.shape:
         return 0.0, 255.0
-    dtype = np.int32 if first.itemsize > 1 else np.int16
-    difference = np.subtract(second, first, dtype=dtype)
-    flat = difference.ravel().astype(np.float32)
-    mean_square = float(flat @ flat) / max(flat.size, 1) * step**2
+    squares, largest_sum = 0.0, 0.0
+    for top in range(0, len(first), _BAND_ROWS):
+        band = slice(top, top + _BAND_ROWS)
+        difference = np.subtract(second[band], first[band], dtype=np.int32 if first.itemsize > 1 else np.int16)
+        flat = difference.ravel().astype(np.float32)
+        squares += float(flat @ flat)
+        largest_sum = max(largest_sum, float(np.abs(_block_sums(difference)).max(initial=0)))
+    mean_square = squares / max(first.size, 1) * step**2
     psnr_db = 99.0 if mean_square == 0 else min(10 * float(np.log10(255**2 / mean_square)), 99.0)
-    return psnr_db, float(np.abs(_block_means(difference)).max(initial=0)) * step
+    return psnr_db, largest_sum / _BLOCK_PX**2 * step
 
 
 def _luma(frame: VideoFrame, pix_fmt: str) -> tuple[Plane, float]:
@@ -248,10 +286,9 @@ def _luma(frame: VideoFrame, pix_fmt: str) -> tuple[Plane, float]:
     return rows.view(np.uint16 if bits > 8 else np.uint8), 255 / ((1 << bits) - 1)
 
 
-def _block_means(plane: NDArray[Any]) -> NDArray[np.float32]:
+def _block_sums(plane: NDArray[Any]) -> NDArray[Any]:
     rows, columns = (side // _BLOCK_PX * _BLOCK_PX for side in plane.shape)
     # Rows are added up first, in the plane's own integers: 16 differences of 8 bits fit into 16.
-    down, across = rows // _BLOCK_PX, columns // _BLOCK_PX
-    row_sums = plane[:rows, :columns].reshape(down, _BLOCK_PX, columns).sum(1, dtype=plane.dtype)
-    sums: NDArray[np.float32] = row_sums.reshape(down, across, _BLOCK_PX).sum(2, dtype=np.float32)
-    return sums / np.float32(_BLOCK_PX**2)
+    row_sums = plane[:rows, :columns].reshape(rows // _BLOCK_PX, _BLOCK_PX, columns).sum(1, dtype=plane.dtype)
+    sums: NDArray[Any] = np.add.reduceat(row_sums, np.arange(0, columns, _BLOCK_PX), axis=1, dtype=np.int32)
+    return sums

@@ -9,11 +9,13 @@ from typing import Any
 
 import av
 
-from ...core.cancellation import stoppable
+from ...core.cancellation import raise_if_stopped
 from ...media.nal_units import FieldPairs
 from ..matroska import written_by
 from .packet_comparison import PacketCollector, Packets
 
+_CHECKED_EVERY = 1024
+"""Packets after which it is asked whether the call has to stop: an hour has 300,000."""
 NO_COLOR = (0, 2, 2, 2)
 """Unspecified: 0 for the range, 2 for the others."""
 _IGNORED_TAGS = frozenset({"encoder", "ENCODER", "creation_time", "vendor_id", "handler_name", "major_brand"})
@@ -61,15 +63,19 @@ def read_contents(path: Path, picture_index: int) -> FilmContents:
         collectors = [PacketCollector(path, stored_as_read) for _ in container.streams]
         hidden, durations = 0, [0] * len(container.streams)
         fields = FieldPairs(container.streams[picture_index])
-        for packet in stoppable(container.demux()):
-            if packet.stream.index == picture_index and packet.size and fields.is_second(packet):
-                continue  # a frame in two packets counts as one: the result may store it in one
-            if packet.stream.index == picture_index and packet.is_discard:
-                hidden += 1  # which of them a reader gives depends on the keyframes
-                continue
+        for number, packet in enumerate(container.demux()):
+            if not number % _CHECKED_EVERY:
+                raise_if_stopped()
+            index = packet.stream_index
+            if index == picture_index:
+                if packet.size and fields.is_second(packet):
+                    continue  # a frame in two packets counts as one: the result may store it in one
+                if packet.is_discard:
+                    hidden += 1  # which of them a reader gives depends on the keyframes
+                    continue
             if packet.dts is not None or packet.pts is not None:
-                collectors[packet.stream.index].add(packet)
-                durations[packet.stream.index] += packet.duration or 0
+                collectors[index].add(packet)
+                durations[index] += packet.duration or 0
         streams = [
             _stream_contents(stream, collector.packets(), duration)
             for stream, collector, duration in zip(container.streams, collectors, durations, strict=True)
