@@ -46,7 +46,7 @@ class SpliceParams(Params):
         description="limits for the metrics of the finished film's seams; null: no check",
     )
     quality: Literal["matched", "high"] = Field(
-        default="matched",
+        default="high",
         description="matched: re-encoded pictures take about the source's own bits; high: finer, in larger files",
     )
 

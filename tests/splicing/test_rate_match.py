@@ -134,7 +134,7 @@ def test_a_range_that_comes_out_too_coarse_is_coded_once_more(context, monkeypat
     """Of two edits one has a picture, or a seam, below what matched quality keeps: the other keeps its packets."""
     media = moving_film(context, CODINGS["H.264 by quality"])
     takes = [own_take(context, segment(media, start, start + 2)) for start in (3, 24)]
-    matched = Splice().run(context, SpliceParams(), media, takes)
+    matched = Splice().run(context, SpliceParams(quality="matched"), media, takes)
     real = strategies._compare
 
     def second_too_coarse(job, output, ranges, number, *more):
@@ -146,7 +146,7 @@ def test_a_range_that_comes_out_too_coarse_is_coded_once_more(context, monkeypat
         return diff, rows
 
     monkeypatch.setattr(strategies, "_compare", second_too_coarse)
-    repaired = Splice().run(context, SpliceParams(), media, takes)
+    repaired = Splice().run(context, SpliceParams(quality="matched"), media, takes)
     high = Splice().run(context, SpliceParams(quality="high"), media, takes)
 
     coded = [packets(context.path(item.file)) for item in (matched, repaired, high)]
