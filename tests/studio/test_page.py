@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import subprocess
 from fractions import Fraction
@@ -364,6 +365,22 @@ def test_the_server_is_killed_and_started_again(chromium, studio, tmp_path):
         page.complaints.clear()  # the browser reports the lost connection
         close_page(page)
         stop_studio(second)
+
+
+def test_a_hidden_tab_holds_no_connection_and_catches_up_when_it_is_seen(edited, studio):
+    """A browser opens six connections to one server; every open tab would take one of them."""
+    ended, job = [], studio.folder / "talking.mp4.react1.yaml"
+    edited.on("requestfailed", lambda request: ended.append(request.url))
+    edited.evaluate(
+        "Object.defineProperty(document, 'hidden', {configurable: true, get: () => true});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    wait_for(lambda: edited.wait_for_timeout(50) or any(url.endswith("/api/events") for url in ended))
+    text = job.read_text()
+    job.write_text(re.sub(r"prompt: \w+", "prompt: disgusted", text))
+    edited.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    until(edited, "document.querySelector('[data-emotion=disgusted]').getAttribute('aria-checked') === 'true'")
+    job.write_text(text)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720), (390, 844)])

@@ -202,29 +202,50 @@ export async function loadWave() {
   if (response.status === 200) set({ wave: new Uint8Array(await response.arrayBuffer()) });
 }
 
-/** Listen to the server; it reconnects by itself. */
+/**
+ * Listen to the server while the page is seen, and catch up with what was missed; it reconnects by itself.
+ * A hidden page holds no connection: a browser opens six to one server, for all its tabs together.
+ */
 export function listen() {
-  const source = new EventSource("/api/events");
-  let lost = false;
-  source.addEventListener("open", () => {
-    if (lost) {
-      lost = false;
+  /** @type {EventSource | null} */
+  let source = null;
+  let missed = false;
+  const follow = () => {
+    source = document.hidden ? null : new EventSource("/api/events");
+    source?.addEventListener("open", () => {
       document.body.classList.remove("offline");
-      refresh();
-    }
+      if (missed) catchUp();
+      missed = false;
+    });
+    source?.addEventListener("error", () => {
+      missed = true;
+      document.body.classList.add("offline");
+    });
+    source?.addEventListener("message", heard);
+  };
+  document.addEventListener("visibilitychange", () => {
+    missed ||= document.hidden;
+    source?.close();
+    follow();
   });
-  source.addEventListener("error", () => {
-    lost = true;
-    document.body.classList.add("offline");
-  });
-  source.addEventListener("message", (message) => {
-    const event = /** @type {ServerEvent} */ (JSON.parse(message.data));
-    if (event.kind === "progress") {
-      events.dispatchEvent(new CustomEvent("progress", { detail: event }));
-    } else if (event.project === state.project) {
-      if (event.kind === "project") refresh();
-      if (event.kind === "wave" && event.share === 1) loadWave();
-      events.dispatchEvent(new CustomEvent(`server-${event.kind}`, { detail: event }));
-    }
-  });
+  follow();
+}
+
+/** Ask for everything that the server may have reported while nobody listened. */
+function catchUp() {
+  if (!state.project) return;
+  refresh();
+  loadWave();
+  events.dispatchEvent(new CustomEvent("server-back"));
+}
+
+function heard(message) {
+  const event = /** @type {ServerEvent} */ (JSON.parse(message.data));
+  if (event.kind === "progress") {
+    events.dispatchEvent(new CustomEvent("progress", { detail: event }));
+  } else if (event.project === state.project) {
+    if (event.kind === "project") refresh();
+    if (event.kind === "wave" && event.share === 1) loadWave();
+    events.dispatchEvent(new CustomEvent(`server-${event.kind}`, { detail: event }));
+  }
 }

@@ -97,6 +97,10 @@ class StudioViewer extends HTMLElement {
     events.addEventListener("live", () => this.showPreview());
     events.addEventListener("server-faces", (event) => this.scanned(/** @type {any} */ (event).detail));
     events.addEventListener("server-proxy", (event) => this.proxyMoved(/** @type {any} */ (event).detail.share));
+    events.addEventListener("server-back", () => {
+      if (state.faces && state.faces.share < 1) this.loadFaces();
+      if (!this.video.src) this.loadVideo();
+    });
     new ResizeObserver(() => this.fit()).observe(this.stageBox);
     document.addEventListener("visibilitychange", () => document.hidden && state.playing && this.pause());
   }
