@@ -81,7 +81,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
             Push("face", (0.50, 0.52), (0.22, 0.15), 0, 0.020),
             Push("outer brow", (0, -0.05), (0.24, 0.24), 0, -0.020, "brow"),
         ),
-        Pull(corner_down=0.031, corner_power=2.0),
+        Pull(corner_down=0.0, corner_power=2.0),
         Lids(lower_up=-0.265),
     ),
     "AU1": ActionUnit(
@@ -121,9 +121,6 @@ ACTION_UNITS: dict[str, ActionUnit] = {
             Push("inner brow", (0, 0), (0.15, 0.15), -0.012, 0.050, "brow"),
             Push("nostril", (0, 0), (0.16, 0.20), 0.012, -0.085),
             Push("face", (0, 0.45), (0.12, 0.25), 0, -0.030, once=True),
-            Push("face", (0.19, 0.76), (0.11, 0.15), 0.045, 0),
-            Push("face", (0, 0.84), (0.13, 0.18), 0, 0.022, once=True),
-            Push("face", (0.36, 0.42), (0.14, 0.14), 0, -0.024),
         ),
         Pull(upper_down=-0.020),
     ),

@@ -30,11 +30,7 @@ class Bulge:
     """Standard deviations across and down, in units."""
 
 
-RELIEF = (
-    Bulge({"AU9": -0.17}, (0.0, 0.24), (0.10, 0.10)),
-    Bulge({"AU10": 0.065, "AU9": 0.02}, (0.62, 0.38), (0.15, 0.11)),
-    Bulge({"AU4": -0.05}, (0.14, -0.42), (0.16, 0.10)),
-)
+RELIEF = (Bulge({"AU4": -0.05}, (0.14, -0.42), (0.16, 0.10)),)
 MOST = 0.22
 """No place gains or loses more than this share of its light."""
 CELL_UNITS = 0.05

@@ -34,7 +34,7 @@ class Fold:
 
 FOLDS = (
     Fold(
-        {"AU12": 0.085, "AU10": 0.055, "AU9": 0.09, "AU11": 0.05, "AU15": 0.02},
+        {"AU12": 0.085, "AU10": 0.035, "AU9": 0.07, "AU11": 0.05, "AU15": 0.02},
         (("nostril", 0.05, -0.02), ("nasolabial", 0.13, 0.0), ("mouth corner", 0.11, -0.02)),
         1.6,
     ),
@@ -51,7 +51,7 @@ WARM = 0.72
 """Red loses this share of what green and blue lose."""
 SOFT, FLANKS = 0.036, 0.55
 """Blur of the crease in units, and the share of its depth that the flanks, three times as wide, brighten."""
-MOST_DEPTH = 0.20
+MOST_DEPTH = 0.19
 """No fold is deeper than this, whichever units add up; deeper ones would look painted."""
 UNSEEN = 0.002
 SEAM_GAP = 0.05

@@ -27,7 +27,7 @@ from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import EYES, INNER_LIPS, OVAL, SKIN_COUNT
 from ..pose.pose import HeadMove, Pose
 from .raster import paint_mesh, signed_areas
-from .resampling import KERNEL_PX, resample, restore_detail
+from .resampling import KERNEL_PX, resample, restore_grain
 
 PIVOT = (0.0, 2.3, 0.9)
 """The centre of rotation: right, down and behind the point between the eyes, in units."""
@@ -125,7 +125,7 @@ def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped 
     near = picture[y : bottom + KERNEL_PX, x : right + KERNEL_PX]
     across = field[..., 0] + np.arange(left - x, right - x, dtype=np.float32)[None, :]
     along = field[..., 1] + np.arange(top - y, bottom - y, dtype=np.float32)[:, None]
-    drawn = restore_detail(resample(near, across, along), near, field)
+    drawn = restore_grain(resample(near, across, along), field)
     places = shape.after[:SKIN_COUNT] - np.array([left, top])
     return Warped(box, drawn, places, (shape.after - shape.before)[:SKIN_COUNT])
 
