@@ -204,8 +204,6 @@ def pose_for(
     return Pose(choices.model_mode, weight, units, calm, rest, gap, widen, lean, spoken)
 
 
-REST_AMPLITUDE = 1.35
-"""The amplitude of AU0 that leaves nothing of a full smile; under another emotion 1 is enough."""
 SMILE_LIFT, SMILE_WIDTH = (-0.05, 0.04), (0.85, 1.00)
 """Between these values a mouth counts as smiling, 0 to 1."""
 
@@ -213,7 +211,7 @@ SMILE_LIFT, SMILE_WIDTH = (-0.05, 0.04), (0.85, 1.00)
 def _relaxed(recipe: Recipe, calm: float, rest: MouthShape, headroom: Mapping[str, float]) -> dict[str, float]:
     """Return the units that undo the performer's own expression: cheeks and lids of a smile, for neutral brows too."""
     smile = max(fraction_between(rest.lift, SMILE_LIFT), fraction_between(rest.width, SMILE_WIDTH))
-    units = {"AU0": calm * smile * (1.0 if recipe.units else REST_AMPLITUDE)} if calm * smile > 0 else {}
+    units = {"AU0": calm * smile} if calm * smile > 0 else {}
     if recipe.units:
         return units
     return units | {name: calm * headroom.get(f"relaxed {name}", 0.0) for name in ("AU1", "AU2", "AU4", "AU43")}

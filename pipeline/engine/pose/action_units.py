@@ -81,8 +81,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
             Push("face", (0.50, 0.52), (0.22, 0.15), 0, 0.020),
             Push("outer brow", (0, -0.05), (0.24, 0.24), 0, -0.020, "brow"),
         ),
-        Pull(corner_down=0.031, corner_power=2.0),
-        Lids(lower_up=-0.265),
+        lids=Lids(lower_up=-0.265),
     ),
     "AU1": ActionUnit(
         "inner brow raiser",

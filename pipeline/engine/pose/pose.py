@@ -53,7 +53,7 @@ class HeadMove:
 RECIPES: dict[Prompt, Recipe] = {
     "neutral": Recipe(1.0),
     "happy": Recipe(0.0, {"AU12": 1.35, "AU6": 1.5, "AU25": 1.1, "AU26": 0.3}),
-    "sad": Recipe(1.0, {"AU1": 1.15, "AU4": 0.6, "AU15": 1.1, "AU17": 0.8, "AU43": 0.55, "AU11": 0.5}),
+    "sad": Recipe(1.0, {"AU1": 1.25, "AU4": 0.6, "AU15": 1.25, "AU17": 0.8, "AU43": 0.65, "AU11": 0.5}),
     "angry": Recipe(
         1.0,
         {
@@ -69,7 +69,7 @@ RECIPES: dict[Prompt, Recipe] = {
             "AU11": 0.3,
         },
     ),
-    "surprised": Recipe(1.0, {"AU1": 0.85, "AU2": 1.05, "AU5": 1.4, "AU26": 1.6, "AU18": 0.3}),
+    "surprised": Recipe(1.0, {"AU1": 1.0, "AU2": 1.25, "AU5": 1.5, "AU26": 1.6, "AU18": 0.3}),
     "disgusted": Recipe(
         1.0,
         {
