@@ -101,13 +101,13 @@ def release_intermediates(home: Path, store: Store, run: RunFolder, keys: Iterab
 
     What another process or thread is using in a run of its own stays.
     """
+    keys = list(keys)
+    others = [each for each in all_runs(home) if each.is_locked_by_others(run)] if keys else []
+    in_use = {key for other in others for key in other.used_keys()}
     for key in keys:
-        record = store.result(key)
-        files = [] if record is None else files_in(record["value"])
-        in_use = {each for other in all_runs(home) if other.is_locked_by_others(run) for each in other.used_keys()}
-        if key not in in_use:
-            for file in files:
-                store.release(file)
+        record = None if key in in_use else store.result(key)
+        for file in files_in(record["value"]) if record is not None else ():
+            store.release(file)
 
 
 def _lock(home: Path) -> FileLock:

@@ -33,8 +33,9 @@ _MAX_QUANTISER = 20
 """The new pictures are never coarser than this, however coarse the film is."""
 _FAST = {"trellis": "0", "b-adapt": "0"}
 """Options of a film's own encoder that no parameter set needs. At such quantisers a trellis takes half of the time of
-`superfast`, and a search for the places of B-frames a sixth; neither makes the pictures better for their bits."""
-_BIT_FACTOR, _MBTREE_BIT_FACTOR = 1.6, 1.35
+`superfast`, and a search for the places of B-frames a sixth; what they gain in quality is gained back
+by 9 % more bits in `_BIT_FACTOR`."""
+_BIT_FACTOR, _MBTREE_BIT_FACTOR = 1.75, 1.48
 """Bits relative to the source's own, about 4 quantiser steps: the second generation must not show. A source with the
 macroblock tree starts 5.4 steps coarser, since the tree refines from there."""
 
