@@ -176,12 +176,26 @@ def record_intent(ledger: Ledger, intended: Intended, month: MonthBudget | None)
 
 def month_usd(ledger: Ledger, month: str) -> float:
     """Return what the calls of a month, such as "2026-11", have cost or may still cost in USD, without rehearsals."""
-    open_usd = sum(
-        entry.intended.estimate_usd
+    open_usd = _open_usd(ledger, month)
+    for _ in range(_MOST_READINGS):
+        cost_usd, before = ledger.sums(month).cost_usd, open_usd
+        open_usd = _open_usd(ledger, month)
+        if open_usd == before:
+            break
+    # Calls that ended between two readings are in both sums: too much for a moment, never too little.
+    return round(cost_usd + sum(before.values()), 6)
+
+
+_MOST_READINGS = 5
+
+
+def _open_usd(ledger: Ledger, month: str) -> dict[str, float]:
+    """Return the estimates of the calls of a month that are under way, by the identity of their attempts."""
+    return {
+        entry.id: entry.intended.estimate_usd
         for entry in ledger.open_entries()
         if entry.intended and entry.intended.at.startswith(month) and not summarize(entry).rehearsal
-    )
-    return round(ledger.sums(month).cost_usd + open_usd, 6)
+    }
 
 
 @dataclass(frozen=True)

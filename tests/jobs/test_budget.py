@@ -76,6 +76,37 @@ def test_spent_amount_counts_against_the_budget():
     require_within_budget(1e9, 1.0, SpendingPolicy())
 
 
+def test_a_call_that_ends_while_the_month_is_added_up_counts_once(tmp_path, monkeypatch):
+    """Between the reading of the open calls and that of the costs; two tasks of one run do so."""
+    ledger, sums = Ledger(tmp_path), Ledger.sums
+    call = Call(provider="segmind", host=HOST, parameters={}, video="0" * 64, audio="")
+    entry = ledger.record_intent(
+        Intended(
+            at="2026-11-29T10:00:00.000+00:00",
+            call=call,
+            nonce="n",
+            video_name="n",
+            video_url="https://f.example/n",
+            estimate_usd=2.0,
+        )
+    )
+    done = Done(
+        at="2026-11-29T10:00:09.000+00:00",
+        file=File(digest="a" * 64, suffix=".mp4", size_bytes=5),
+        cost_usd=1.0,
+        cost_known=True,
+    )
+
+    def end_then_sum(self, *months):
+        if ledger.open_entries():
+            ledger.record(entry, "done", done)
+        return sums(self, *months)
+
+    monkeypatch.setattr(Ledger, "sums", end_then_sum)
+
+    assert month_usd(ledger, "2026-11") == 1.0
+
+
 def test_a_month_is_limited_by_what_its_calls_have_cost_or_may_cost(tmp_path):
     """Open calls count with their estimate; other months and rehearsals do not count."""
     ledger = Ledger(tmp_path)

@@ -135,6 +135,7 @@ LOST_RESPONSES = [
 def test_response_of_v1_may_take_until_the_deadline_only(open_runner, tmp_path):
     """Then the history is asked, and the job is polled like any other."""
     runner = open_runner({"route": "v1", "do": "hold", "seconds": 1.0})
+    runner.environ["REACT1_SETTLE_AFTER_S"] = "60"  # the server may be slow to see the request
 
     (result,) = runner.run(replace(runner.request("v1"), deadline_s=0.3))
 

@@ -9,13 +9,11 @@ from typing import Any
 
 import av
 
-from ...core.cancellation import raise_if_stopped
+from ...core.cancellation import stoppable
 from ...media.nal_units import FieldPairs
 from ..matroska import written_by
 from .packet_comparison import PacketCollector, Packets
 
-_CHECKED_EVERY = 1024
-"""Packets after which it is asked whether the call has to stop: an hour has 300,000."""
 NO_COLOR = (0, 2, 2, 2)
 """Unspecified: 0 for the range, 2 for the others."""
 _IGNORED_TAGS = frozenset({"encoder", "ENCODER", "creation_time", "vendor_id", "handler_name", "major_brand"})
@@ -63,9 +61,7 @@ def read_contents(path: Path, picture_index: int) -> FilmContents:
         collectors = [PacketCollector(path, stored_as_read) for _ in container.streams]
         hidden, durations = 0, [0] * len(container.streams)
         fields = FieldPairs(container.streams[picture_index])
-        for number, packet in enumerate(container.demux()):
-            if not number % _CHECKED_EVERY:
-                raise_if_stopped()
+        for packet in stoppable(container.demux()):
             index = packet.stream_index
             if index == picture_index:
                 if packet.size and fields.is_second(packet):
