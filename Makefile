@@ -28,10 +28,9 @@ help:
 demo: .venv/.demo
 	$(BIN)/react1 demo
 
-# One worker more than there are cores: many slow tests wait for servers, tools and killed processes. The fast ones wait
-# for little, and each worker has to import all of them.
-CORES = cores=$$($(BIN)/python -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
-PYTEST = $(BIN)/python -m pytest --dist worksteal
+# Two workers more than there are cores: tests wait for servers, tools and killed processes.
+WORKERS = $$($(BIN)/python -c 'import os; print(2 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()))')
+PYTEST = $(BIN)/python -m pytest --dist worksteal -n $(WORKERS)
 
 # Tests and modules are compiled once, not by every worker of every run.
 unexport PYTHONDONTWRITEBYTECODE
@@ -45,14 +44,14 @@ test: .venv/.dev $(TYPED)/.stamp
 	$(BESIDE) check every
 
 fast: .venv/.dev
-	$(CORES); $(PYTEST) -n "$$cores" -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 every: .venv/.dev
-	$(CORES); $(PYTEST) -n "$$((cores + 1))"
+	$(PYTEST)
 
 # Apart from `test`: to trace each line takes half as long again as the tests.
 coverage: .venv/.dev
-	$(CORES); $(PYTEST) -n "$$cores" -m 'not slow' --cov --cov-report=
+	$(PYTEST) -m 'not slow' --cov --cov-report=
 	@echo "Lines and branches covered by the fast tests: $$($(BIN)/python -m coverage report --format=total) %"
 
 docs: .venv/.docs

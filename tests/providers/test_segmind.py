@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,6 +13,7 @@ import pytest
 from scripted_replies import DrippingBody, Script, html_reply, json_body, json_reply
 
 from react1.pipeline.core.errors import ProviderError
+from react1.pipeline.net.api_client import RateLimiter
 from react1.pipeline.providers.contract import (
     Done,
     Failed,
@@ -433,8 +435,10 @@ def test_search_begins_with_the_intention_if_its_time_is_known():
     assert script.requests[0].url.params["from_date"] == f"{NOW - timedelta(days=29):%Y-%m-%d}"
 
 
-def test_history_that_is_too_long_says_how_far_it_was_searched():
+def test_history_that_is_too_long_says_how_far_it_was_searched(monkeypatch):
     """The request may be on the pages that were not."""
+    all_at_once = functools.partial(RateLimiter, burst=20)
+    monkeypatch.setattr("react1.pipeline.providers.provider_settings.RateLimiter", all_at_once)
     pages = [json_reply(data=[row(f"o{page}", prompt="sad")]) for page in range(20)]
 
     with pytest.raises(ProviderError) as caught:

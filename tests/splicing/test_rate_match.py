@@ -129,6 +129,7 @@ def test_the_quality_decides_how_large_new_packets_are(context, coding):
     assert "coarser_steps" in figures["matched"] and "coarser_steps" not in figures["high"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["picture", "seam"])
 def test_a_range_that_comes_out_too_coarse_is_coded_once_more(context, monkeypatch, limit):
     """Of two edits one has a picture, or a seam, below what matched quality keeps: the other keeps its packets."""
