@@ -1,22 +1,20 @@
 """The local engine as a provider: free, in this process, and marked as a preview.
 
 The take has the frames of the clip that was sent; its length follows the sync mode. The faces of a clip are detected,
-and its teeth measured, once: further takes of the same clip read them from the cache.
+its teeth measured and what covers a face found once: further takes of the same clip read them from the cache.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..core.cancellation import exclusive
 from ..core.edits.choices import React1Choices
 from ..core.errors import InputMediaError, PresetError
 from ..core.file import File
@@ -33,11 +31,26 @@ if TYPE_CHECKING:
     from ..engine.planning.tooth_color import KeepTeeth, Teeth
     from ..engine.take_job import RenderMetrics
 
+Value = TypeVar("Value")
 
-_CHECK_INTERVAL_S = 0.2
-"""How often a call that waits for another one checks whether to stop."""
-_guard = threading.Lock()
-_locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+
+def _cached(
+    context: NodeContext,
+    parts: Mapping[str, Any],
+    file_name: str,
+    read: Callable[[Path], Value | None],
+    make: Callable[[], Value],
+    write: Callable[[Path, Value], object],
+) -> Value:
+    """Return what is cached under these parts; if nothing readable is, make it and cache it in a file of this name."""
+    path = context.cache_get(parts)
+    value = None if path is None else read(path)
+    if value is None:
+        value = make()
+        new_path = context.temp_path(file_name)
+        write(new_path, value)
+        context.cache_put(parts, new_path)
+    return value
 
 
 def detect_faces_cached(context: NodeContext, clip: File, progress: Callable[[float], None]) -> Detections:
@@ -59,15 +72,15 @@ def detect_faces_cached(context: NodeContext, clip: File, progress: Callable[[fl
     from ..engine.render.render import find_faces
 
     parts: dict[str, Any] = {"what": "faces", "clip": clip.digest, "by": cache_key_parts()}
-    with _exclusive(clip.digest, lambda: progress(0)):
-        cached = context.cache_get(parts)
-        detections = read_detections(cached) if cached is not None else None
-        if detections is None:
-            detections = find_faces(context.path(clip), progress)
-            path = context.temp_path(f"faces{CACHE_SUFFIX}")
-            write_detections(path, detections)
-            context.cache_put(parts, path)
-    return detections
+    with exclusive(clip.digest, lambda: progress(0)):
+        return _cached(
+            context,
+            parts,
+            f"faces{CACHE_SUFFIX}",
+            read_detections,
+            lambda: find_faces(context.path(clip), progress),
+            write_detections,
+        )
 
 
 def teeth_cache(context: NodeContext, clip: File) -> KeepTeeth:
@@ -76,21 +89,17 @@ def teeth_cache(context: NodeContext, clip: File) -> KeepTeeth:
 
     def keep(name: str, measure: Callable[[], Teeth]) -> Teeth:
         parts: dict[str, Any] = {"what": "teeth", "clip": clip.digest, "engine": ENGINE_VERSION, "of": name}
-        teeth = _read_teeth(context.cache_get(parts))
-        if teeth is None:
-            teeth = measure()
-            path = context.temp_path("teeth.json")
-            path.write_text(json.dumps([teeth[0], *teeth[1]]), encoding="utf-8")
-            context.cache_put(parts, path)
-        return teeth
+        return _cached(context, parts, "teeth.json", _read_teeth, measure, _write_teeth)
 
     return keep
 
 
-def _read_teeth(path: Path | None) -> Teeth | None:
-    """Return cached teeth; None if there are none, or the file is not what `teeth_cache` writes."""
-    if path is None:
-        return None
+def _write_teeth(path: Path, teeth: Teeth) -> None:
+    path.write_text(json.dumps([teeth[0], *teeth[1]]), encoding="utf-8")
+
+
+def _read_teeth(path: Path) -> Teeth | None:
+    """Return cached teeth; None if the file is not what `_write_teeth` writes."""
     try:
         share, red, green, blue = (float(number) for number in json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -108,28 +117,11 @@ def occlusion_cache(context: NodeContext, clip: File) -> KeepOcclusion:
 
     def keep(name: str, count: int, find: Callable[[], Occlusion]) -> Occlusion:
         parts: dict[str, Any] = {"what": "occlusion", "clip": clip.digest, "by": by, "of": name}
-        cached = context.cache_get(parts)
-        occlusion = None if cached is None else read_occlusion(cached, count)
-        if occlusion is None:
-            occlusion = find()
-            path = context.temp_path(f"occlusion{SUFFIX}")
-            write_occlusion(path, occlusion)
-            context.cache_put(parts, path)
-        return occlusion
+        return _cached(
+            context, parts, f"occlusion{SUFFIX}", lambda path: read_occlusion(path, count), find, write_occlusion
+        )
 
     return keep
-
-
-@contextmanager
-def _exclusive(name: str, check: Callable[[], None]) -> Iterator[None]:
-    with _guard:
-        lock = _locks.setdefault(name, threading.Lock())
-    while not lock.acquire(timeout=_CHECK_INTERVAL_S):
-        check()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 PREVIEW = "made by the local preview engine, which is not React-1"

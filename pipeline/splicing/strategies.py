@@ -200,8 +200,7 @@ def _compare(
     times = job.video.timestamps.array
     meter = SeamMeter(job.video, job.video, job.takes, job.seam, ranges[number]) if job.seam is not None else None
     decode = None if strict_range is None else partial(_decode_strictly, job, output, strict_range)
-    places = (job.inserts, times, ranges, number, meter)
-    diff = compare_around(job.source, output, job.video.index, *places, *([decode] if decode else []))
+    diff = compare_around(job.source, output, job.video.index, job.inserts, times, ranges, number, meter, decode)
     return diff, meter.rows() if meter is not None and not diff.failure else []
 
 

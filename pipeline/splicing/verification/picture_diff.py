@@ -129,7 +129,7 @@ def compare_around(
         NotShared: pixels alone do not tell.
     """
     own = ranges[number]
-    span = span_around(own, len(times), meter)
+    span = _span_around(own, len(times), meter)
     expected = _expected_frames(source, stream, inserts, times, span, meter)
     film_stream = matching_video_index(source, stream, output)
     actual = _decode_span(output, film_stream, times, span) if decode is None else decode(film_stream, span)
@@ -161,7 +161,7 @@ def compare_around(
     return tally.result()
 
 
-def span_around(own: range, frame_count: int, meter: SeamMeter | None) -> range:
+def _span_around(own: range, frame_count: int, meter: SeamMeter | None) -> range:
     """Return the frames that are seen to compare a range: 24 on either side, and what the meter needs."""
     span = range(max(own.start - _NEAR_FRAMES, 0), min(own.stop + _NEAR_FRAMES, frame_count))
     for needed in meter.spans if meter is not None else ():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -18,6 +17,7 @@ from ...config.checked_job import Job, until_takes
 from ...config.load import load_job
 from ...config.presets.json_schema import JOB_OPTIONS
 from ...config.presets.shipped import load_preset_info
+from ...core.cancellation import exclusive
 from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.edits.takes import take_name
@@ -83,9 +83,6 @@ class Project:
         self.live = LivePreview(film_path, self.media, self.pictures, self.new_context, self._report_scan)
         self.playable = plays_in_browsers(self.media, film_path.suffix)
         self._films: dict[str, tuple[Media, FilmPictures]] = {}
-        self._making: dict[str, threading.Lock] = {}
-        """Locks of what is being made, by its cache key."""
-        self._making_lock = threading.Lock()
         self.seen = self.job.mark()
         """The state of the job file that the pages were last told of."""
 
@@ -121,16 +118,11 @@ class Project:
             parts: its cache key.
             make: makes it, in a context that is closed afterwards; None if there is nothing to make.
         """
-        name = json.dumps(parts, sort_keys=True)
-        with self._making_lock:
-            lock = self._making.setdefault(name, threading.Lock())
-        with lock, closing(self.new_context()) as context:
+        with exclusive(json.dumps(parts, sort_keys=True)), closing(self.new_context()) as context:
             path = context.cache_get(parts)
             if path is None and (new_file := make(context)) is not None:
                 context.cache_put(parts, new_file)
                 path = context.cache_get(parts)
-        with self._making_lock:
-            self._making.pop(name, None)
         return path
 
     def options(self) -> dict[str, Any]:
