@@ -44,6 +44,7 @@ def states(result):
     return {job["name"]: job["status"] for job in result.json["jobs"]}
 
 
+@pytest.mark.slow
 def test_a_film_that_fails_does_not_stop_the_others(react1, films):
     """Exit 6, one object, a page with every film; resume runs what failed, and only that."""
     result = react1("batch", "films.csv", "--preset", "prepare", "--json")

@@ -36,6 +36,7 @@ def job(react1):
     return "job.yaml", "--provider", "fake", "--yes"
 
 
+@pytest.mark.slow
 def test_a_take_is_made_without_a_film_and_spliced_later(react1, job):
     """The page plays the take with the film's sound; the later run sends nothing, and writes the film."""
     with FakeProvider() as fake:
@@ -60,6 +61,7 @@ def test_a_take_is_made_without_a_film_and_spliced_later(react1, job):
     assert Path("film.react1.mov").is_file()
 
 
+@pytest.mark.slow
 def test_a_conformed_take_is_not_kept_beside_the_film_and_made_again_when_it_is_asked_for(react1, job, tmp_path):
     """The same bytes, and nothing else is made or paid for again; a film that is stored does not need it."""
     objects = tmp_path / "home" / "objects"
@@ -117,6 +119,7 @@ def test_a_run_ends_at_a_named_step(react1, job):
     assert "out new.mov: nothing is written there, because the run ends at conform" in useless.err
 
 
+@pytest.mark.slow
 def test_a_run_with_everything_stored_loads_no_media_library(react1, job):
     """In a new process, because this one has them loaded; the key of a local take needs none either."""
     argv = ["run", "job.yaml", "--provider", "local", "--until", "normalize_audio", "--yes"]

@@ -51,6 +51,7 @@ def test_none_of_it_is_the_film_and_all_of_it_is_the_take_to_the_bit(context, ta
     assert not equal(everything, nothing)
 
 
+@pytest.mark.slow
 def test_half_of_it_lies_between(context, take):
     """The middle of the box is half as far from the film, and everything away from it is the film's."""
     film, all_of_it, half = (

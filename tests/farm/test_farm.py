@@ -46,6 +46,7 @@ def farm(react1, job, monkeypatch):
     return write
 
 
+@pytest.mark.slow
 def test_a_job_is_one_task_per_segment_and_one_that_pays(farm, job, tmp_path):
     """Stages wait for each other; only the task of the takes may spend, up to the estimate."""
     template = json.loads(farm("openjd"))
@@ -72,6 +73,7 @@ def test_a_job_is_one_task_per_segment_and_one_that_pays(farm, job, tmp_path):
     assert memory in steps["Segments4"]["hostRequirements"]["amounts"]
 
 
+@pytest.mark.slow
 def test_the_budget_of_the_takes_can_be_given(farm):
     """It replaces the estimate."""
     template = json.loads(farm("openjd", "--max-cost", "7.5"))
@@ -79,6 +81,7 @@ def test_the_budget_of_the_takes_can_be_given(farm):
     assert {item["name"]: item["default"] for item in template["parameterDefinitions"]}["MaxCost"] == 7.5
 
 
+@pytest.mark.slow
 def test_opencue_gets_layers_that_wait_for_each_other(farm, job):
     """A frame is a segment by its number; the elements are in the order of the DTD."""
     text = farm("opencue", "--show", "nightly", "--shot", "s010")

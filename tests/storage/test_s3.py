@@ -16,7 +16,6 @@ from memory import MemoryGrowth, write_sparse
 from react1.pipeline.core.errors import Interrupted, MissingExtra, PresetError, ProviderError
 from react1.pipeline.storage.s3 import S3Storage
 
-pytest.importorskip("moto", reason="the S3 server of the tests is not installed")
 pytest.importorskip("obstore", reason="the extra s3 is not installed")
 
 from bucket import Bucket, open_bucket
@@ -29,6 +28,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def bucket():
+    pytest.importorskip("moto", reason="the S3 server of the tests is not installed")
     with open_bucket() as served:
         yield served
 

@@ -19,13 +19,13 @@ from react1.pipeline.store.object_store import ObjectRecords
 from react1.pipeline.store.prune import PruneLimits
 from react1.pipeline.store.store import Store
 
-pytest.importorskip("moto", reason="an S3 server needs the extra test")
 DAY_S = 86400.0
 OLD, PAID, NEW = ("00" * 32, "11" * 32, "22" * 32)
 
 
 @pytest.fixture(scope="module")
 def server():
+    pytest.importorskip("moto", reason="an S3 server needs the extra test")
     with open_bucket() as server:
         yield server
 

@@ -30,6 +30,7 @@ FOREIGN = re.compile(
 )
 
 
+@pytest.mark.slow
 def test_no_text_of_the_package_reaches_the_page_with_an_option_or_a_key():
     """Every error, problem and note in the source, with `X` for its values."""
     texts = error_texts()

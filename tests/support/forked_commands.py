@@ -24,6 +24,7 @@ import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 CLIENT = """\
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
@@ -35,20 +36,33 @@ with socket.socket(socket.AF_UNIX) as server:
 """
 """What stands on the search path in place of the command; it ends with the child's status."""
 IMPORTED = (
+    "PIL.ImageOps",
+    "PIL.JpegImagePlugin",
     "cv2",
+    "imageio_ffmpeg",
+    "jinja2",
     "mediapipe",
+    "numpy.random",
     "react1",
+    *(f"react1.nodes.{node.stem}" for node in (ROOT / "nodes").glob("[!_]*.py")),
     "react1.pipeline.api",
     "react1.pipeline.cli.app",
     "react1.pipeline.cli.commands.films.plan",
     "react1.pipeline.cli.commands.films.run",
+    "react1.pipeline.cli.progress",
     "react1.pipeline.config.load",
     "react1.pipeline.conform.conform",
+    "react1.pipeline.engine.landmarks.landmarkers",
     "react1.pipeline.engine.render.render",
     "react1.pipeline.faces.resolve",
+    "react1.pipeline.media.transcode",
+    "react1.pipeline.net.download",
+    "react1.pipeline.report.before_after",
     "react1.pipeline.report.page",
+    "react1.pipeline.report.take_board",
     "react1.pipeline.runner.execute",
     "react1.pipeline.splicing.splice",
+    "ruamel.yaml",
 )
 """Imported before the first command, where they are installed; each child imports what else it needs."""
 
