@@ -56,8 +56,9 @@ PANELS = {
         Entry("plan", "films.plan", "Show what a run would do and cost; nothing is written and nothing is spent."),
         Entry(
             "resume",
-            "films.resume",
+            "films.run",
             "Continue a run from its last finished step, or the films of a batch that are not done.",
+            function="resume",
         ),
         Entry(
             "pick",
@@ -80,8 +81,9 @@ PANELS = {
         Entry("show", "inspection.runs", "Show a run: its status, its results and its checks.", function="show"),
         Entry(
             "spend",
-            "inspection.spend",
+            "inspection.jobs",
             "Sum what paid calls have cost; rehearsals against a server on this machine are counted apart.",
+            function="spend",
         ),
         Entry(
             "faces",

@@ -23,7 +23,7 @@ from ..media.transcode import video_duration_s
 from ..net.api_client import Redact, no_redaction
 from ..net.download import DownloadClient, download
 from ..net.guarded_client import open_guarded_client
-from ..net.ssrf import NetworkPolicy
+from ..net.url import NetworkPolicy
 from .ledger_entry import JOB_METRICS, Done, Entry
 from .request import JobRequest
 

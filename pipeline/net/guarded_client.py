@@ -15,8 +15,7 @@ import httpx
 from ..core.errors import InputMediaError
 from .download import open_client
 from .http_pool import tls_context
-from .ssrf import SERVER_HINT, NetworkPolicy, is_allowed, refusal
-from .url import redact_url
+from .url import SERVER_HINT, NetworkPolicy, is_allowed, redact_url, refusal
 
 Resolve = Callable[[str, int], list[str]]
 

@@ -26,8 +26,7 @@ from .contract import Limits, React1Request
 if TYPE_CHECKING:
     from ..engine.detect.detect import Detections
     from ..engine.detect.people import FaceAim
-    from ..engine.occlusion.occlusion import Occlusion
-    from ..engine.occlusion.occlusion_cache import KeepOcclusion
+    from ..engine.occlusion.occlusion import KeepOcclusion, Occlusion
     from ..engine.planning.tooth_color import KeepTeeth, Teeth
     from ..engine.take_job import RenderMetrics
 
@@ -110,7 +109,7 @@ def _read_teeth(path: Path) -> Teeth | None:
 def occlusion_cache(context: NodeContext, clip: File) -> KeepOcclusion:
     """Return what keeps what covers the faces of a clip: it does not depend on the emotion or its strength."""
     from ..engine.detect.detect import cache_key_parts
-    from ..engine.occlusion.occlusion_cache import SUFFIX, read_occlusion, write_occlusion
+    from ..engine.occlusion.occlusion import SUFFIX, read_occlusion, write_occlusion
     from ..engine.take_job import ENGINE_VERSION
 
     by = {"detected": cache_key_parts(), "engine": ENGINE_VERSION}

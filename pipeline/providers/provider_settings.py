@@ -26,7 +26,7 @@ from ..core.edits.choices import React1Choices
 from ..core.errors import PresetError
 from ..net.api_client import ApiClient, RateLimiter
 from ..net.http_pool import HttpPool
-from ..net.ssrf import NetworkPolicy
+from ..net.url import NetworkPolicy
 from ..storage.upload_storage import UploadStorage, is_loopback_url
 from .contract import MAX_CALL_S, Latency, Limits, ProviderClient
 from .prices import Price, current_price

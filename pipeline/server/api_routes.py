@@ -20,7 +20,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import ValidationError
 
 from ..core.errors import InputMediaError
-from ..net.ssrf import NetworkPolicy, check_url
+from ..net.url import NetworkPolicy, check_url
 from ..providers.contract import React1Request
 from .faults import CONTENT_BLOCKED, FaultRule
 from .job_queue import JobQueue

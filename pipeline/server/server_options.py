@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..core.errors import MissingExtra, PresetError
-from ..net.ssrf import NetworkPolicy
+from ..net.url import NetworkPolicy
 from ..providers.contract import SEGMIND_MODEL
 
 MODEL = SEGMIND_MODEL

@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ..core.errors import InputMediaError, Interrupted, ProviderError, React1Error, ToolFailed
-from ..net.ssrf import NetworkPolicy
+from ..net.url import NetworkPolicy
 from ..providers.contract import React1Request
 from ..store.atomic import write_text
 from .faults import Perturbation

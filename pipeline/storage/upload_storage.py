@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 from ..core.errors import InputMediaError, ProviderError
 from ..net.api_client import ApiClient, Redact, error_text, no_redaction, one_line, origin
 from ..net.http_pool import HttpResponse
-from ..net.ssrf import NetworkPolicy, is_allowed
-from ..net.url import redact_url, require_web_url
+from ..net.url import NetworkPolicy, is_allowed, redact_url, require_web_url
 
 MAX_ERROR_LENGTH = 200
 _HINTS = {

@@ -25,7 +25,7 @@ from react1.pipeline.jobs.request import Clock
 from react1.pipeline.jobs.settle import settle_resubmit
 from react1.pipeline.jobs.take_download import fetch_take, find_damage, open_download_client
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
-from react1.pipeline.net.ssrf import NetworkPolicy
+from react1.pipeline.net.url import NetworkPolicy
 from react1.pipeline.providers.segmind.client import SegmindClient
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source

@@ -6,7 +6,7 @@ import socket
 import pytest
 from loopback_only import require_loopback
 
-from react1.pipeline.net.ssrf import NetworkPolicy, is_allowed
+from react1.pipeline.net.url import NetworkPolicy, is_allowed
 
 NOT_GLOBAL = [
     # IPv4 Special-Purpose Address Registry

@@ -11,7 +11,7 @@ from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.probe import require_video
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.media.tools.process import run_tool
-from react1.pipeline.net.ssrf import NetworkPolicy
+from react1.pipeline.net.url import NetworkPolicy
 from react1.pipeline.providers.contract import React1Request
 from react1.pipeline.server.faults import Perturbation
 from react1.pipeline.server.sources import probe_file

@@ -15,8 +15,7 @@ import numpy as np
 from ...media.frames.shots import Shot, hidden_by_flash
 from ..arrays import Curve, Points, smoothstep
 from ..geometry.head_frame import FaceFrame
-from ..occlusion.occlusion import FaceTexels, Occlusion, find_occlusion
-from ..occlusion.occlusion_cache import KeepOcclusion, occlusion_name
+from ..occlusion.occlusion import FaceTexels, KeepOcclusion, Occlusion, find_occlusion, occlusion_name
 from .detect import Detections, FrameDetections
 from .people import FaceAim, ShotPeople, number_people, shots_in, tracks_in
 from .speaker import ChosenFace, choose_face

@@ -28,8 +28,7 @@ from ..detect.face_selection import ShotFace, select_faces
 from ..detect.people import FaceAim
 from ..detect.speaker import loudness_per_frame
 from ..frames.clip_frames import VideoFormat
-from ..occlusion.occlusion import Mask
-from ..occlusion.occlusion_cache import KeepOcclusion
+from ..occlusion.occlusion import KeepOcclusion, Mask
 from ..pose.pose import Pose
 from ..voice.voice_features import VoiceAudio
 from .animate import animate, driving_speech

@@ -19,7 +19,7 @@ from .. import available
 from ..detect.detect import Detections, detect_faces
 from ..detect.people import FaceAim
 from ..frames.clip_frames import ClipFrames
-from ..occlusion.occlusion_cache import KeepOcclusion
+from ..occlusion.occlusion import KeepOcclusion
 from ..planning.take_plan import plan_take
 from ..planning.tooth_color import KeepTeeth, with_tooth_color
 from ..take_job import RenderMetrics, TakeJob

@@ -30,8 +30,7 @@ from ..projects.project import Project, current_takes
 from ..viewing.film_pictures import FilmPictures, Superseded, nearest_size
 from ..viewing.live import VIEWER_PX
 from ..viewing.marks import markers, spoken_lines
-from ..viewing.playback import PEAKS_PER_S, OwnSound, clip_parts, file_peaks, span_clip
-from ..viewing.take_sound import film_sound, line_sound
+from ..viewing.playback import PEAKS_PER_S, OwnSound, clip_parts, file_peaks, film_sound, line_sound, span_clip
 from .film_routes import finished_film
 from .project_routes import project_of, studio_of
 

@@ -1,6 +1,7 @@
 """What the page plays: the film or a small proxy, the waveform, and short clips of takes.
 
-The film itself is played where a browser can.
+The film itself is played where a browser can. With a take the film's sound is heard with the new line in it, as loud as
+the finished film will have it.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...core.errors import InputMediaError
 from ...core.nodes.node import NodeContext
-from ...core.values import Media
+from ...core.values import Media, Take
+from ...media.audio.samples import read_all, write_wav
 from ...media.probe import require_video
 from ...media.timing.clock import frame_time_s
 from ...media.tools.ffmpeg import ffmpeg_path
-from ...report.preview_clip import PreviewWriter, frames_of_samples, span_audio
+from ...report.preview_clip import SAMPLE_RATE_HZ, PreviewWriter, frames_of_samples, span_audio
 from ...report.stills import preview_size, small_pictures
+from ...splicing.audio.dialogue import line_alone, sound_with_lines
+from ...splicing.splice_params import SoundParams
 
 PROXY_LINES = 540
 _PLAYABLE_VIDEO = {"h264": ("mp4", "mov"), "vp8": ("webm", "matroska"), "vp9": ("webm", "mp4"), "av1": ("webm", "mp4")}
@@ -206,3 +211,40 @@ def _sound_of_parts(context: NodeContext, parts: Sequence[tuple[Media, int, int]
 def _sound(context: NodeContext, media: Media, first: int, end: int) -> Any:
     start_s, end_s = (frame_time_s(media, frame) + media.start_s for frame in (first, end))
     return span_audio(context.path(media.file), media, start_s, end_s)
+
+
+Samples = NDArray[np.float32]
+
+
+def film_sound(
+    context: NodeContext, media: Media, takes: Sequence[Take], frames: tuple[int, int], params: SoundParams
+) -> Samples | None:
+    """Return the sound of the source frames [start, end) as the film with these takes has it; None without sound.
+
+    The samples are `(2, samples)` at 48 kHz.
+
+    Raises:
+        InputMediaError: the line, or the film's sound, cannot be read.
+        ToolFailed: ffmpeg failed.
+    """
+    if not media.audio:
+        return None
+    samples = sound_with_lines(context, ffmpeg_path(), media, takes, frames, params)
+    return _for_players(context, samples, media.audio[0].sample_rate_hz)
+
+
+def line_sound(context: NodeContext, media: Media, takes: Sequence[Take], frames: tuple[int, int]) -> Samples | None:
+    """Return the new line alone, at its own level, where it lies in the frames; None without a line or a sound track.
+
+    Raises:
+        InputMediaError: the line cannot be read.
+    """
+    if not media.audio or not any(take.segment.edit.audio for take in takes):
+        return None
+    samples = line_alone(context, ffmpeg_path(), media, takes, frames)
+    return _for_players(context, samples, media.audio[0].sample_rate_hz)
+
+
+def _for_players(context: NodeContext, samples: Samples, rate_hz: int) -> Samples:
+    path = write_wav(context.temp_path("heard.wav"), samples, rate_hz)
+    return read_all(path, SAMPLE_RATE_HZ, 2)

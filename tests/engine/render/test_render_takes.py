@@ -17,7 +17,7 @@ from react1.pipeline.engine.detect import detect as detect_module
 from react1.pipeline.engine.render import draw
 from react1.pipeline.engine.render.render import find_faces, render, render_takes
 from react1.pipeline.engine.take_job import TakeJob
-from react1.pipeline.net.ssrf import NetworkPolicy
+from react1.pipeline.net.url import NetworkPolicy
 from react1.pipeline.providers.contract import React1Request
 from react1.pipeline.providers.local import detect_faces_cached
 from react1.pipeline.server.worker import render_take

@@ -6,7 +6,7 @@ from web import status
 from react1.pipeline.core.errors import InputMediaError, ProviderError
 from react1.pipeline.net.download import download
 from react1.pipeline.net.guarded_client import open_guarded_client
-from react1.pipeline.net.ssrf import NetworkPolicy, check_url, is_allowed
+from react1.pipeline.net.url import NetworkPolicy, check_url, is_allowed
 
 LOOPBACK = NetworkPolicy(allow_loopback=True)
 
