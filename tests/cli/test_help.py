@@ -61,6 +61,7 @@ def test_the_help_of_a_command_has_an_example(react1, name):
     assert f"react1 {name}" in examples
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="bash completion is POSIX")
 @pytest.mark.parametrize(
     ("words", "completions"),

@@ -59,6 +59,7 @@ def names(answer, key="nodes"):
     return {item["name"] for item in answer[key]}
 
 
+@pytest.mark.slow
 def test_a_good_plugin_is_listed_beside_broken_ones(distribution):
     """One that raises `KeyboardInterrupt`, one that exits, one that takes a shipped name, one that prints."""
     modules = {

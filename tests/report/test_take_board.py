@@ -192,6 +192,7 @@ PROBE = """async () => {
 }"""
 
 
+@pytest.mark.slow
 def test_one_key_moves_and_plays_every_clip(context, offered, tmp_path):
     """In a browser: a step is one frame in all clips, one is heard, a digit chooses a take, and it can be copied."""
     browser = find_browser()

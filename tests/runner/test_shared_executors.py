@@ -70,6 +70,7 @@ def test_a_worker_without_a_call_ends(tmp_path, fake_workers, monkeypatch):
     assert asyncio.run(play(3600.0)) == [True]
 
 
+@pytest.mark.slow
 def test_the_films_of_a_batch_share_their_workers(react1, fake_workers, tmp_path):
     """At most one per core and a few that wait, however many films there are; REACT1_EXECUTOR=local starts none."""
     rows = ["source,in,out,prompt"]

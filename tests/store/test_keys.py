@@ -106,6 +106,7 @@ def test_a_value_without_an_encoding_raises(value):
         canonical(value)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.booleans())))
 def test_the_order_of_names_does_not_matter(value):
     """A mapping has one encoding."""

@@ -299,7 +299,7 @@ def _wait_for(child: int, kill_after_s: float | None) -> int:
         if time.monotonic() - started_s > limit_s:
             os.kill(child, signal.SIGKILL)
             limit_s = TIMEOUT_S
-        time.sleep(0.002)
+        time.sleep(0.01 if kill_after_s is None else 0.002)
 
 
 def main() -> None:
