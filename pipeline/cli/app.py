@@ -112,8 +112,9 @@ PANELS = {
         ),
         Entry(
             "conform-check",
-            "editing.conform_check",
+            "editing.edits",
             "Compare a returned clip with its segment: frames, rate, timecode, size, pictures, lag.",
+            function="conform_check",
         ),
         Entry(
             "verify",
