@@ -174,6 +174,7 @@ def changed_patch(sent: Sequence[Plane], taken: Sequence[Plane], change: Change)
     cells = widened(bounding_box(change.mask), 2, change.mask.shape)
     inside = np.ones_like(change.mask) if change.full else _inside(change, cells)
     boxes, before, after = [], [], []
+    scaled = _ScaledMasks(inside, cells)
     for own, part in zip(sent, taken, strict=True):
         shape = (own.shape[0], own.shape[1])
         box = _box_in_plane(change.mask, cells, shape)
@@ -189,9 +190,10 @@ def changed_patch(sent: Sequence[Plane], taken: Sequence[Plane], change: Change)
         beyond -= change.noise
         beyond /= np.float32(max(change.noise, 1e-3))
         np.clip(beyond, 0, 1, out=beyond)
-        difference *= np.maximum(_scaled(inside, cells, shape, box), beyond)
+        difference *= np.maximum(scaled.to(shape, box), beyond, out=beyond)
         difference += old
-        after.append(np.clip(np.rint(difference, out=difference), 0, 255).astype(own.dtype))
+        np.clip(np.rint(difference, out=difference), 0, 255, out=difference)
+        after.append(difference.astype(own.dtype))
     return Patch(cells, tuple(boxes), tuple(before), tuple(after))
 
 
@@ -241,13 +243,15 @@ def patch_within(sent: Sequence[Plane], taken: Sequence[Plane], mask: Mask) -> P
 def composite(plate: Sequence[Plane], patch: Patch, mask: Mask, transfer: LevelTransfer) -> None:
     """Add the masked difference of a patch, in the plate's levels, to the plate, whose planes are written to."""
     before, after = transfer.to_source(patch.sent), transfer.to_source(patch.taken)
+    scaled = _ScaledMasks(mask, patch.cells)
     for base, box, old, new in zip(plate, patch.boxes, before, after, strict=True):
         shape = (base.shape[0], base.shape[1])
         change = new.astype(np.float32)
         change -= old
-        change *= _scaled(mask, patch.cells, shape, box)
+        change *= scaled.to(shape, box)
         change += base[box]
-        base[box] = np.clip(np.rint(change, out=change), 0, transfer.top).astype(base.dtype)
+        np.clip(np.rint(change, out=change), 0, transfer.top, out=change)
+        base[box] = change
 
 
 def _factor(mask: Mask, shape: tuple[int, int]) -> int:
@@ -263,6 +267,21 @@ def _box_in_plane(mask: Mask, cells: Box, shape: tuple[int, int]) -> Box:
         return bounding_box(resize_mask(mask, shape))
     rows, columns = (slice(side.start * factor, side.stop * factor) for side in cells)
     return rows, columns
+
+
+class _ScaledMasks:
+    """A mask in the sizes of the planes; both planes of chroma have the same."""
+
+    def __init__(self, mask: Mask, cells: Box) -> None:
+        """Take a mask that is 0 outside of `cells`, less a margin of 2."""
+        self._mask, self._cells = mask, cells
+        self._known: dict[tuple[int, int], Mask] = {}
+
+    def to(self, shape: tuple[int, int], box: Box) -> Mask:
+        """Return the mask scaled to a box of a plane, as scaling the complete mask gives it; never write to it."""
+        if shape not in self._known:
+            self._known[shape] = _scaled(self._mask, self._cells, shape, box)
+        return self._known[shape]
 
 
 def _scaled(mask: Mask, cells: Box, shape: tuple[int, int], box: Box) -> Mask:

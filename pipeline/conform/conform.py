@@ -17,6 +17,7 @@ from ..core.nodes.node import NodeContext
 from ..core.times import frames_text
 from ..core.values import Segment, Take, VideoStream
 from ..splicing.encoders import EncoderSettings, pixel_formats
+from ..splicing.pictures.kept_changes import changes_to_keep, keep_changes
 from ..splicing.pictures.planes import working_format
 from ..splicing.reencode import encode
 from .align import Alignment
@@ -51,7 +52,7 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
     draft = Draft(allow_full=mode != "face") if job.is_plain and any(job.strengths) else None
     sent_small, take_small = job.films.thumbnails(draft.add if draft else None)
     alignment, job.corrections = measure_corrections(job.films, sent_small, take_small, take_video.rate)
-    drafted = draft.changes if draft is not None and draft.is_valid(alignment, job.corrections) else ()
+    drafted = draft.changes if draft is not None and draft.is_valid(alignment, job.corrections) else None
     if mode == "face":
         pairs = job.corrections.apply_to_thumbnails(job.films, sent_small, take_small, alignment)
         job.face = track_largest_change(*pairs, job.films.cell_aspect)
@@ -68,6 +69,8 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
         context.progress(min(1.0, count / max(1, last - first)))
 
     encode(finished_frames(job, alignment, drafted), target, coded_as, settings, report, times - times[0])
+    if job.kept is not None:
+        keep_changes(target, job.kept)
     if any(job.strengths) and not job.changed.anything:
         raise InputMediaError(_describe_unchanged(take))
     notes = describe_corrections(
@@ -101,14 +104,16 @@ def _open_job(context: NodeContext, take: Take, mode: CompositeMode) -> ConformJ
     if take_video is None:
         raise ProviderError(f"the take of {name} has no picture")
     padded = is_padded(take_video, sent, name)
+    pix_fmt = working_format(source.pix_fmt)
     return ConformJob(
         segment=segment,
         source=source,
         source_path=context.path(segment.source.file),
         films=SentAndTake(name, context.path(segment.media.file), sent, context.path(take.media.file), padded),
         mode=mode,
-        pix_fmt=working_format(source.pix_fmt),
+        pix_fmt=pix_fmt,
         strengths=_strengths(segment, source),
+        kept=changes_to_keep(segment.source.file.digest, source.pix_fmt, pix_fmt),
     )
 
 

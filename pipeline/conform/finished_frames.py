@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from ..core.edits.choices import CompositeMode
 from ..core.values import Segment, VideoStream
 from ..media.frames.decode import exact_frames, reformat, turn_coded
+from ..splicing.pictures.kept_changes import Box, TakeChanges
 from ..splicing.pictures.planes import (
     Plane,
     frame_from_planes,
@@ -144,6 +145,8 @@ class ConformJob:
     face: TrackedRegion | None = None
     changed: ChangedShare = field(default_factory=ChangedShare)
     smoother: MaskSmoother = field(default_factory=MaskSmoother)
+    kept: TakeChanges | None = None
+    """What the finished frames change, if it is kept for the splice."""
 
     @property
     def is_plain(self) -> bool:
@@ -163,14 +166,14 @@ class ConformJob:
 
 
 def finished_frames(
-    job: ConformJob, alignment: Alignment, drafted: Sequence[FrameChange] = ()
+    job: ConformJob, alignment: Alignment, drafted: list[FrameChange] | None = None
 ) -> Iterator[tuple[VideoFrame, int]]:
     """Yield the finished frames, numbered from the first of the span and its handles.
 
     Args:
         job: with the corrections.
         alignment: of the take.
-        drafted: the changes of all frames that were sent, if they are known; else the take is read.
+        drafted: the changes of all frames that were sent, if they are known, which are used up; else the take is read.
     """
     segment, transfer = job.segment, LevelTransfer(job.source, job.pix_fmt)
     known = _drafted(job, drafted) if drafted else _read(job, alignment)
@@ -179,18 +182,26 @@ def finished_frames(
         frame = frame_from_planes(plane_views(reformat(plate, pix_fmt=job.pix_fmt)), job.pix_fmt)
         planes = plane_views(frame, writeable=True)
         job.changed.in_span = segment.start_frame <= index < segment.end_frame
+        boxes: tuple[Box, ...] = ()
         if job.strengths[number] <= 0:
             job.changed.add(0.0)
         elif isinstance(change, FrameChange):
-            _add_change(job, transfer, planes, change, number, position)
+            boxes = _add_change(job, transfer, planes, change, number, position)
         else:
-            _add_picture(job, transfer, planes, change, number, position)
+            boxes = _add_picture(job, transfer, planes, change, number, position)
+        if job.kept is not None:
+            job.kept.add(planes, boxes)
         yield frame, number
 
 
-def _drafted(job: ConformJob, drafted: Sequence[FrameChange]) -> Iterator[tuple[int, FrameChange]]:
+def _drafted(job: ConformJob, drafted: list[FrameChange]) -> Iterator[tuple[int, FrameChange]]:
+    """Yield the changes; they are taken out of the list, since memory is needed for what is kept of them."""
+    drafted.reverse()
+    change, number = drafted.pop(), 0
     for position in _positions(job):
-        yield position, drafted[position]
+        while number < position:
+            change, number = drafted.pop(), number + 1
+        yield position, change
 
 
 def _read(job: ConformJob, alignment: Alignment) -> Iterator[tuple[int, FrameChange | _Pictures]]:
@@ -216,20 +227,24 @@ class _Pictures:
 
 def _add_change(
     job: ConformJob, transfer: LevelTransfer, plate: list[Plane], change: FrameChange, number: int, position: int
-) -> None:
-    """Add a change that needs no conversion to the planes of the source's frame."""
+) -> tuple[Box, ...]:
+    """Add a change that needs no conversion to the planes of the source's frame; return the box of it in each."""
     mask = _final_mask(job, change.mask, position)
     if not mask.any():
-        return
+        return ()
     if number % _REFIT_FRAMES == 0 or not transfer.ready:
         transfer.fit([sample_pixels(plane) for plane in plate], change.samples)
     composite(plate, change.patch, mask, transfer)
+    return change.patch.boxes
 
 
 def _add_picture(
     job: ConformJob, transfer: LevelTransfer, plate: list[Plane], pictures: _Pictures, number: int, position: int
-) -> None:
-    """Add what a take changed to the planes of the source's frame, with all that may lie between the two."""
+) -> tuple[Box, ...]:
+    """Add what a take changed to the planes of the source's frame, with all that may lie between the two.
+
+    Return the box of it in each plane.
+    """
     sent, used = pictures.sent, pictures.taken
     change = None
     if job.mode != "frame":
@@ -238,7 +253,7 @@ def _add_picture(
         job.changed.anything = bool(find_change(sent, used).solid.any())
     mask = _final_mask(job, np.ones((2, 2), np.float32) if change is None else change.mask, position)
     if not mask.any():
-        return
+        return ()
     if change is not None:
         used = without_noise(sent, used, change)
     used = partial_take(sent, used, mask, job.strengths[number], job.moved_faces[number] if job.moved_faces else ())
@@ -251,13 +266,15 @@ def _add_picture(
     if job.mode == "frame" and inside is None and not job.source.is_hdr:
         for plane, part in zip(plate, take_coded, strict=True):
             plane[...] = part
-        return
+        return tuple((slice(0, plane.shape[0]), slice(0, plane.shape[1])) for plane in plate)
     sent_coded = to_coded_planes(sent, job.source, job.pix_fmt)
     if number % _REFIT_FRAMES == 0 or not transfer.ready:
         shown_parts = (part if inside is None else crop_planes(part, inside) for part in (plate, sent_coded))
         transfer.fit(*([sample_pixels(plane) for plane in part] for part in shown_parts))
     coded_mask = turn_coded(mask, job.source)
-    composite(plate, patch_within(sent_coded, take_coded, coded_mask), coded_mask, transfer)
+    patch = patch_within(sent_coded, take_coded, coded_mask)
+    composite(plate, patch, coded_mask, transfer)
+    return patch.boxes
 
 
 def _final_mask(job: ConformJob, mask: Mask, position: int) -> Mask:

@@ -132,6 +132,8 @@ class LevelTransfer:
         for i, plane in enumerate(planes):
             if i == 0 and self._curve is not None:
                 mapped.append(self._curve[np.minimum(plane, self.top)])
+            elif self._gains[i] == 1:
+                mapped.append(plane)
             else:
                 mapped.append(plane.astype(np.float32) * self._gains[i])
         return mapped

@@ -22,6 +22,7 @@ from ..core.values import Media, Record, Report, Value
 from ..executors.base import CallMonitor
 from ..executors.choose_executor import SharedExecutors, open_executors
 from ..jobs.budget import Estimate, SpendingPolicy
+from ..splicing.pictures.kept_changes import keeping_changes
 from ..store.atomic import write_text
 from ..store.export import export
 from ..store.store import Store
@@ -146,9 +147,10 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
         ) as paid_steps:
             runner = StepRunner(store, options.watcher, job.name, paid_steps, run.add_key)
             scheduler = Scheduler(job, runner, run.name, picks, options.only)
-            async with open_executors(store, runner.report_progress, executors) as opened:
-                runner.executor, runner.local_executor = opened.main, opened.local
-                await scheduler.run()
+            with keeping_changes():
+                async with open_executors(store, runner.report_progress, executors) as opened:
+                    runner.executor, runner.local_executor = opened.main, opened.local
+                    await scheduler.run()
         run.write(choices=[offer.to_json() for offer in scheduler.offers.values()])
         paths = {}
         for step in job.steps:

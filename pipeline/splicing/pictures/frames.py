@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ...media.frames.decode import decode_frames, open_media, reformat
 from ..not_applicable import NotApplicable
 from ..splice_params import SeamStyle
 from .fields import side_data_of
+from .kept_changes import TakeChanges
 from .morph import morph
 from .planes import Plane, frame_from_planes, frame_planes, working_format
 
@@ -135,6 +136,8 @@ class Insert:
     fade_out: Ramp = NO_RAMP
     style: SeamStyle = "dissolve"
     """How ramps are blended."""
+    changes: TakeChanges | None = field(default=None, compare=False, repr=False)
+    """What the take changes in the film's own frames, if that is known without reading `path`."""
 
     def weight(self, index: int) -> tuple[int, int]:
         """Return the take's weight in frame `index` as a fraction: (k + 1, N + 1) in frame k of a ramp, else (1, 1)."""
@@ -156,7 +159,8 @@ def with_inserts(
     source: Iterable[VideoFrame], inserts: Sequence[Insert], first: int = 0
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Number the source's frames from `first`, and blend the takes into those of their spans."""
-    remaining = [_TakeReader(insert) for insert in sorted(inserts, key=lambda insert: insert.start)]
+    ordered = sorted(inserts, key=lambda insert: insert.start)
+    remaining = [_TakeReader(insert, alone=_is_alone(insert, ordered)) for insert in ordered]
     for index, source_frame in enumerate(source, first):
         remaining = [reader for reader in remaining if index < reader.insert.end]
         frame = source_frame
@@ -167,12 +171,19 @@ def with_inserts(
         yield index, frame
 
 
+def _is_alone(insert: Insert, inserts: Sequence[Insert]) -> bool:
+    """Check that no other take lies over an insert's frames."""
+    return all(other is insert or other.end <= insert.start or insert.end <= other.start for other in inserts)
+
+
 class _TakeReader:
     """One take, read forward along with the film."""
 
-    def __init__(self, insert: Insert) -> None:
+    def __init__(self, insert: Insert, *, alone: bool) -> None:
+        """Prepare a take; if it is `alone`, the film's frames that it is blended into are the source's own."""
         self.insert = insert
         self._frames: Iterator[VideoFrame] | None = None
+        self._changes = insert.changes if alone else None
 
     def blend_into(self, film: VideoFrame, index: int) -> VideoFrame:
         """Blend the take's frame for `index` into a frame; indices ascend by one.
@@ -181,12 +192,31 @@ class _TakeReader:
             NotApplicable: the take ends too early.
         """
         insert = self.insert
+        number, weight = insert.skip + index - insert.start, insert.weight(index)
+        if self._frames is None and self._changes is not None and self._changes.fits(film):
+            if number >= len(self._changes.frames):
+                raise NotApplicable(_too_short(insert))
+            return _blend_kept(film, self._changes, number, weight, insert.style)
         if self._frames is None:
-            self._frames = take_frames(insert.path, insert.skip + index - insert.start)
+            self._frames = take_frames(insert.path, number)
         take = next(self._frames, None)
         if take is None:
-            raise NotApplicable(f"the take for {frames_text(insert.start, insert.end)} has too few frames")
-        return blend(film, take, *insert.weight(index), insert.style)
+            raise NotApplicable(_too_short(insert))
+        return blend(film, take, *weight, insert.style)
+
+
+def _too_short(insert: Insert) -> str:
+    return f"the take for {frames_text(insert.start, insert.end)} has too few frames"
+
+
+def _blend_kept(
+    film: VideoFrame, changes: TakeChanges, number: int, weight: tuple[int, int], style: SeamStyle
+) -> VideoFrame:
+    """Return what `blend` gives for a take whose changes of the source's frame `film` are known."""
+    if weight[0] < weight[1]:
+        return blend(film, changes.frame_over(film, number), *weight, style)
+    changes.write_into(film, number)
+    return film
 
 
 def take_frames(path: Path, skip: int) -> Generator[VideoFrame, None, None]:

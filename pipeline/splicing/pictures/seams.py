@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...core.errors import InputMediaError
@@ -14,6 +14,7 @@ from ...core.values import Media, Segment, Take, VideoStream
 from ...media.frames.decode import exact_frames
 from ..splice_params import Seam
 from .frames import Insert, Ramp, blend_changes, take_frames
+from .kept_changes import kept_changes
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def plan_inserts(context: NodeContext, media: Media, takes: Sequence[Take], seam
     source = context.path(media.file)
     inserts = []
     for number, (take, ramps) in enumerate(zip(ordered, lengths, strict=True)):
-        insert = _full_insert(context, take, ramps, seam)
+        insert = _full_insert(context, take, ramps, seam, media.file.digest)
         over_take = number > 0 and ordered[number - 1].segment.end_frame == take.segment.start_frame
         inserts.append(_trim_unchanged(source, media.video, insert, over_take=over_take))
     return tuple(inserts)
@@ -66,16 +67,17 @@ def plan_ramps(segments: Sequence[Segment], seam: Seam) -> list[RampLengths]:
     return lengths
 
 
-def _full_insert(context: NodeContext, take: Take, ramps: RampLengths, seam: Seam) -> Insert:
-    segment = take.segment
+def _full_insert(context: NodeContext, take: Take, ramps: RampLengths, seam: Seam, source_digest: str) -> Insert:
+    segment, path = take.segment, context.path(take.media.file)
     return Insert(
         segment.start_frame - ramps.fade_in,
         segment.end_frame + ramps.fade_out,
-        context.path(take.media.file),
+        path,
         segment.head_frames - ramps.fade_in,
         Ramp(ramps.fade_in, ramps.fade_in),
         Ramp(ramps.fade_out, ramps.fade_out),
         seam.video if seam.ramp_frames else "dissolve",
+        kept_changes(path, source_digest),
     )
 
 
@@ -85,14 +87,13 @@ def _trim_unchanged(source: Path, video: VideoStream, insert: Insert, *, over_ta
     # If the ramp is over another take, the film's frames tell nothing.
     head = 0 if over_take else _count_unchanged(source, video, insert, range(insert.start, insert.start + fade_in))
     tail = _count_unchanged(source, video, insert, range(insert.end - fade_out, insert.end), from_end=True)
-    return Insert(
-        insert.start + head,
-        insert.end - tail,
-        insert.path,
-        insert.skip + head,
-        Ramp(fade_in, fade_in - head),
-        Ramp(fade_out, fade_out - tail),
-        insert.style,
+    return replace(
+        insert,
+        start=insert.start + head,
+        end=insert.end - tail,
+        skip=insert.skip + head,
+        fade_in=Ramp(fade_in, fade_in - head),
+        fade_out=Ramp(fade_out, fade_out - tail),
     )
 
 
@@ -100,10 +101,12 @@ def _count_unchanged(source: Path, video: VideoStream, insert: Insert, span: ran
     """Count the frames at the outer end of a span that blending leaves as they are."""
     if not span:
         return 0
-    changed = []
-    with closing(take_frames(insert.path, insert.skip + span.start - insert.start)) as takes:
-        for index, frame in exact_frames(source, video, span.start, span.stop):
-            take = next(takes, None)
+    changed, first = [], insert.skip + span.start - insert.start
+    with closing(take_frames(insert.path, first)) as takes:
+        for number, (index, frame) in enumerate(exact_frames(source, video, span.start, span.stop), first):
+            changes = insert.changes
+            known = changes is not None and changes.fits(frame) and number < len(changes.frames)
+            take = changes.frame_over(frame, number) if changes is not None and known else next(takes, None)
             if take is None:
                 raise InputMediaError(f"the take for {frames_text(insert.start, insert.end)} has too few frames")
             changed.append(blend_changes(frame, take, *insert.weight(index), insert.style))

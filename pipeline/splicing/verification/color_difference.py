@@ -39,11 +39,16 @@ class FramePair:
 
     def source_lightness(self, pixels: Any) -> Lab:
         """Return L* of the source at these pixels."""
-        return lightness_from_rgb(self.source[pixels])
+        return lightness_from_rgb(_at(self.source, pixels))
 
     def output_lightness(self, pixels: Any) -> Lab:
         """Return L* of the output at these pixels."""
-        return lightness_from_rgb(self.output[pixels])
+        return lightness_from_rgb(_at(self.output, pixels))
+
+
+def _at(colors: Rgb, pixels: Any) -> Rgb:
+    """Return the colors at indices, or where a mask is set; `take` is four times as fast as an index."""
+    return colors.take(np.flatnonzero(pixels) if pixels.dtype == bool else pixels, axis=0)
 
 
 def _visibly_different(first: Rgb, second: Rgb) -> Mask:
@@ -51,9 +56,9 @@ def _visibly_different(first: Rgb, second: Rgb) -> Mask:
     steps = np.maximum(first, second) - np.minimum(first, second)
     candidates = np.flatnonzero((steps[:, 0] | steps[:, 1] | steps[:, 2]) > MAX_UNSEEN_STEPS)
     changed = np.zeros(len(first), bool)
-    changed[candidates] = (
-        delta_e(lab_from_rgb(first[candidates]), lab_from_rgb(second[candidates])) > NOTICEABLE_DELTA_E
-    )
+    before, after = (_lab_planes(colors.take(candidates, axis=0)) for colors in (first, second))
+    before -= after
+    changed[candidates] = np.square(before, out=before).sum(0) > np.float32(NOTICEABLE_DELTA_E**2)
     return changed
 
 
@@ -84,21 +89,35 @@ def small_rgb(frame: Any, video: VideoStream) -> Rgb:
 
 def lab_from_rgb(pixels: Rgb) -> Lab:
     """Convert sRGB, `(…, 3) uint8`, to L*a*b*, `(…, 3) float32`."""
-    f = _cube_root(_LINEAR[pixels] @ _MATRIX.T)
-    x, y, z = f[..., 0], f[..., 1], f[..., 2]
-    result: Lab = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
-    return result
+    return np.ascontiguousarray(_lab_planes(pixels.reshape(-1, 3)).T).reshape(pixels.shape)
+
+
+def _lab_planes(pixels: Rgb) -> Lab:
+    """Convert sRGB, `(count, 3) uint8`, to L*, a* and b*, `(3, count) float32`."""
+    planes = _cube_root(_MATRIX @ _LINEAR.take(np.ascontiguousarray(pixels.T)))
+    x, y, z = planes
+    x -= y
+    np.subtract(y, z, out=z)
+    y *= 116
+    y -= 16
+    x *= 500
+    z *= 200
+    return planes[[1, 0, 2]]
 
 
 def lightness_from_rgb(pixels: Rgb) -> Lab:
     """Convert sRGB, `(…, 3) uint8`, to L*, `(…) float32`."""
-    lightness: Lab = 116 * _cube_root(_LINEAR[pixels] @ _MATRIX[1]) - 16
+    lightness: Lab = 116 * _cube_root(_LINEAR.take(pixels) @ _MATRIX[1]) - 16
     return lightness
 
 
 def _cube_root(xyz: Lab) -> Lab:
     """Return the compressed tristimulus values of CIE 15: a cube root with a straight foot."""
-    return np.where(xyz > _KNEE, np.cbrt(xyz), (_SLOPE * xyz + 16) / 116).astype(np.float32)
+    roots = np.cbrt(xyz)
+    dark = xyz <= _KNEE
+    if dark.any():
+        roots[dark] = (_SLOPE * xyz[dark] + 16) / 116
+    return roots
 
 
 def delta_e(first: Lab, second: Lab) -> NDArray[np.float32]:
