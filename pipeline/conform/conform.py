@@ -69,8 +69,8 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
         context.progress(min(1.0, count / max(1, last - first)))
 
     encode(finished_frames(job, alignment, drafted), target, coded_as, settings, report, times - times[0])
-    if job.kept is not None:
-        keep_changes(target, job.kept)
+    if job.take_changes is not None:
+        keep_changes(target, job.take_changes)
     if any(job.strengths) and not job.changed.anything:
         raise InputMediaError(_describe_unchanged(take))
     notes = describe_corrections(
@@ -113,7 +113,7 @@ def _open_job(context: NodeContext, take: Take, mode: CompositeMode) -> ConformJ
         mode=mode,
         pix_fmt=pix_fmt,
         strengths=_strengths(segment, source),
-        kept=changes_to_keep(segment.source.file.digest, source.pix_fmt, pix_fmt),
+        take_changes=changes_to_keep(segment.source.file.digest, source.pix_fmt, pix_fmt),
     )
 
 

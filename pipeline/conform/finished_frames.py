@@ -145,7 +145,7 @@ class ConformJob:
     face: TrackedRegion | None = None
     changed: ChangedShare = field(default_factory=ChangedShare)
     smoother: MaskSmoother = field(default_factory=MaskSmoother)
-    kept: TakeChanges | None = None
+    take_changes: TakeChanges | None = None
     """What the finished frames change, if it is kept for the splice."""
 
     @property
@@ -189,8 +189,8 @@ def finished_frames(
             boxes = _add_change(job, transfer, planes, change, number, position)
         else:
             boxes = _add_picture(job, transfer, planes, change, number, position)
-        if job.kept is not None:
-            job.kept.add(planes, boxes)
+        if job.take_changes is not None:
+            job.take_changes.add(planes, boxes)
         yield frame, number
 
 

@@ -74,13 +74,13 @@ def test_the_film_is_the_same(context, read, seam):
     take = take_of(context, media, 12, 24)
 
     with keeping_changes():
-        told = spliced(context, media, conformed(context, take), seam)
-    told_read = len(read)
+        by_changes = spliced(context, media, conformed(context, take), seam)
+    read_by_changes = len(read)
     by_files = spliced(context, media, conformed(context, take), seam)
 
-    assert told_read == 0 < len(read)
-    assert told.file == by_files.file and told.metrics == by_files.metrics
-    assert told.file != media.file
+    assert read_by_changes == 0 < len(read)
+    assert by_changes.file == by_files.file and by_changes.metrics == by_files.metrics
+    assert by_changes.file != media.file
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,11 @@ def test_so_it_is_of_other_films_and_takes(context, read, film, options, params)
     take = take_of(context, media, 12, 24, **options)
 
     with keeping_changes():
-        told = spliced(context, media, conformed(context, take, **params))
-    told_read = len(read)
+        by_changes = spliced(context, media, conformed(context, take, **params))
+    read_by_changes = len(read)
     by_files = spliced(context, media, conformed(context, take, **params))
 
-    assert told_read == 0 < len(read) and told.file == by_files.file
+    assert read_by_changes == 0 < len(read) and by_changes.file == by_files.file
 
 
 def test_where_takes_overlap_their_files_are_read(context, read):
@@ -111,9 +111,9 @@ def test_where_takes_overlap_their_files_are_read(context, read):
     takes = [take_of(context, media, 8, 16), take_of(context, media, 16, 24)]
 
     with keeping_changes():
-        told = spliced(context, media, conformed(context, *takes))
+        by_changes = spliced(context, media, conformed(context, *takes))
         assert read
-    assert told.file == spliced(context, media, conformed(context, *takes)).file
+    assert by_changes.file == spliced(context, media, conformed(context, *takes)).file
 
 
 def test_changes_count_for_their_source_and_their_file_only(context):
