@@ -1,4 +1,4 @@
-"""A splice that is told what its takes change writes the film that it writes from their files."""
+"""By the changes that are kept in memory, a splice writes the film that it writes from the takes' files."""
 
 from __future__ import annotations
 
