@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test fast every coverage check lint types docs format clean
+.PHONY: help demo quick test fast every check lint types docs format clean
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -17,8 +17,7 @@ TYPED := build/typecheck
 help:
 	@echo 'make demo    set up, then re-express a segment of a made clip and show the page'
 	@echo 'make quick   set up, then make check and the fast tests: for daily work'
-	@echo 'make test    set up, then make check and all tests'
-	@echo 'make coverage  set up, then the lines and branches that the fast tests run'
+	@echo 'make test    set up, then make check, all tests, and what the fast ones cover'
 	@echo 'make docs    set up, then build the documentation into build/site; a broken link fails'
 	@echo 'make check   make lint (ruff) and make types (mypy --strict, pyright; tsc for the pages where npm is)'
 	@echo 'make format  let ruff put the code in order'
@@ -46,12 +45,9 @@ test: .venv/.dev $(TYPED)/.stamp
 fast: .venv/.compiled
 	$(PYTEST) -m 'not slow'
 
+# Slow tests are not traced (tests/conftest.py): to trace everything would take minutes.
 every: .venv/.compiled
-	$(PYTEST)
-
-# Apart from `test`: to trace each line takes half as long again as the tests.
-coverage: .venv/.dev
-	$(PYTEST) -m 'not slow' --cov --cov-report=
+	$(PYTEST) --cov --cov-report=
 	@echo "Lines and branches covered by the fast tests: $$($(BIN)/python -m coverage report --format=total) %"
 
 docs: .venv/.docs
