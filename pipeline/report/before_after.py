@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,21 +19,22 @@ from ..core.values import Media, Record, Segment, Take
 from ..media.frames.decode import exact_frames
 from ..media.timing.clock import frame_time_s
 from .preview_clip import SAMPLE_RATE_HZ, PreviewWriter, clip_times_s, frames_of_samples, span_audio
+from .preview_grade import FULL, PreviewGrade
 from .stills import (
     Region,
     changed_region,
     data_url,
-    jpeg_data_url,
     picture_of,
     preview_size,
     screen_frame,
     screen_picture,
+    still_data_url,
 )
 
 FindPath = Callable[[File], Path]
 Samples = NDArray[np.float32]
 """Of shape `(2, samples)` at 48 kHz."""
-_PREVIEW_VERSION = 3
+_PREVIEW_VERSION = 4
 """In the key of cached previews: raise it when the same frames would give other bytes."""
 
 
@@ -120,18 +121,20 @@ def still_frames(segment: Segment, start: int, end: int) -> list[tuple[str, int]
     return [(label, frame) for label, frame in labelled if start <= frame < end]
 
 
-def preview_segment(record: Record, segment: Segment, take: Take | None, context: NodeContext) -> SegmentPreview | None:
+def preview_segment(
+    record: Record, segment: Segment, take: Take | None, context: NodeContext, grade: PreviewGrade = FULL
+) -> SegmentPreview | None:
     """Render the stills and the clips of a segment; return None if its source has no video."""
     source = segment.source
     if source.video is None:
         return None
     start, end = preview_span(record, segment)
-    size = preview_size(source.video)
+    size = preview_size(source.video, grade.max_side_px)
     seconds = {frame: frame_time_s(source, frame) - frame_time_s(source, start) for frame in range(start, end + 1)}
     labelled = still_frames(segment, start, end)
     before = Side("Before", source, {frame: frame for frame in range(start, end)})
     after = furthest_result(record, segment, take)
-    plan = _Plan(size, seconds, frozenset(frame for _, frame in labelled))
+    plan = _Plan(size, seconds, frozenset(frame for _, frame in labelled), grade)
     old = _cached_side(before, plan, context)
     sound = _sound_of_take(segment, plan, context.path) if after and take and after.media is take.media else None
     new = _render_side(after, plan, context.path, sound) if after else _RenderedSide()
@@ -162,6 +165,7 @@ class _Plan:
     seconds: dict[int, Fraction]
     """When each source frame is shown, from the first frame of the clips."""
     still_frames: frozenset[int]
+    grade: PreviewGrade
 
 
 class _RenderedSide(BaseModel):
@@ -181,6 +185,7 @@ def _cached_side(side: Side, plan: _Plan, context: NodeContext) -> _RenderedSide
         "preview": _PREVIEW_VERSION,
         "file": side.media.file.digest,
         "size": plan.size,
+        "grade": asdict(plan.grade),
         "seconds": {str(frame): str(at_s) for frame, at_s in plan.seconds.items()},
         "stills": sorted(plan.still_frames),
     }
@@ -227,14 +232,24 @@ def _render_side(side: Side, plan: _Plan, find_path: FindPath, sound: Samples | 
         start_s, end_s = (frame_time_s(side.media, frame) + side.media.start_s for frame in (first, end))
         sound = span_audio(path, side.media, start_s, end_s)
     content = io.BytesIO()
-    clip = PreviewWriter(content, plan.size, side.media.video.rate, crf=26, has_sound=sound is not None)
+    grade, rate = plan.grade, side.media.video.rate
+    clip = PreviewWriter(
+        content,
+        plan.size,
+        rate,
+        crf=grade.crf,
+        has_sound=sound is not None,
+        keyframe_interval=grade.keyframe_interval,
+        sound_bps=grade.sound_bps,
+    )
     stills: dict[int, str] = {}
     for index, decoded in exact_frames(path, side.media.video, first, end):
         if (frame := source_frame.get(index)) is None:
             continue
         clip.add_frame(screen_frame(decoded, side.media.video, plan.size), plan.seconds[frame])
         if frame in plan.still_frames:
-            stills[frame] = jpeg_data_url(screen_picture(decoded, side.media.video, plan.size))
+            picture = screen_picture(decoded, side.media.video, plan.size)
+            stills[frame] = still_data_url(picture, grade.still_format, grade.still_quality)
     if sound is not None:
         clip.add_sound(frames_of_samples(sound))
     clip.finish()

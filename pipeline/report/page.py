@@ -105,15 +105,20 @@ def _template_file(name: str) -> str:
 
 
 def _segments(record: Record, report: Json, boards: Mapping[str, Board], context: NodeContext) -> list[Json]:
-    from .before_after import preview_segment  # not with the module: a run that is stored only links its page
+    from .before_after import preview_segment, preview_span  # not above: a run that is stored only links its page
+    from .preview_grade import choose_grade
 
     takes = {take.segment.name: take for take in record.takes}
     by_name = {segment.name: segment for segment in record.segments}
     by_name |= {name: take.segment for name, take in takes.items()}
+    spans = [
+        preview_span(record, by_name[facts["name"]]) for facts in report["segments"] if facts["name"] not in boards
+    ]
+    grade = choose_grade(end - start for start, end in spans)
     items: list[Json] = []
     for number, facts in enumerate(report["segments"], 1):
         segment, board = by_name[facts["name"]], boards.get(facts["name"])
-        preview = None if board else preview_segment(record, segment, takes.get(facts["name"]), context)
+        preview = None if board else preview_segment(record, segment, takes.get(facts["name"]), context, grade)
         stills = _stills(record, preview)
         items.append({"number": number, "facts": facts, "preview": preview, "stills": stills, "board": board})
         context.progress(number / len(report["segments"]))

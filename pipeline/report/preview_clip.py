@@ -18,6 +18,7 @@ from .stills import Picture
 SAMPLE_RATE_HZ = 48000
 _CLOCK_HZ = 90000
 _KEYFRAME_INTERVAL = 10
+_SOUND_BPS = 128_000
 _BLOCK_SAMPLES = 1024
 _PREROLL_S = 1
 """Audio is decoded from this long before a span."""
@@ -35,16 +36,18 @@ class PreviewWriter:
         crf: int,
         has_sound: bool,
         max_bps: int | None = None,
+        keyframe_interval: int = _KEYFRAME_INTERVAL,
+        sound_bps: int = _SOUND_BPS,
     ) -> None:
         """Start an MP4 of `size` (width, height).
 
         `rate` is the nominal rate; the pictures are shown at their own times. `max_bps` limits the bits of the video
-        in any second.
+        in any second; `keyframe_interval` is in frames.
         """
         from ..media.clip_writer import ClipWriter, VideoSettings
 
         # With mbtree the bytes would differ from run to run.
-        x264 = {"crf": str(crf), "preset": "veryfast", "g": str(_KEYFRAME_INTERVAL), "bf": "0"}
+        x264 = {"crf": str(crf), "preset": "veryfast", "g": str(keyframe_interval), "bf": "0"}
         x264 |= {"x264-params": "mbtree=0"}
         if max_bps is not None:
             x264 |= {"maxrate": str(max_bps), "bufsize": str(max_bps)}
@@ -55,7 +58,7 @@ class PreviewWriter:
         )
         if has_sound:
             # The default search for the quantisers takes four times as long.
-            self._writer.add_audio("aac", SAMPLE_RATE_HZ, "stereo", 128_000, {"aac_coder": "fast"})
+            self._writer.add_audio("aac", SAMPLE_RATE_HZ, "stereo", sound_bps, {"aac_coder": "fast"})
 
     def add(self, picture: Picture, at_s: Fraction) -> None:
         """Add a picture, `(height, width, 3) uint8 RGB`, that is shown from `at_s` on."""

@@ -141,17 +141,18 @@ def screen_frame(frame: Any, video: VideoStream, size: tuple[int, int]) -> Any:
     )
 
 
-def jpeg_data_url(picture: Picture) -> str:
-    """Return a picture as a `data:` URL."""
+def still_data_url(picture: Picture, image_format: str = "jpeg", quality: int = 84) -> str:
+    """Return a picture as a `data:` URL; `image_format` is `jpeg` or `webp`."""
     from PIL import Image
 
     content = io.BytesIO()
-    Image.fromarray(picture).save(content, "JPEG", quality=84, optimize=True)
-    return data_url("image/jpeg", content.getvalue())
+    options = {"optimize": True} if image_format == "jpeg" else {}
+    Image.fromarray(picture).save(content, image_format, quality=quality, **options)
+    return data_url(f"image/{image_format}", content.getvalue())
 
 
 def picture_of(url: str) -> Picture:
-    """Return the picture of a `data:` URL that `jpeg_data_url` has made."""
+    """Return the picture of a `data:` URL that `still_data_url` has made."""
     from PIL import Image
 
     content = base64.b64decode(url.partition(",")[2])
