@@ -114,6 +114,11 @@ class FieldPairs:
         self._number_bits = _frame_number_bits(sps) if sps else 0
         self._first: tuple[int, int] | None = None
 
+    @property
+    def possible(self) -> bool:
+        """Whether the stream may have field pictures at all."""
+        return bool(self._number_bits)
+
     def is_second(self, packet: Any) -> bool:
         """Return whether a packet holds the second field of the frame that the packet before it begins."""
         if not self._number_bits:

@@ -99,6 +99,8 @@ class Packets:
     """Positions in the file; None if a reader joins or changes what is stored."""
     digests: NDArray[np.uint8] | None = None
     """`(packets, 16) uint8`, if there are no positions."""
+    keys: Bools | None = None
+    """Whether each is marked as a keyframe, if the film was read by its index."""
 
     def __len__(self) -> int:
         return len(self.pts_column)
@@ -177,11 +179,11 @@ class PacketCollector:
 
 
 def same_bytes(pairs: Sequence[tuple[Packets, Packets, Bools]]) -> list[Bools]:
-    """Compare pairs of streams packet by packet; packets outside the mask count as equal.
+    """Compare the bytes and marks of pairs of streams packet by packet; packets outside the mask count as equal.
 
     The streams of a pair have the same length; all first ones belong to one file, all second ones to another.
     """
-    results = [~mask | (first.sizes == second.sizes) for first, second, mask in pairs]
+    results = [~mask | _alike(first, second) for first, second, mask in pairs]
     by_offset: list[int] = []
     for number, (first, second, mask) in enumerate(pairs):
         if first.has_offsets and second.has_offsets:
@@ -190,6 +192,12 @@ def same_bytes(pairs: Sequence[tuple[Packets, Packets, Bools]]) -> list[Bools]:
             results[number] &= ~mask | (_digests(first) == _digests(second)).all(1)
     _compare_by_offset([pairs[number] for number in by_offset], [results[number] for number in by_offset])
     return results
+
+
+def _alike(first: Packets, second: Packets) -> Bools:
+    """Compare sizes, and the marks of keyframes where both films' are known."""
+    alike: Bools = first.sizes == second.sizes
+    return alike if first.keys is None or second.keys is None else alike & (first.keys == second.keys)
 
 
 def _digests(packets: Packets) -> NDArray[np.uint8]:

@@ -1,9 +1,11 @@
-"""What is compared of a film: its streams, their metadata, and every packet; about 20 bytes of memory per packet."""
+"""What is compared of a film: its streams, their metadata, and all packets; about 20 bytes of memory per packet."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import av
 from ...core.cancellation import stoppable
 from ...media.nal_units import FieldPairs
 from ..matroska import written_by
+from .indexed_packets import StreamPackets, read_indexed
 from .packet_comparison import PacketCollector, Packets
 
 NO_COLOR = (0, 2, 2, 2)
@@ -55,50 +58,66 @@ class FilmContents:
 
 
 def read_contents(path: Path, picture_index: int) -> FilmContents:
-    """Read every packet of a file once."""
+    """Read what is compared of a file: the index of an MP4 or MOV whose packets are as it says, or else each packet."""
     with av.open(f"file:{path}") as container, path.open("rb", buffering=0) as raw:
-        stored_as_read = raw if "mov" in container.format.name.split(",") else None
-        collectors = [PacketCollector(path, stored_as_read) for _ in container.streams]
-        hidden, durations = 0, [0] * len(container.streams)
-        fields = FieldPairs(container.streams[picture_index])
-        for packet in stoppable(container.demux()):
-            index = packet.stream_index
-            if index == picture_index:
-                if packet.size and fields.is_second(packet):
-                    continue  # a frame in two packets counts as one: the result may store it in one
-                if packet.is_discard:
-                    hidden += 1  # which of them a reader gives depends on the keyframes
-                    continue
-            if packet.dts is not None or packet.pts is not None:
-                collectors[index].add(packet)
-                durations[index] += packet.duration or 0
-        streams = [
-            _stream_contents(stream, collector.packets(), duration)
-            for stream, collector, duration in zip(container.streams, collectors, durations, strict=True)
-        ]
-        chapters = [
-            (chapter["start"] * base, chapter["end"] * base, chapter["metadata"].get("title", ""))
-            for chapter in container.chapters()
-            if (base := chapter["time_base"] or Fraction(1))
-        ]
-        is_matroska = "matroska" in container.format.name
-        stored_s = Fraction(container.duration, av.time_base) if is_matroska and container.duration else None
-        return FilmContents(
-            streams,
-            _compared_tags(container.metadata),
-            chapters,
-            picture_index,
-            stored_s,
-            written_by(path) if is_matroska else (),
-            hidden,
-        )
+        is_mp4 = "mov" in container.format.name.split(",")
+        packets = read_indexed(container, path, raw, picture_index) if is_mp4 else None
+        if packets is not None:
+            return _contents(container, path, picture_index, packets)
+    with av.open(f"file:{path}") as container, path.open("rb", buffering=0) as raw:
+        packets = _read_packets(container, path, raw if is_mp4 else None, picture_index)
+        return _contents(container, path, picture_index, packets)
 
 
-def _stream_contents(stream: Any, packets: Packets, duration: int) -> StreamContents:
+def _read_packets(container: Any, path: Path, raw: FileIO | None, picture_index: int) -> list[StreamPackets]:
+    """Read every packet once; `raw` is the film if its packets may be stored as they are read."""
+    collectors = [PacketCollector(path, raw) for _ in container.streams]
+    hidden, durations = 0, [0] * len(container.streams)
+    fields = FieldPairs(container.streams[picture_index])
+    for packet in stoppable(container.demux()):
+        index = packet.stream_index
+        if index == picture_index:
+            if packet.size and fields.is_second(packet):
+                continue  # a frame in two packets counts as one: the result may store it in one
+            if packet.is_discard:
+                hidden += 1  # which of them a reader gives depends on the keyframes
+                continue
+        if packet.dts is not None or packet.pts is not None:
+            collectors[index].add(packet)
+            durations[index] += packet.duration or 0
+    return [
+        StreamPackets(collector.packets(), duration, hidden if index == picture_index else 0)
+        for index, (collector, duration) in enumerate(zip(collectors, durations, strict=True))
+    ]
+
+
+def _contents(container: Any, path: Path, picture_index: int, packets: Sequence[StreamPackets]) -> FilmContents:
+    streams = [_stream_contents(*pair) for pair in zip(container.streams, packets, strict=True)]
+    chapters = [
+        (chapter["start"] * base, chapter["end"] * base, chapter["metadata"].get("title", ""))
+        for chapter in container.chapters()
+        if (base := chapter["time_base"] or Fraction(1))
+    ]
+    is_matroska = "matroska" in container.format.name
+    stored_s = Fraction(container.duration, av.time_base) if is_matroska and container.duration else None
+    return FilmContents(
+        streams,
+        _compared_tags(container.metadata),
+        chapters,
+        picture_index,
+        stored_s,
+        written_by(path) if is_matroska else (),
+        packets[picture_index].hidden,
+    )
+
+
+def _stream_contents(stream: Any, packets: StreamPackets) -> StreamContents:
     codec = stream.codec_context.name if stream.codec_context is not None else ""
     base, tags = Fraction(stream.time_base or 0), _compared_tags(stream.metadata)
-    flags, color = int(stream.disposition), _color(stream)
-    return StreamContents(stream.type, codec, tags, base, packets, flags, duration * base, color)
+    flags = int(stream.disposition)
+    return StreamContents(
+        stream.type, codec, tags, base, packets.packets, flags, packets.duration * base, _color(stream)
+    )
 
 
 def _color(stream: Any) -> tuple[int, int, int, int]:
