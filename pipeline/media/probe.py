@@ -26,7 +26,8 @@ from ..core.file import File
 from ..core.times import Timecode
 from ..core.values import AudioStream, Media, OtherStream, Timestamps, VideoStream
 from .frames import color
-from .frames.decode import ENCODE_AGAIN, decode_frames, main_video_stream, open_media, require_complete
+from .frames.decode import ENCODE_AGAIN, decode_frames, main_video_stream, require_complete
+from .frames.readers import open_media
 from .nal_units import FieldPairs
 from .timing.frame_rate import detect_rate
 
@@ -160,19 +161,22 @@ def _frame_times(container: Any, stream: Any, name: str) -> tuple[Any, int, bool
     times: list[int] = []
     ascending = True
     last, last_duration = None, 0
-    fields = FieldPairs(stream)
+    fields, may_hide = FieldPairs(stream), stream.codec_context.name == "vp8"
+    has_fields = fields.possible
     with contextlib.suppress(av.FFmpegError):  # a damaged end: what can be read counts
         for packet in container.demux(stream):
-            if packet.size and fields.is_second(packet):
+            if has_fields and packet.size and fields.is_second(packet):
                 continue
-            if packet.pts is None or packet.is_discard or _is_hidden(stream, packet):
+            pts = packet.pts
+            if pts is None or packet.is_discard or (may_hide and _is_hidden(packet)):
                 continue
             if not times and packet.has_sidedata("encryption_info"):
                 raise InputMediaError(f"{name} is encrypted; remove its protection before it is edited")
-            times.append(packet.pts)
-            ascending = ascending and (last is None or packet.pts > last)
-            if last is None or packet.pts > last:
-                last, last_duration = packet.pts, packet.duration or 0
+            times.append(pts)
+            if last is None or pts > last:
+                last, last_duration = pts, packet.duration or 0
+            else:
+                ascending = False
     if not times:
         raise InputMediaError(f"{name} has a {stream.codec_context.name} picture stream without a single frame")
     array = np.unique(np.array(times, np.int64))
@@ -216,9 +220,9 @@ def _require_frames(stream: Any, frame: Any, name: str) -> None:
         )
 
 
-def _is_hidden(stream: Any, packet: Any) -> bool:
-    """Check whether VP8 marks this frame as decoded and not shown."""
-    return stream.codec_context.name == "vp8" and packet.size > 0 and not bytes(packet)[0] >> 4 & 1
+def _is_hidden(packet: Any) -> bool:
+    """Check whether a VP8 packet marks its frame as decoded and not shown."""
+    return packet.size > 0 and not bytes(packet)[0] >> 4 & 1
 
 
 def _nominal_ticks(stream: Any) -> int:

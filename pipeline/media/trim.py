@@ -32,7 +32,8 @@ from ..core.values import Media, VideoStream
 from .audio import samples as sound
 from .clip_writer import track_timescale
 from .frames import decode
-from .frames.decode import open_media, reformat
+from .frames.decode import reformat
+from .frames.readers import open_media
 from .nal_units import split_units
 from .probe import probe, probe_path, require_video, restore_properties
 from .tools.ffmpeg import ffmpeg_path

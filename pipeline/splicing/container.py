@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -182,6 +183,17 @@ def video_track_number(media: Media) -> int:
 
 def matching_video_index(source: Path, index: int, output: Path) -> int:
     """Return the stream index in `output` of the picture that has `index` in `source`; muxers may reorder streams."""
-    with av.open(f"file:{source}") as source_file, av.open(f"file:{output}") as output_file:
-        number = [stream.index for stream in source_file.streams.video].index(index)
-        return output_file.streams.video[number].index
+    number = _pictures(source).index(index)
+    return _pictures(output)[number]
+
+
+def _pictures(path: Path) -> tuple[int, ...]:
+    """Return the indices of a film's picture streams; a film that is written to meanwhile is read again."""
+    state = path.stat()
+    return _read_pictures(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _read_pictures(path: Path, size_bytes: int, changed_ns: int) -> tuple[int, ...]:
+    with av.open(f"file:{path}") as container:
+        return tuple(stream.index for stream in container.streams.video)

@@ -17,6 +17,7 @@ from typing import Any
 from ..core.errors import InputMediaError
 from ..core.values import Media
 from ..media.frames.decode import ENCODE_AGAIN, decode_frames, exact_frames
+from ..media.frames.readers import kept_open
 from ..media.timing.clock import describe_frame
 from .container import container_suffix, remux_refusal
 from .encoders import choose_encoder, codec_change
@@ -144,7 +145,8 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
     assert media.video is not None
     inserts = [Insert(start, end, Path()) for start, end in spans]
     try:
-        plan = _smart_plan(source, media, inserts)
+        with kept_open(source):
+            plan = _smart_plan(source, media, inserts)
     except NotApplicable as reason:
         refusal = remux_refusal(media)
         if refusal:

@@ -11,6 +11,7 @@ from typing import Any
 from ..core.errors import InputMediaError
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take
+from ..media.frames.readers import kept_open
 from .audio.dialogue import LinePlan, add_lines, encode_lines_early, plan_lines
 from .container import read_programs
 from .job import Quality, SpliceJob, UncheckedFilm
@@ -89,7 +90,8 @@ def splice(
     lines = plan_lines(job, sound)
     strategies = (smart_render,) if require_exact else (smart_render, reencode_in_mp4, reencode_and_remux)
     reasons: list[str] = []
-    film = _first_passing(encode_lines_early(job, lines), strategies, lines, reasons)
+    with kept_open(job.source):
+        film = _first_passing(encode_lines_early(job, lines), strategies, lines, reasons)
     if film is not None:
         return film
     if require_exact:

@@ -1,6 +1,6 @@
-"""Open media files and decode their pictures. The one frame reader, except for code that needs packets.
+"""Decode the pictures of media files. The one frame reader, except for code that needs packets.
 
-`open_media` opens a file or raises in one line why it cannot be used. `decode_frames` reads a stream in showing order,
+`decode_frames` reads a stream in showing order,
 from its start or from a keyframe. `exact_frames` and `images` give frames by their index, exactly, or raise. Frames
 come one at a time, so memory stays at a few frames.
 
@@ -31,6 +31,7 @@ from ...core.errors import InputMediaError
 from ...core.times import clock_text, frames_text
 from ...core.values import VideoStream
 from .color import full_color
+from .readers import open_reader
 
 _MAX_CONVERTERS = 16
 """Converters per thread; each holds filters and a few lines of pictures."""
@@ -69,54 +70,9 @@ def reformat(
 
 ENCODE_AGAIN = "ffmpeg -i film -c:v libx264 -crf 12 -c:a copy film.mkv"
 """What helps if a film's packets do not fit its pictures; for messages."""
-_NOT_MEDIA = frozenset({"tty", "hls", "dash", "concat", "ffmetadata", "sdp", "txd"})
-"""Formats that ffmpeg reads but that are text, or only point at other files."""
 _ATTEMPTS = (("AUTO", True), ("AUTO", False), ("SLICE", False))
 """(threads, whether to seek): some containers cannot be sought in, and frame threads lose good frames after a
 damaged one; each attempt continues where the one before it stopped."""
-
-
-@contextlib.contextmanager
-def open_media(path: Path, name: str = "", options: Mapping[str, str] | None = None) -> Iterator[Any]:
-    """Open a local file for reading with PyAV.
-
-    Args:
-        path: the file.
-        name: what to call it in errors; the path's own name by default.
-        options: of ffmpeg's demuxer.
-
-    Raises:
-        InputMediaError: it does not exist, is a folder, is empty, may not be read, is not media, or is damaged.
-    """
-    name = name or path.name
-    try:
-        if path.is_dir():
-            raise InputMediaError(f"{name} is a folder, not a media file")
-        if path.stat().st_size == 0:
-            raise InputMediaError(f"{name} is empty (0 bytes)")
-        known = {"protocol_whitelist": "file", **(options or {})}
-        container = av.open(f"file:{path}", metadata_errors="replace", options=known)
-    except FileNotFoundError as error:
-        raise InputMediaError(f"{name} does not exist") from error
-    except PermissionError as error:
-        raise InputMediaError(f"{name} may not be read: no permission") from error
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise InputMediaError(f"{name} {_why_unreadable(path)}") from error
-    with container:
-        if container.format.name in _NOT_MEDIA:
-            raise InputMediaError(f"{name} is not media: it reads as {container.format.name}")
-        try:
-            yield container
-        except av.FFmpegError as error:
-            raise InputMediaError(f"{name} is damaged: {error.strerror}") from error
-
-
-def _why_unreadable(path: Path) -> str:
-    with path.open("rb") as stream:
-        head = stream.read(12)
-    if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
-        return "is cut short or damaged: its index (the moov atom) cannot be read; copy or record it again"
-    return "is not media that can be read"
 
 
 def main_video_stream(container: Any) -> Any:
@@ -269,9 +225,10 @@ def _open_packets(
     first packet if they were elsewhere before.
     """
     for position in (start_pts, None):
-        with open_media(path, options=options) as container:
+        with open_reader(path, threads, options, may_share=position is not None) as container:
             stream = container.streams[stream_index] if stream_index is not None else container.streams.video[0]
-            stream.thread_type = threads
+            if not stream.codec_context.is_open:
+                stream.thread_type = threads
             packets = container.demux(stream) if position is None else packets_from(container, stream, position)
             if packets is not None:
                 yield container, stoppable(packets)

@@ -15,7 +15,8 @@ from typing import Any
 import av
 
 from ...core.values import VideoStream
-from .decode import exact_frames, open_media, packets_from
+from .decode import exact_frames, packets_from
+from .readers import open_media
 
 _FORWARD_FRAMES = 40
 """Up to this many frames ahead the decoder goes on, rather than seeking."""
