@@ -115,7 +115,7 @@ class _KeptReaders:
             container.close()
 
 
-_kept: ContextVar[_KeptReaders | None] = ContextVar("react1_kept_readers", default=None)
+_readers_of_call: ContextVar[_KeptReaders | None] = ContextVar("react1_kept_readers", default=None)
 
 
 @contextlib.contextmanager
@@ -125,23 +125,23 @@ def kept_open(path: Path) -> Iterator[None]:
     The file must not change meanwhile. Blocks for one file nest; a block for another file inside has readers of its
     own.
     """
-    kept = _kept.get()
-    if kept is not None and kept.path == path:
+    readers = _readers_of_call.get()
+    if readers is not None and readers.path == path:
         yield
         return
     readers = _KeptReaders(path)
-    token = _kept.set(readers)
+    token = _readers_of_call.set(readers)
     try:
         yield
     finally:
-        _kept.reset(token)
+        _readers_of_call.reset(token)
         readers.close()
 
 
 @contextlib.contextmanager
 def open_reader(path: Path, threads: str, options: Mapping[str, str] | None, *, may_share: bool) -> Iterator[Any]:
     """Open a file, or take a kept reader; its streams' decoders may be open already, and it may be anywhere."""
-    kept = _kept.get()
-    shared = kept if may_share and kept is not None and kept.path == path else None
+    readers = _readers_of_call.get()
+    shared = readers if may_share and readers is not None and readers.path == path else None
     with open_media(path, options=options) if shared is None else shared.borrow(threads, options) as container:
         yield container

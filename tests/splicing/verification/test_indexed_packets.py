@@ -69,10 +69,10 @@ def both_ways(path, monkeypatch):
 def same_contents(first, second):
     pairs = zip(first.streams, second.streams, strict=True)
     return first.hidden == second.hidden and all(
-        one.duration_s == other.duration_s
-        and all(np.array_equal(getattr(one.packets, row), getattr(other.packets, row)) for row in ROWS)
-        for one, other in pairs
-        if len(one.packets) or len(other.packets)
+        quick.duration_s == slow.duration_s
+        and all(np.array_equal(getattr(quick.packets, row), getattr(slow.packets, row)) for row in ROWS)
+        for quick, slow in pairs
+        if len(quick.packets) or len(slow.packets)
     )
 
 
