@@ -81,7 +81,7 @@ def read_film(path: Path, start_tc: str = "", rate: Fraction | None = None) -> F
     """
     # Not with the module: most jobs have no list whose entries are matched with a film.
     from ..media.frames.decode import main_video_stream
-    from ..media.frames.readers import open_media
+    from ..media.frames.film_readers import open_media
     from ..media.probe import start_timecode
 
     with open_media(path) as container:

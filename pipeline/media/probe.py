@@ -27,7 +27,7 @@ from ..core.times import Timecode
 from ..core.values import AudioStream, Media, OtherStream, Timestamps, VideoStream
 from .frames import color
 from .frames.decode import ENCODE_AGAIN, decode_frames, main_video_stream, require_complete
-from .frames.readers import open_media
+from .frames.film_readers import open_media
 from .nal_units import FieldPairs
 from .timing.frame_rate import detect_rate
 

@@ -33,7 +33,7 @@ from .audio import samples as sound
 from .clip_writer import track_timescale
 from .frames import decode
 from .frames.decode import reformat
-from .frames.readers import open_media
+from .frames.film_readers import open_media
 from .nal_units import split_units
 from .probe import probe, probe_path, require_video, restore_properties
 from .tools.ffmpeg import ffmpeg_path

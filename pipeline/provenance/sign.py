@@ -21,7 +21,7 @@ from ..core.edits.choices import Disclosed
 from ..core.errors import InputMediaError, MissingExtra, PresetError, ToolFailed
 from ..core.values import Segment, Take
 from ..core.version import version_text
-from ..media.frames.readers import open_media
+from ..media.frames.film_readers import open_media
 from ..media.timing.clock import frame_time_s
 from .credentials import INSTALL_HINT, Credentials
 

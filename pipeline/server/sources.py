@@ -23,7 +23,7 @@ from typing import Any
 from ..core.errors import InputMediaError, React1Error
 from ..core.file import File
 from ..core.values import Media
-from ..media.frames.readers import open_media
+from ..media.frames.film_readers import open_media
 from ..media.probe import probe, probe_path, require_video
 from ..media.transcode import video_duration_s
 from ..net.url import redact_url

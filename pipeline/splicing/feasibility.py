@@ -17,7 +17,7 @@ from typing import Any
 from ..core.errors import InputMediaError
 from ..core.values import Media
 from ..media.frames.decode import ENCODE_AGAIN, decode_frames, exact_frames
-from ..media.frames.readers import kept_open
+from ..media.frames.film_readers import kept_open
 from ..media.timing.clock import describe_frame
 from .container import container_suffix, remux_refusal
 from .encoders import choose_encoder, codec_change

@@ -11,7 +11,7 @@ from typing import Any
 from ..core.errors import InputMediaError
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take
-from ..media.frames.readers import kept_open
+from ..media.frames.film_readers import kept_open
 from .audio.dialogue import LinePlan, add_lines, encode_lines_early, plan_lines
 from .container import read_programs
 from .job import Quality, SpliceJob, UncheckedFilm

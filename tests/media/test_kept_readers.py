@@ -5,14 +5,15 @@ from __future__ import annotations
 from contextlib import closing
 from itertools import islice
 
+import av
 import numpy as np
 import pytest
 from numbered_clips import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.frames import readers
+from react1.pipeline.media.frames import film_readers
 from react1.pipeline.media.frames.decode import decode_frames
-from react1.pipeline.media.frames.readers import kept_open
+from react1.pipeline.media.frames.film_readers import kept_open
 
 STARTS = (20, 4, 4, 13, 0)
 TICKS = 512
@@ -21,8 +22,8 @@ TICKS = 512
 @pytest.fixture
 def opened(monkeypatch):
     """The files that are opened, in order."""
-    paths, real = [], readers._open
-    monkeypatch.setattr(readers, "_open", lambda path, *rest: paths.append(path) or real(path, *rest))
+    paths, real = [], film_readers._open
+    monkeypatch.setattr(film_readers, "_open", lambda path, *rest: paths.append(path) or real(path, *rest))
     return paths
 
 
@@ -38,7 +39,7 @@ def same(first, second):
 
 @pytest.mark.parametrize(("suffix", "most"), [(".mp4", 1), (".ts", len(STARTS))])
 def test_spans_share_a_reader_and_are_the_same(tmp_path, opened, suffix, most):
-    """Forth and back; a transport stream is opened anew each time, since its readers lose packets."""
+    """Forth and back; a transport stream is opened each time, since its readers lose packets."""
     path = make_clip(tmp_path / f"film{suffix}", frames=24, gop=4, tracks=0, size=(64, 64))
     alone = [read(path, start) for start in STARTS]
     opened.clear()
@@ -65,7 +66,7 @@ def test_two_spans_at_a_time_have_a_reader_each(tmp_path, opened):
 
 
 def test_a_reader_that_met_damage_is_not_used_again(tmp_path, opened):
-    """The next one begins anew, and the film is named as ever."""
+    """The next read opens the film once more."""
     path = make_clip(tmp_path / "film.mp4", frames=8, gop=4, tracks=0, size=(64, 64))
     with kept_open(path):
         with (
@@ -73,7 +74,7 @@ def test_a_reader_that_met_damage_is_not_used_again(tmp_path, opened):
             closing(decode_frames(path, start_pts=0)) as frames,
         ):
             next(frames)
-            frames.throw(readers.av.error.InvalidDataError(1, "bad", "film.mp4"))
+            frames.throw(av.error.InvalidDataError(1, "bad", "film.mp4"))
         read(path, 4)
 
     assert len(opened) == 2

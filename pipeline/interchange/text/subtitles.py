@@ -77,7 +77,7 @@ def read_embedded_cues(path: Path) -> tuple[Entry, ...]:
     """
     import av
 
-    from ...media.frames.readers import open_media
+    from ...media.frames.film_readers import open_media
 
     with open_media(path) as container:
         start_s = Fraction(container.start_time or 0, av.time_base)

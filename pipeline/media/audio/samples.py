@@ -16,7 +16,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frames.readers import open_media
+from ..frames.film_readers import open_media
 
 Samples = NDArray[np.float32]
 _PREROLL_S = Fraction(1, 2)

@@ -31,7 +31,7 @@ from ...core.errors import InputMediaError
 from ...core.times import clock_text, frames_text
 from ...core.values import VideoStream
 from .color import full_color
-from .readers import open_reader
+from .film_readers import open_reader
 
 _MAX_CONVERTERS = 16
 """Converters per thread; each holds filters and a few lines of pictures."""

@@ -16,7 +16,7 @@ import av
 
 from ...core.values import VideoStream
 from .decode import exact_frames, packets_from
-from .readers import open_media
+from .film_readers import open_media
 
 _FORWARD_FRAMES = 40
 """Up to this many frames ahead the decoder goes on, rather than seeking."""

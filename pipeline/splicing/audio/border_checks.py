@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ...core.nodes.node import NodeContext
 from ...core.values import AudioStream, Media
 from ...media.audio.samples import read_span
-from ...media.frames.readers import open_media
+from ...media.frames.film_readers import open_media
 from .lines import DialogueLine, Sound
 from .loudness_match import AROUND_S, db, dialogue_channels, is_silent, measure_lufs
 

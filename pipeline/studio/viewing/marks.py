@@ -15,7 +15,7 @@ from ...interchange.entries import Entry, ListFile, Span
 from ...interchange.film import ClockMapper, NotOnFilm, read_film
 from ...interchange.readers import read_listing
 from ...interchange.text.subtitles import read_embedded_cues
-from ...media.frames.readers import open_media
+from ...media.frames.film_readers import open_media
 from ...media.timing.clock import frame_at
 from ..answers.film_answers import Cue, Marker
 

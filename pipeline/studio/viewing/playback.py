@@ -112,7 +112,7 @@ def file_peaks(path: Path, stream_index: int | None, progress: Callable[[float],
     """
     import av
 
-    from ...media.frames.readers import open_media
+    from ...media.frames.film_readers import open_media
 
     start_s = media.start_s if media is not None else Fraction(0)
     peaks: list[int] = []

@@ -154,7 +154,7 @@ def _samples(audio: Any) -> tuple[NDArray[np.float32], int]:
 def audio_value(path: Path, rate_hz: int = 48_000) -> dict[str, Any] | None:
     """Return the first track of a file as an `AUDIO`; None if it has none."""
     from ....media.audio.samples import read_all
-    from ....media.frames.readers import open_media
+    from ....media.frames.film_readers import open_media
 
     with open_media(path) as container:
         if not container.streams.audio:
