@@ -37,11 +37,14 @@ def soft_mask(contour_px: Points, box: Box, blur_px: float) -> Field:
 
 def blend_layer(picture: Image, box: Box, layer: Image | Field, mask: Field) -> None:
     """Blend a layer of the box's size into a picture, in place."""
+    import cv2
+
     left, top, right, bottom = box
-    under = picture[top:bottom, left:right]
-    share = mask[..., None]
-    mixed = under * (1 - share) + layer * share
-    picture[top:bottom, left:right] = np.where(share > 0, np.clip(np.round(mixed), 0, 255), under).astype(np.uint8)
+    under = picture[top:bottom, left:right].astype(np.float32)
+    mixed = np.asarray(layer, np.float32) - under
+    mixed *= cv2.merge([mask, mask, mask])
+    mixed += under
+    picture[top:bottom, left:right] = cv2.convertScaleAbs(cv2.max(mixed, 0.0))
 
 
 RAMP_S, LEAST_RAMP_S, RAMP_SHARE = Fraction(1, 4), Fraction(4, 25), Fraction(19, 100)

@@ -82,7 +82,7 @@ class Opening:
 
 def opening_in_box(places_px: Points, box: Box) -> Opening:
     """Measure the mouth of landmarks, (468, 2) px, over the pixels of a box."""
-    x, y = np.meshgrid(np.arange(box[0], box[2], dtype=np.float64), np.arange(box[1], box[3], dtype=np.float64))
+    x, y = np.meshgrid(np.arange(box[0], box[2], dtype=np.float32), np.arange(box[1], box[3], dtype=np.float32))
     return opening_on_grid(places_px, np.stack([x, y], -1))
 
 
@@ -210,16 +210,18 @@ def _draw_interior(place: _Place, frame: FaceFrame, pose: Pose, light: Light, to
     rest = pose.resting_lip if pose.resting_lip is not None else resting_lip(frame)
     edge = rest + EDGE_BELOW_LIP
     lower_edge = edge - OVERLAP + place.jaw + ROUND_HIDES * pose.spoken.round
-    picture, gum = (draw_cavity(place.opening, pose.gap) * light.white).astype(np.float32), GUM * light.white
+    picture = draw_cavity(place.opening, pose.gap) * light.white.astype(np.float32)
+    gum = GUM * light.white
     picture = _with_row(picture, draw_teeth(LOWER, frame, lower_edge, place.skull), LOWER_DIMMER * tooth_color, gum)
     picture = _with_row(picture, draw_teeth(UPPER, frame, edge, place.skull), tooth_color, gum)
-    picture = picture * light_falloff(place.opening, pose.gap, frame.unit_px)[..., None] ** REDDENS
-    return match_shot(picture.astype(np.float32), light)
+    picture *= reddened(light_falloff(place.opening, pose.gap, frame.unit_px))
+    return match_shot(picture, light)
 
 
 def _with_row(picture: Field, row: TeethRow, tooth_color: Curve, gum: Curve) -> Field:
-    picture = blend(picture, (gum * row.shade[..., None] ** REDDENS).astype(np.float32), row.gum)
-    return blend(picture, (tooth_color * row.shade[..., None] ** REDDENS).astype(np.float32), row.cover)
+    shade = reddened(row.shade)
+    picture = blend(picture, shade * gum.astype(np.float32), row.gum)
+    return blend(picture, shade * tooth_color.astype(np.float32), row.cover)
 
 
 def hide_interior(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
@@ -276,23 +278,43 @@ TOOTHLIKE = (0.55, 0.85)
 
 def blend(under: Field, over: Field | Curve, cover: Field) -> Field:
     """Blend a colour, or a picture, over another with the opacity `cover`, (height, width)."""
-    share = cover[..., None]
-    mixed: Field = (under * (1 - share) + over * share).astype(np.float32)
+    import cv2
+
+    share = cv2.merge([cover, cover, cover])
+    if np.ndim(over) == 1:
+        mixed: Field = under * (1 - share) + tinted(cover, np.asarray(over))
+    else:
+        mixed = np.subtract(over, under, dtype=np.float32)
+        mixed *= share
+        mixed += under
     return mixed
+
+
+def tinted(plane: Field, color: Curve) -> Field:
+    """Return a plane, (height, width), in a colour, (3,)."""
+    import cv2
+
+    return np.asarray(cv2.merge([plane * np.float32(share) for share in color]), np.float32)
+
+
+def reddened(light: Field) -> Field:
+    """Return the red, green and blue that are left of light which falls off to shares of 0 to 1, (height, width, 3)."""
+    import cv2
+
+    return np.asarray(cv2.merge([light**exponent for exponent in REDDENS]), np.float32)
 
 
 def draw_cavity(opening: Opening, gap: float) -> Field:
     """Draw the dark and the tongue behind the teeth, (height, width, 3) as shares of white."""
-    share, across = opening.share[..., None], np.abs(opening.across)
-    wall = np.clip((share - 0.45) / 0.55, 0, 1) ** 2 * 0.55
-    drawn = DEEP * (1 - wall) + FLESH * wall
+    across = np.abs(opening.across)
+    wall = np.clip((opening.share - 0.45) / 0.55, 0, 1) ** 2 * np.float32(0.55)
+    drawn = tinted(1 - wall, DEEP) + tinted(wall, FLESH)
     height = float(np.clip((gap - TONGUE_FROM) / (TONGUE_FULL - TONGUE_FROM), 0, 1))
     top = 0.58 + 0.30 * across**2
     body = np.clip((opening.share - top) / 0.16, 0, 1) * np.clip((0.74 - across) / 0.20, 0, 1)
     furrow = 1 - 0.12 * np.exp(-((opening.across / 0.05) ** 2))
     light = 0.52 + 0.48 * np.clip((opening.share - top) / 0.45, 0, 1)
-    tongue = TONGUE * (furrow * light)[..., None]
-    return blend(drawn.astype(np.float32), tongue.astype(np.float32), (0.92 * height * body).astype(np.float32))
+    return blend(drawn, tinted(furrow * light, TONGUE), (0.92 * height * body).astype(np.float32))
 
 
 def light_falloff(opening: Opening, gap: float, unit_px: float) -> Field:

@@ -53,7 +53,8 @@ SOFT, FLANKS = 0.036, 0.55
 """Blur of the crease in units, and the share of its depth that the flanks, three times as wide, brighten."""
 MOST_DEPTH = 0.19
 """No fold is deeper than this, whichever units add up; deeper ones would look painted."""
-UNSEEN = 0.002
+UNCHANGED = 200
+"""Folds are multiplied in steps of this part, up to 255 of them: brighter by at most 0.27."""
 SEAM_GAP = 0.05
 """Lips that were this far apart, in units, and close get a full seam; lips that were shut have their own."""
 
@@ -79,9 +80,9 @@ def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     left, top, right, bottom = box
     depth = cv2.resize(_depth_map(lines, box, unit_px), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     part = warped.picture[top:bottom, left:right]
-    others = 1 - depth
-    shaded = cv2.multiply(part, cv2.merge([1 - WARM * depth, others, others]), dtype=cv2.CV_8U)
-    cv2.copyTo(shaded, (np.abs(depth) > UNSEEN).view(np.uint8), part)
+    # In bytes, where `UNCHANGED` is 1: a fold of less than half a step changes nothing.
+    red, others = (cv2.convertScaleAbs(depth, alpha=-share * UNCHANGED, beta=UNCHANGED) for share in (WARM, 1.0))
+    cv2.multiply(part, cv2.merge([red, others, others]), dst=part, scale=1 / UNCHANGED)
 
 
 SMILE_CREASES = (
@@ -135,9 +136,11 @@ def lift_creases(warped: Warped, frame: FaceFrame, pose: Pose, glasses: float) -
     fine, wide = (blurred(small, sigma_px / shrink) for sigma_px in (soft_px, 4 * soft_px))
     share = blurred(small_strip, 0.03 * frame.unit_px / shrink) * (strength / 255)
     depth = np.maximum(wide - fine, 0)
-    lifted = np.maximum(np.minimum(depth, 2 * MOST_LIFTED - depth), 0) * share[..., None]
-    lifted = cv2.resize(lifted, (right_px - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    warped.picture[top:bottom, left:right_px] = cv2.add(part, lifted, dtype=cv2.CV_8U)
+    lifted = np.maximum(np.minimum(depth, 2 * MOST_LIFTED - depth), 0)
+    large = (right_px - left, bottom - top)
+    # OpenCV enlarges three planes in less time than one picture.
+    planes = (cv2.resize(plane * share, large, interpolation=cv2.INTER_LINEAR) for plane in cv2.split(lifted))
+    cv2.add(part, cv2.merge([cv2.convertScaleAbs(plane) for plane in planes]), dst=part)
 
 
 def _shrink(sigma_px: float) -> int:
@@ -206,8 +209,14 @@ def _lines(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
         yield _Line(seam, SEAM_DEPTH * shuts * (1 - pose.gap / 0.03), 0.75)
 
 
+_ANCHOR_POINTS = {side: np.concatenate([ids[side] for ids in ANCHORS.values()]) for side in SIDES}
+_ANCHOR_COUNTS = np.array([len(ids[1]) for ids in ANCHORS.values()])
+_ANCHOR_STARTS = np.cumsum(_ANCHOR_COUNTS) - _ANCHOR_COUNTS
+
+
 def _anchors(places: Points, side: int) -> dict[str, Points]:
-    anchors = {name: places[list(ids[side])].mean(0) for name, ids in ANCHORS.items()}
+    means = np.add.reduceat(places[_ANCHOR_POINTS[side]], _ANCHOR_STARTS) / _ANCHOR_COUNTS[:, None]
+    anchors = dict(zip(ANCHORS, means, strict=True))
     anchors["nasolabial"] = anchors["nostril"] * 0.55 + anchors["mouth corner"] * 0.45
     anchors["nose root"], anchors["nose middle"], anchors["nose bridge"] = places[[NOSE_ROOT, 6, NOSE_BRIDGE]]
     return anchors

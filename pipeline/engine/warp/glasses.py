@@ -6,6 +6,8 @@ behind the lenses still move, and so do brows above the rim and the mouth.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from ..arrays import Curve, Field, Image, Points, fraction_between, smoothstep
@@ -36,16 +38,24 @@ def glasses_share(picture: Image, frame: FaceFrame) -> float:
     """
     import cv2
 
-    left, right, top, bottom = PATCH
-    step = 1 / PATCH_STEPS
-    y, x = np.mgrid[top:bottom:step, left:right:step]
-    places = frame.origin_px[:2] + np.stack([x, y], -1) @ frame.plane_px
-    across, along = (np.ascontiguousarray(places[..., axis]).astype(np.float32) for axis in (0, 1))
+    x, y = _patch()
+    (right_x, right_y), (down_x, down_y) = frame.plane_px.astype(np.float32)
+    left_px, top_px = frame.origin_px[:2].astype(np.float32)
+    across, along = left_px + x * right_x + y * down_x, top_px + x * right_y + y * down_y
+    top = PATCH[2]
     seen = cv2.remap(picture, across, along, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     luma = cv2.GaussianBlur(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), (0, 0), 0.8).astype(np.float32)
-    skin = max(16.0, float(np.median(luma[round((0.60 - top) / step) :])))
+    skin = max(16.0, float(np.median(luma[round((0.60 - top) * PATCH_STEPS) :])))
     bridge, *rims = (_line_depth(luma, place) / skin for place in (BRIDGE, *RIMS))
     return min(fraction_between(bridge, DARK), fraction_between(min(rims), DARK))
+
+
+@lru_cache(maxsize=1)
+def _patch() -> tuple[Field, Field]:
+    """Return the places right of and below the point between the eyes that are sampled, in units."""
+    left, right, top, bottom = PATCH
+    y, x = np.mgrid[top : bottom : 1 / PATCH_STEPS, left : right : 1 / PATCH_STEPS].astype(np.float32)
+    return x, y
 
 
 def _line_depth(luma: Field, place: tuple[float, float, float, float]) -> float:

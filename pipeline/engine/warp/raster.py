@@ -25,7 +25,7 @@ def paint_mesh(
         The field, (rows, columns, 2), zero outside the triangles; and a mask of the triangles, (rows, columns).
     """
     rows, columns = cells
-    corners = places[triangles]
+    corners = places[triangles].astype(np.float32)
     visible = (
         (corners.max(1) > -1).all(1) & (corners[:, :, 0].min(1) < columns + 1) & (corners[:, :, 1].min(1) < rows + 1)
     )
@@ -38,8 +38,8 @@ def paint_mesh(
     vertex = values[triangles].astype(np.float32)
     field = np.zeros((rows * columns, 2), np.float32)
     for axis in (0, 1):
-        a, b, c = (np.ascontiguousarray(vertex[:, corner, axis]) for corner in range(3))
-        field[painted, axis] = first * a[index] + second * b[index] + third * c[index]
+        a, b, c = _gathered(vertex[..., axis].T, index)
+        field[painted, axis] = first * a + second * b + third * c
     return field.reshape(rows, columns, 2), (owner >= 0).reshape(rows, columns)
 
 
@@ -50,22 +50,23 @@ def signed_areas(triangles: Ids, places: Points) -> NDArray[np.float64]:
     return areas
 
 
-def _owners(corners: Points, rows: int, columns: int) -> NDArray[np.int32]:
+def _owners(corners: Field, rows: int, columns: int) -> Ids:
     """Return for each cell, row by row, the last triangle that touches it; -1 where none does."""
     tops, bottoms = _cell(corners[..., 1].min(1), rows), _cell(corners[..., 1].max(1), rows)
     of_row, down = _ranges(tops, bottoms)
-    low, high = _extent(corners, of_row, down)
-    inside = (high >= -0.5) & (low < columns - 0.5)
-    of_row, down, low, high = of_row[inside], down[inside], low[inside], high[inside]
-    of_span, right = _ranges(_cell(low, columns), _cell(high, columns))
-    owner = np.full(rows * columns, -1, np.int32)
-    owner[down[of_span] * columns + right] = of_row[of_span]
+    low, high = _extent(corners, of_row, down.astype(np.float32))
+    inside = np.flatnonzero((high >= -0.5) & (low < columns - 0.5))
+    of_span, right = _ranges(_cell(low[inside], columns), _cell(high[inside], columns))
+    owner = np.full(rows * columns, -1, np.int64)
+    starts, owners = _gathered(np.stack([down * columns, of_row])[:, inside], of_span)
+    owner[starts + right] = owners
     return owner
 
 
-def _cell(place: Points, count: int) -> Ids:
+def _cell(place: Field, count: int) -> Ids:
     """Return the nearest cells to places, inside the field."""
-    return np.clip(np.floor(place + 0.5), 0, count - 1).astype(np.int64)
+    cells: Ids = np.clip(np.floor(place + np.float32(0.5)), 0, count - 1).astype(np.int64)
+    return cells
 
 
 def _ranges(first: Ids, last: Ids) -> tuple[Ids, Ids]:
@@ -73,11 +74,16 @@ def _ranges(first: Ids, last: Ids) -> tuple[Ids, Ids]:
     lengths = last - first + 1
     of_range = np.repeat(np.arange(len(lengths)), lengths)
     starts = np.cumsum(lengths) - lengths
-    return of_range, np.arange(len(of_range)) + (first - starts)[of_range]
+    return of_range, np.arange(len(of_range)) + np.take(first - starts, of_range)
 
 
-def _extent(corners: Points, of_row: Ids, down: Ids) -> tuple[Points, Points]:
-    """Return the least and the largest x of triangles in rows; NaN where they are not touched.
+def _gathered(rows: NDArray[Any], index: Ids) -> NDArray[Any]:
+    """Return the columns of an array at an index."""
+    return np.take(rows, index, axis=1, mode="clip")
+
+
+def _extent(corners: Field, of_row: Ids, down: Field) -> tuple[Field, Field]:
+    """Return the least and the largest x of triangles in rows; infinite where they are not touched.
 
     An edge that is flatter than 45 degrees reaches half a row up and down, as a line of one cell's width does.
 
@@ -86,18 +92,24 @@ def _extent(corners: Points, of_row: Ids, down: Ids) -> tuple[Points, Points]:
         of_row: the triangle of each row.
         down: the y of each row.
     """
-    low = high = np.full(len(down), np.nan)
+    low, high = np.full(len(down), np.inf, np.float32), np.full(len(down), -np.inf, np.float32)
+    above, below = down - np.float32(0.5), down + np.float32(0.5)
     for corner in range(3):
         start, end = corners[:, corner], corners[:, (corner + 1) % 3]
-        least, most = np.minimum(start[:, 1], end[:, 1])[of_row], np.maximum(start[:, 1], end[:, 1])[of_row]
-        crosses = (down + 0.5 >= least) & (down - 0.5 <= most)
         height = end[:, 1] - start[:, 1]
-        slope = (end[:, 0] - start[:, 0]) / np.where(np.abs(height) < _LEVEL, _LEVEL, height)
-        reach = np.where(np.abs(slope) < 1, 0.0, 0.5)[of_row]
-        along, x, y = slope[of_row], start[of_row, 0], start[of_row, 1]
+        slope = (end[:, 0] - start[:, 0]) / np.where(np.abs(height) < _LEVEL, np.float32(_LEVEL), height)
+        least, most = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
+        flat = np.where(np.abs(slope) < 1, np.float32(0), np.float32(0.5))
+        least, most, reach, along, zero = _gathered(
+            np.stack([least, most, flat, slope, start[:, 0] - slope * start[:, 1]]), of_row
+        )
+        misses = (below < least) | (above > most)
         for at in (down - reach, down + reach):
-            place = np.where(crosses, x + along * (np.clip(at, least, most) - y), np.nan)
-            low, high = np.fmin(low, place), np.fmax(high, place)
+            place = np.minimum(np.maximum(at, least, out=at), most, out=at)
+            place *= along
+            place += zero
+            np.minimum(low, np.where(misses, np.inf, place), out=low)
+            np.maximum(high, np.where(misses, -np.inf, place), out=high)
     return low, high
 
 
@@ -105,14 +117,14 @@ _LEVEL = 1e-6
 """An edge of less height, in cells, is level."""
 
 
-def _weights(corners: Points, index: NDArray[Any], right: NDArray[Any], down: NDArray[Any]) -> tuple[Field, Field]:
+def _weights(corners: Field, index: Ids, right: Ids, down: Ids) -> tuple[Field, Field]:
     """Return the first two barycentric weights of each painted cell, clipped to the triangle."""
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     area = (b[:, 1] - c[:, 1]) * (a[:, 0] - c[:, 0]) + (c[:, 0] - b[:, 0]) * (a[:, 1] - c[:, 1])
-    area = np.where(np.abs(area) < 1e-6, 1e-6, area)
-    x, y = (right - c[index, 0]).astype(np.float32), (down - c[index, 1]).astype(np.float32)
-    slopes = (b[:, 1] - c[:, 1], c[:, 0] - b[:, 0], c[:, 1] - a[:, 1], a[:, 0] - c[:, 0])
-    first_x, first_y, second_x, second_y = ((slope / area).astype(np.float32)[index] for slope in slopes)
+    area = np.where(np.abs(area) < 1e-6, np.float32(1e-6), area)
+    slopes = np.stack([b[:, 1] - c[:, 1], c[:, 0] - b[:, 0], c[:, 1] - a[:, 1], a[:, 0] - c[:, 0]]) / area
+    first_x, first_y, second_x, second_y, left, top = _gathered(np.concatenate([slopes, c.T]), index)
+    x, y = right.astype(np.float32) - left, down.astype(np.float32) - top
     first = np.clip(first_x * x + first_y * y, 0, 1)
     second = np.clip(second_x * x + second_y * y, 0, 1)
     return first, np.minimum(second, 1 - first)

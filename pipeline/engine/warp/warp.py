@@ -27,7 +27,7 @@ from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import EYES, INNER_LIPS, OVAL, SKIN_COUNT
 from ..pose.pose import HeadMove, Pose
 from .raster import paint_mesh, signed_areas
-from .resampling import KERNEL_PX, resample, restore_grain
+from .resampling import bend, restore_grain
 
 PIVOT = (0.0, 2.3, 0.9)
 """The centre of rotation: right, down and behind the point between the eyes, in units."""
@@ -117,15 +117,11 @@ def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped 
     box = _box(shape, triangles, picture)
     if box is None:
         return None
-    left, top, right, bottom = box
+    left, top = box[:2]
     shape = _Shape(_mirrored_first(triangles, shape), shape.before, shape.after)
     field = _coarse_field(shape, frame, box)
     _sharpen_lips(field, shape, frame, box)
-    x, y = max(0, left - KERNEL_PX), max(0, top - KERNEL_PX)
-    near = picture[y : bottom + KERNEL_PX, x : right + KERNEL_PX]
-    across = field[..., 0] + np.arange(left - x, right - x, dtype=np.float32)[None, :]
-    along = field[..., 1] + np.arange(top - y, bottom - y, dtype=np.float32)[:, None]
-    drawn = restore_grain(resample(near, across, along), field)
+    drawn = restore_grain(bend(picture, field, (left, top)), field)
     places = shape.after[:SKIN_COUNT] - np.array([left, top])
     return Warped(box, drawn, places, (shape.after - shape.before)[:SKIN_COUNT])
 

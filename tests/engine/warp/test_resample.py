@@ -37,3 +37,29 @@ def test_luma_is_read_by_the_long_kernel(portrait) -> None:
     assert error.mean() < 0.4 < linear_error.mean()
     sharpness, wanted = (cv2.Laplacian(other @ weights, cv2.CV_64F)[inside].var() for other in (read, lanczos))
     assert abs(sharpness / wanted - 1) < 0.06
+
+
+def test_bands_and_still_pixels_change_nothing(portrait, monkeypatch) -> None:
+    """A part that is read in bands, and copied where nothing moves, has the bytes of one that is read at once."""
+    from react1.pipeline.engine.warp import resampling
+
+    picture, (left, top), (rows, columns) = portrait.picture, (90, 60), (201, 150)
+    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
+    field = np.stack([3.3 * np.sin(y / 17), -2.6 * np.cos(x / 13)], -1)
+    field[:, :31] = field[:70] = 0
+    at_once = resample(picture, x + left + field[..., 0], y + top + field[..., 1])
+
+    for band in (16, 1000):
+        monkeypatch.setattr(resampling, "BAND_PX", band)
+        assert np.array_equal(resampling.bend(picture, field, (left, top)), at_once)
+
+
+def test_a_part_at_the_border_repeats_it(portrait) -> None:
+    """What is read from outside of the picture is its border, as of a picture that is read at once."""
+    from react1.pipeline.engine.warp.resampling import bend
+
+    picture = portrait.picture[:80, :90]
+    y, x = np.mgrid[0:80, 0:90].astype(np.float32)
+    field = np.full((80, 90, 2), -7.25, np.float32)
+
+    assert np.array_equal(bend(picture, field, (0, 0)), resample(picture, x - 7.25, y - 7.25))
