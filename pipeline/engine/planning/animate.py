@@ -21,7 +21,7 @@ from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.mesh import ANCHORS, EYES, SIDES
 from ..mouth.teeth import resting_lip
 from ..pose.head_motion import head_motion
-from ..pose.pose import HEAD_MOVES, RECIPES, HeadMove, Pose, Recipe, Spoken, calm_share, gain
+from ..pose.pose import HEAD_MOVES, RECIPES, RELAXED, HeadMove, Pose, Recipe, Spoken, calm_share, gain
 from ..voice.speech import Speech, SpeechFrame, analyze_speech, correlation
 from ..voice.voice_features import VoiceAudio
 from ..warp.lips import lip_parting, mouth_widening
@@ -214,7 +214,7 @@ def _relaxed(recipe: Recipe, calm: float, rest: MouthShape, headroom: Mapping[st
     units = {"AU0": calm * smile} if calm * smile > 0 else {}
     if recipe.units:
         return units
-    return units | {name: calm * headroom.get(f"relaxed {name}", 0.0) for name in ("AU1", "AU2", "AU4", "AU43")}
+    return units | {name: calm * headroom.get(f"relaxed {name}", 0.0) for name in RELAXED}
 
 
 USUAL_INNER, USUAL_OUTER = 0.335, 0.245

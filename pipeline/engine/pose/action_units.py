@@ -120,13 +120,19 @@ ACTION_UNITS: dict[str, ActionUnit] = {
             Push("inner brow", (0, 0), (0.15, 0.15), -0.012, 0.050, "brow"),
             Push("nostril", (0, 0), (0.16, 0.20), 0.012, -0.085),
             Push("face", (0, 0.45), (0.12, 0.25), 0, -0.030, once=True),
+            Push("face", (0.19, 0.76), (0.11, 0.15), 0.034, 0),
+            Push("face", (0, 0.84), (0.13, 0.18), 0, 0.016, once=True),
+            Push("face", (0.36, 0.42), (0.14, 0.14), 0, -0.032),
         ),
         Pull(upper_down=-0.020),
     ),
     "AU10": ActionUnit(
         "upper lip raiser",
         "levator labii superioris",
-        (Push("face", (0.30, 0.82), (0.16, 0.16), 0, -0.045),),
+        (
+            Push("face", (0.30, 0.82), (0.16, 0.16), 0, -0.045),
+            Push("face", (0.18, 0.95), (0.12, 0.12), 0.019, 0),
+        ),
         Pull(corner_down=-0.012, corner_power=3.0, upper_down=-0.070, middle="flat"),
     ),
     "AU11": ActionUnit(
@@ -143,6 +149,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "depressor anguli oris",
         pull=Pull(corner_out=-0.006, corner_down=0.110, corner_power=2.0),
     ),
+    "AU16": ActionUnit("lower lip depressor", "depressor labii inferioris", pull=Pull(lower_down=0.050, middle="flat")),
     "AU17": ActionUnit(
         "chin raiser",
         "mentalis",
@@ -162,6 +169,6 @@ ACTION_UNITS: dict[str, ActionUnit] = {
 """AU25 and AU26 move nothing by themselves: they open the lips, together with the voice (`animate`, `lips`)."""
 
 MOUTH_UNITS = frozenset(
-    {"AU10", "AU12", "AU15", "AU17", "AU18", "AU20", "AU23", "AU24", "AU25", "AU26"},
+    {"AU10", "AU12", "AU15", "AU16", "AU17", "AU18", "AU20", "AU23", "AU24", "AU25", "AU26"},
 )
 """The units that act in the edit region `lips`."""

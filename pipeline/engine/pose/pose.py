@@ -53,14 +53,14 @@ class HeadMove:
 RECIPES: dict[Prompt, Recipe] = {
     "neutral": Recipe(1.0),
     "happy": Recipe(0.0, {"AU12": 1.35, "AU6": 1.5, "AU25": 1.1, "AU26": 0.3}),
-    "sad": Recipe(1.0, {"AU1": 1.25, "AU4": 0.6, "AU15": 1.25, "AU17": 0.8, "AU43": 0.65, "AU11": 0.5}),
+    "sad": Recipe(1.0, {"AU1": 1.02, "AU4": 0.38, "AU15": 1.25, "AU17": 0.8, "AU43": 0.65, "AU11": 0.5}),
     "angry": Recipe(
         1.0,
         {
-            "AU4": 1.46,
+            "AU4": 1.55,
             "AU5": 1.9,
             "AU7": 1.1,
-            "AU9": 0.4,
+            "AU9": 0.75,
             "AU23": 0.8,
             "AU24": 0.8,
             "AU15": 0.95,
@@ -69,22 +69,28 @@ RECIPES: dict[Prompt, Recipe] = {
             "AU11": 0.3,
         },
     ),
-    "surprised": Recipe(1.0, {"AU1": 1.0, "AU2": 1.25, "AU5": 1.5, "AU26": 1.6, "AU18": 0.3}),
+    "surprised": Recipe(1.0, {"AU1": 0.7, "AU2": 1.25, "AU5": 1.5, "AU26": 1.6, "AU18": 0.3}),
     "disgusted": Recipe(
         1.0,
         {
-            "AU9": 0.6,
-            "AU10": 1.8,
-            "AU11": 1.0,
-            "AU6": 1.1,
-            "AU7": 1.2,
-            "AU15": 0.9,
-            "AU17": 0.5,
-            "AU25": 1.0,
+            "AU9": 0.74,
+            "AU10": 1.25,
+            "AU11": 1.05,
+            "AU6": 1.3,
+            "AU7": 1.8,
+            "AU43": 0.25,
+            "AU15": 0.55,
+            "AU16": 0.3,
+            "AU17": 0.3,
+            "AU20": 0.45,
+            "AU25": 1.3,
             "AU4": 0.5,
         },
     ),
 }
+
+RELAXED = ("AU1", "AU2", "AU4", "AU43")
+"""The units that bring brows and lids of a neutral face to their usual place."""
 
 HEAD_MOVES: dict[Prompt, HeadMove] = {
     "neutral": HeadMove(),
@@ -152,6 +158,11 @@ class Pose:
     """Where this clip's upper lip rests, below the base of the nose, in units; None: measured in the frame."""
     tooth_color: Color | None = None
     """The colour of this performer's teeth, as shares of white; None if the clip does not show them."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the pose only relaxes the performer's face."""
+        return self.units.keys() <= {"AU0", *RELAXED}
 
     def amplitude(self, name: str) -> float:
         """Return the amplitude of a unit."""

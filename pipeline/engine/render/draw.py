@@ -34,6 +34,7 @@ from ..warp.landmark_moves import landmark_moves
 from ..warp.resampling import KERNEL_PX
 from ..warp.warp import FACE_RING, OUTER_RING, warp
 from .eyeballs import restore_eyeballs
+from .relief import shade_relief
 from .shade import lift_creases, shade_folds
 
 TAKES_AT_ONCE = 2
@@ -177,6 +178,7 @@ def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     restore_eyeballs(picture, warped, frame, pose)
     fill_mouth(picture, warped, frame, pose)
     lift_creases(warped, frame, pose, glasses)
+    shade_relief(warped, frame, pose)
     shade_folds(warped, frame, pose)
     left, top, right, bottom = warped.box
     changed = picture.copy()

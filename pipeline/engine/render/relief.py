@@ -1,0 +1,126 @@
+"""Shade what bulges and what sinks when muscles act: broad and soft, where `shade` draws the lines between them.
+
+A cheek that is pushed up catches more of the light from above; where a nose wrinkles, its root is in shadow. A smile
+that goes takes the light off the cheeks' bulge, and the furrow under it out of the shadow. Each place multiplies the
+picture, so that it follows the light of the shot, its colours and its grain, and shows nothing finer than a tenth of
+the distance between the eyes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Box, Field, Points, box_around
+from ..geometry.head_frame import FaceFrame, foreshortening
+from ..geometry.mesh import EYES, LIPS, SIDES
+from ..pose.pose import Pose
+from ..warp.warp import Warped
+
+
+@dataclass(frozen=True)
+class Bulge:
+    """A place on each side of the face that gets brighter, or darker, as skin bulges or sinks there."""
+
+    weights: dict[str, float]
+    """Action unit → share of its light that it gains at amplitude 1; negative where it loses light."""
+    at: tuple[float, float]
+    """(outward, down) from the point between the eyes, in units."""
+    spread: tuple[float, float]
+    """Standard deviations across and down, in units."""
+    only_at_rest: bool = False
+    """Only in a pose that does nothing but relax the face: other expressions light these places in their own way."""
+
+
+RELIEF = (
+    Bulge({"AU9": -0.15}, (0.0, 0.27), (0.10, 0.09)),
+    Bulge({"AU9": -0.06}, (0.14, -0.42), (0.18, 0.12)),
+    Bulge({"AU6": 0.07}, (0.54, 0.38), (0.15, 0.11)),
+    Bulge({"AU24": -0.12}, (0.68, 0.44), (0.14, 0.10)),
+    Bulge({"AU24": -0.07}, (0.18, 0.68), (0.08, 0.08)),
+    Bulge({"AU0": -0.10}, (0.60, 0.48), (0.20, 0.13), only_at_rest=True),
+    Bulge({"AU0": 0.11}, (0.54, 0.78), (0.12, 0.11), only_at_rest=True),
+    Bulge({"AU0": -0.09}, (0.40, 1.20), (0.11, 0.11), only_at_rest=True),
+    Bulge({"AU0": -0.07}, (0.18, 0.84), (0.07, 0.07), only_at_rest=True),
+)
+MOST = 0.22
+"""No place gains or loses more than this share of its light."""
+WARM = 0.5
+"""Red changes by this share of what green and blue change by: skin in shadow is redder, not grey."""
+CELL_UNITS = 0.05
+"""The shading is smooth, so it is computed on a grid of this step."""
+LEAST = 0.004
+
+
+def shade_relief(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
+    """Brighten and darken the places that the units of a pose make bulge and sink, in place."""
+    import cv2
+
+    if pose.mode == "lips":
+        return
+    acting = [
+        (bulge, sum(share * pose.amplitude(name) for name, share in bulge.weights.items()))
+        for bulge in RELIEF
+        if pose.at_rest or not bulge.only_at_rest
+    ]
+    acting = [(bulge, share) for bulge, share in acting if abs(share) > LEAST]
+    if not acting:
+        return
+    unit = frame.unit_px
+    origin = frame.origin_px[:2] - np.array(warped.box[:2], np.float64)
+    right, down = frame.plane_px
+    reach = [
+        origin
+        + side * right * (bulge.at[0] + 3 * bulge.spread[0] * out)
+        + down * (bulge.at[1] + 3 * bulge.spread[1] * low)
+        for bulge, _ in acting
+        for side in SIDES
+        for out in (-1, 1)
+        for low in (-1, 1)
+    ]
+    box = box_around(np.array(reach), 2, warped.picture.shape)
+    if box is None:
+        return
+    left, top, right_px, bottom = box
+    size = (right_px - left, bottom - top)
+    light = cv2.resize(_light(acting, frame, origin, box), size, interpolation=cv2.INTER_LINEAR)
+    part = warped.picture[top:bottom, left:right_px]
+    light = light * _skin(warped, box, unit)
+    others = 1 + light
+    warped.picture[top:bottom, left:right_px] = cv2.multiply(
+        part, cv2.merge([1 + WARM * light, others, others]), dtype=cv2.CV_8U
+    )
+
+
+def _light(acting: list[tuple[Bulge, float]], frame: FaceFrame, origin: Points, box: Box) -> Field:
+    """Return the share of light gained over a box, on a coarse grid."""
+    step = max(1.0, CELL_UNITS * frame.unit_px)
+    columns, rows = (max(2, round((box[end] - box[end - 2]) / step)) for end in (2, 3))
+    x = box[0] + (np.arange(columns) + 0.5) * (box[2] - box[0]) / columns - 0.5
+    y = box[1] + (np.arange(rows) + 0.5) * (box[3] - box[1]) / rows - 0.5
+    places = np.stack(np.meshgrid(x, y), -1) - origin
+    across, along = np.moveaxis(places @ np.linalg.pinv(frame.plane_px), -1, 0)
+    gained = np.zeros((rows, columns))
+    for bulge, share in acting:
+        for side in SIDES if bulge.at[0] else (1,):
+            seen = float(foreshortening(frame, np.array([side]))[0])
+            distance = ((across - side * bulge.at[0]) / bulge.spread[0]) ** 2
+            distance += ((along - bulge.at[1]) / bulge.spread[1]) ** 2
+            gained += share * seen * np.exp(-0.5 * distance)
+    return np.asarray(np.clip(gained, -MOST, MOST), np.float32)
+
+
+def _skin(warped: Warped, box: Box, unit_px: float) -> Field:
+    """Return 1 on the skin of a box and 0 on eyes and lips, with soft borders."""
+    import cv2
+
+    mask = np.full((box[3] - box[1], box[2] - box[0]), 255, np.uint8)
+    corner = np.array(box[:2])
+    for contour in [eye.contour for eye in EYES.values()]:
+        fixed = np.round((warped.places_px[contour] - corner) * 16).astype(np.int32)
+        cv2.fillPoly(mask, [fixed], 0, cv2.LINE_AA, 4)
+    lips = np.round((warped.places_px[LIPS] - corner) * 16).astype(np.int32)
+    cv2.fillConvexPoly(mask, cv2.convexHull(lips), 0, cv2.LINE_AA, 4)
+    soft: Field = cv2.GaussianBlur(mask, (0, 0), max(0.7, 0.02 * unit_px)).astype(np.float32) / 255
+    return soft
