@@ -149,7 +149,6 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "depressor anguli oris",
         pull=Pull(corner_out=-0.006, corner_down=0.110, corner_power=2.0),
     ),
-    "AU16": ActionUnit("lower lip depressor", "depressor labii inferioris", pull=Pull(lower_down=0.050, middle="flat")),
     "AU17": ActionUnit(
         "chin raiser",
         "mentalis",
@@ -169,6 +168,6 @@ ACTION_UNITS: dict[str, ActionUnit] = {
 """AU25 and AU26 move nothing by themselves: they open the lips, together with the voice (`animate`, `lips`)."""
 
 MOUTH_UNITS = frozenset(
-    {"AU10", "AU12", "AU15", "AU16", "AU17", "AU18", "AU20", "AU23", "AU24", "AU25", "AU26"},
+    {"AU10", "AU12", "AU15", "AU17", "AU18", "AU20", "AU23", "AU24", "AU25", "AU26"},
 )
 """The units that act in the edit region `lips`."""
