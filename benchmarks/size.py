@@ -35,7 +35,8 @@ from react1.pipeline.splicing.mp4.sample_times import IGNORE_EDIT_LIST
 from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.packet_index import PacketIndex, index_film
 from react1.pipeline.splicing.pictures.frames import Insert
-from react1.pipeline.splicing.rate_match import decode_packets, luma_plane, match_rate, psnr_db, ssim
+from react1.pipeline.splicing.pictures.likeness import luma_plane, psnr_db, ssim
+from react1.pipeline.splicing.rate_match import decode_packets, match_rate
 from react1.pipeline.splicing.smart_render import RenderPlan, plan_render
 
 X264 = ["-c:v", "libx264", "-preset", "medium", "-pix_fmt", "yuv420p", "-g", "48"]
@@ -161,7 +162,7 @@ def report(name: str, path: Path, seconds: float, *, curve: bool) -> None:
     print(measure(path, video, index, plan, [plan.settings(n) for n in ranges]).row(f"{name}: high"), flush=True)
     figures = measure(path, video, index, plan, [matched.settings(n) for n in ranges])
     print(figures.row("  matched") + f"  steps {steps}, search {search_s:.2f} s", flush=True)
-    for step in range(-4, 21, 4) if curve else ():
+    for step in range(4, 25, 4) if curve else ():
         settings = [coarser(plan.encoder.settings, float(step)) for _ in ranges]
         print(measure(path, video, index, plan, settings).row(f"  {step} steps"), flush=True)
 
@@ -172,7 +173,7 @@ def main() -> None:
     parser.add_argument("--films", nargs="*", type=Path, help="films instead of made clips")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of the edit, from two fifths of the film on")
     parser.add_argument("--only", default="", help="only clips with this in their name")
-    parser.add_argument("--curve", action="store_true", help="every fourth step of the quantiser too")
+    parser.add_argument("--curve", action="store_true", help="every fourth step of the quantiser, from 4 on, too")
     args = parser.parse_args()
     print(HEAD)
     with tempfile.TemporaryDirectory() as folder:

@@ -162,7 +162,7 @@ class RenderPlan:
     lost: tuple[str, ...] = ()
     """Metadata of the film's pictures that the new ones will not have."""
     coarser_steps: tuple[float, ...] = ()
-    """By how many steps the quantiser of each range is coarser than the encoder's settings; empty for none."""
+    """How coarse each range is (see `coarser`); 0 stands for the encoder's own settings, empty for all of these."""
 
     @property
     def encoded_frames(self) -> int:

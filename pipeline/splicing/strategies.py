@@ -30,7 +30,7 @@ from .not_applicable import NotApplicable
 from .packet_index import PacketIndex, index_film
 from .pictures.fields import field_order, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts
-from .rate_match import match_rate
+from .rate_match import MIN_LEAST_PSNR_DB, MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
 from .reencode import encode
 from .remux import picture_options, remux_argv, restore_description, stale_tags
 from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render, write_packets
@@ -41,9 +41,11 @@ from .verification.seam_meter import SeamMeter, SeamRow
 from .verification.strict_pictures import NotShared, can_share, strict_frames
 from .verification.verify import ranges_to_decode
 
-_MIN_MATCHED_PSNR_DB, _SEAM_MARGIN = 44.0, 0.5
-"""What a range of matched quality keeps, or is coded once more, finer: the luma PSNR of the worst picture that is
-compared, and at most this share of each limit of its seams, since coarser pictures add to their steps."""
+_SEAM_MARGIN = 0.5
+"""The share of each limit of its seams that a range of matched quality keeps, or is coded once more, finer: coarser
+pictures add to their steps."""
+_MORE_STEPS = 1.2
+"""A range that is coded once more becomes finer by this factor of what is missing, and by at least half a step."""
 _RETRIES = 2
 """The last one has high quality."""
 ONLY_MP4_IN_PLACE = "only MP4 and MOV can be edited in place"
@@ -172,8 +174,10 @@ def _finer_steps(job: SpliceJob, diff: PictureDiff, rows: Sequence[SeamRow], ste
     """Return by how many steps a range may be coarser: as many as it is, or fewer if it came out too coarse."""
     if diff.failure or failures_of(rows, job.limits, _SEAM_MARGIN):
         return min(0.0, steps)
-    missing_db = _MIN_MATCHED_PSNR_DB - diff.min_psnr_db
-    return steps if missing_db <= 0 else max(steps - 1 - 1.5 * missing_db, min(0.0, steps))
+    if diff.mean_psnr_db >= MIN_PSNR_DB and diff.min_psnr_db >= MIN_LEAST_PSNR_DB and diff.mean_ssim >= MIN_SSIM:
+        return steps
+    missing_steps = -quality_steps(diff.mean_psnr_db, diff.min_psnr_db, diff.mean_ssim)
+    return max(steps - 0.5 - _MORE_STEPS * missing_steps, min(0.0, steps))
 
 
 def _compare_ranges(
@@ -200,7 +204,18 @@ def _compare(
     times = job.video.timestamps.array
     meter = SeamMeter(job.video, job.video, job.takes, job.seam, ranges[number]) if job.seam is not None else None
     decode = None if strict_range is None else partial(_decode_strictly, job, output, strict_range)
-    diff = compare_around(job.source, output, job.video.index, job.inserts, times, ranges, number, meter, decode)
+    diff = compare_around(
+        job.source,
+        output,
+        job.video.index,
+        job.inserts,
+        times,
+        ranges,
+        number,
+        meter,
+        decode,
+        with_ssim=job.quality == "matched",
+    )
     return diff, meter.rows() if meter is not None and not diff.failure else []
 
 

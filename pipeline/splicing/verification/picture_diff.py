@@ -18,6 +18,7 @@ from ..container import matching_video_index
 from ..mp4.sample_tables import Ints
 from ..pictures.fields import field_order, side_data_of
 from ..pictures.frames import Insert, with_inserts
+from ..pictures.likeness import BEST_PSNR_DB, ssim
 from ..pictures.planes import Plane, visible_rows, working_format
 from .seam_meter import SeamMeter
 from .strict_pictures import require_pixels_only
@@ -43,6 +44,8 @@ _ENCODER_NOTES = (b"x264 - core", b"x265 (build")
 _BAND_ROWS = 4 * _BLOCK_PX
 """Pictures are compared in bands that stay in a processor's cache."""
 _NEAR_FRAMES = 24
+_SSIM_EVERY = 4
+"""Of which compared pictures SSIM is measured, where it is wanted."""
 _EVERY = 8
 
 
@@ -55,6 +58,10 @@ class PictureDiff:
     failure: str = ""
     lost: tuple[str, ...] = ()
     """Metadata of the source's pictures that the film's do not have."""
+    mean_psnr_db: float = BEST_PSNR_DB
+    """Luma PSNR on average."""
+    mean_ssim: float = 1.0
+    """SSIM of the luma on average, if it was measured."""
 
 
 def diff_metrics(diffs: Sequence[PictureDiff], *, interlaced: bool) -> dict[str, Any]:
@@ -69,20 +76,35 @@ def diff_metrics(diffs: Sequence[PictureDiff], *, interlaced: bool) -> dict[str,
 class _Tally:
     """The result of a comparison so far."""
 
-    min_psnr_db: float = 99.0
+    psnrs_db: list[float] = field(default_factory=list)
+    ssims: list[float] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
+    with_ssim: bool = False
 
     def add(self, expected: VideoFrame, actual: VideoFrame, *, pixels_only: bool = False) -> str:
         """Compare a frame, or only its pixels; return what is wrong with it, or ""."""
         psnr_db, failure = (_compare_pixels if pixels_only else _compare_frames)(expected, actual)
-        self.min_psnr_db = min(self.min_psnr_db, psnr_db)
+        if self.with_ssim and len(self.psnrs_db) % _SSIM_EVERY == 0:
+            self.ssims.append(_luma_ssim(expected, actual))
+        self.psnrs_db.append(psnr_db)
         if not failure and not pixels_only:
             self.lost.update(_lost_metadata(expected, actual))
         return failure
 
     def result(self, failure: str = "") -> PictureDiff:
         """Return the result; lost metadata counts only if nothing is wrong."""
-        return PictureDiff(self.min_psnr_db, failure, () if failure else tuple(sorted(self.lost)))
+        return PictureDiff(
+            self.min_psnr_db,
+            failure,
+            () if failure else tuple(sorted(self.lost)),
+            float(np.mean(self.psnrs_db or BEST_PSNR_DB)),
+            float(np.mean(self.ssims or 1.0)),
+        )
+
+    @property
+    def min_psnr_db(self) -> float:
+        """Luma PSNR of the worst frame so far."""
+        return min(self.psnrs_db, default=BEST_PSNR_DB)
 
 
 def compare_pictures(source: Path, output: Path, stream: int, inserts: Sequence[Insert]) -> PictureDiff:
@@ -117,13 +139,15 @@ def compare_around(
     number: int,
     meter: SeamMeter | None = None,
     decode: FilmDecoder | None = None,
+    *,
+    with_ssim: bool = False,
 ) -> PictureDiff:
     """Compare range number `number` of re-encoded shown frames, and 24 frames on either side of it.
 
     Frames outside all ranges must be identical. `times` are the pts of all shown frames. Both films are read as a
     player reads them, from a keyframe on; the middle of a long take is decoded but not compared. `meter` sees every
     frame that it needs. `decode` gives the film's pictures, pixels alone, instead: of the metadata then only the first
-    new picture's are compared.
+    new picture's are compared. SSIM is measured only `with_ssim`.
 
     Raises:
         NotShared: pixels alone do not tell.
@@ -133,7 +157,7 @@ def compare_around(
     expected = _expected_frames(source, stream, inserts, times, span, meter)
     film_stream = matching_video_index(source, stream, output)
     actual = _decode_span(output, film_stream, times, span) if decode is None else decode(film_stream, span)
-    tally = _Tally()
+    tally = _Tally(with_ssim=with_ssim)
     first: VideoFrame | None = None
     for pair, output_frame in itertools.zip_longest(expected, actual):
         if pair is None or output_frame is None or output_frame.pts != times[pair[0]]:
@@ -277,6 +301,13 @@ def _luma_difference(expected: VideoFrame, actual: VideoFrame) -> tuple[float, f
     mean_square = squares / max(first.size, 1) * step**2
     psnr_db = 99.0 if mean_square == 0 else min(10 * float(np.log10(255**2 / mean_square)), 99.0)
     return psnr_db, largest_sum / _BLOCK_PX**2 * step
+
+
+def _luma_ssim(expected: VideoFrame, actual: VideoFrame) -> float:
+    """Return the SSIM of the luma; 0 if the sizes differ."""
+    pix_fmt = working_format(expected.format.name)
+    (first, step), (second, _) = (_luma(frame, pix_fmt) for frame in (expected, actual))
+    return ssim(first, second, round(255 / step).bit_length()) if first.shape == second.shape else 0.0
 
 
 def _luma(frame: VideoFrame, pix_fmt: str) -> tuple[Plane, float]:

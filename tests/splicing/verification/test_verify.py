@@ -104,7 +104,9 @@ def test_a_film_that_fails_its_check_is_replaced_by_the_next_strategy(context, m
     media = film(context, frames=20, gop=4, tracks=0)
     take = numbered_take(context, segment(media, 5, 7))
     monkeypatch.setattr(
-        strategies, "compare_around", lambda *_: PictureDiff(20.0, "the untouched frame 9 decodes to another picture")
+        strategies,
+        "compare_around",
+        lambda *_, **__: PictureDiff(20.0, "the untouched frame 9 decodes to another picture"),
     )
 
     output = splicing.splice(context, ffmpeg_path(), media, [take])
