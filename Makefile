@@ -1,5 +1,4 @@
-# Everything from a fresh checkout: `make demo`, `make test`. Only Python 3.11 or 3.12 is needed beforehand;
-# a later one where REACT1_FACE_MODEL names a face model (docs/engine.md).
+# Everything from a fresh checkout: `make demo`, `make test`. Only Python 3.11 or later is needed beforehand.
 # Paths are relative throughout, so that a checkout in a folder with spaces in its name works.
 
 SHELL := /bin/sh
@@ -81,12 +80,10 @@ format: .venv/.dev
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis react1_nodes.egg-info
 
-# The demo needs face models, which mediapipe carries for Python up to 3.12 only.
 .venv/bin/python:
-	@if [ -n "$$PYTHON" ]; then set -- "$$PYTHON"; else set -- python3.12 python3.11 python3; fi; \
+	@if [ -n "$$PYTHON" ]; then set -- "$$PYTHON"; else set -- python3.12 python3.13 python3.14 python3.11 python3; fi; \
 	for candidate in "$$@"; do \
-		if "$$candidate" -c 'import os, sys; last = (3, 99) if os.environ.get("REACT1_FACE_MODEL") else (3, 12); \
-				sys.exit(not (3, 11) <= sys.version_info[:2] <= last)' 2>/dev/null; then \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			echo "Making .venv with $$candidate"; \
 			"$$candidate" -m venv .venv && exit 0; \
 			rm -rf .venv; \
@@ -94,9 +91,8 @@ clean:
 			exit 1; \
 		fi; \
 	done; \
-	echo "No Python 3.11 or 3.12 found (tried: $$*)." \
-		"Install one, or name it: make PYTHON=/path/to/python3.12" \
-		"(3.13 and later need a face model in REACT1_FACE_MODEL: docs/engine.md)" >&2; \
+	echo "No Python 3.11 or later found (tried: $$*)." \
+		"Install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
 	exit 1
 
 .venv/.demo: .venv/bin/python pyproject.toml

@@ -1,8 +1,9 @@
 """Measure how well a mouth follows a new voice: the gap between the lips in a take, frame by frame.
 
 The gap is measured in the finished take by the face mesh without its attention part, a different network from the
-engine's. The expected opening follows from the spoken phones: a vowel's first formant gives the opening of the jaw, and
-a consonant is nearly shut. The correlation with loudness is printed as well, although it knows no closed vowels.
+engine's. mediapipe 0.10.14 has it, which no extra installs. The expected opening follows from the spoken phones: a
+vowel's first formant gives the opening of the jaw, and a consonant is nearly shut. The correlation with loudness is
+printed as well, although it knows no closed vowels.
 
 Source: first formant and jaw: Lindblom and Sundberg, "Acoustical consequences of lip, tongue, jaw, and larynx
         movement", JASA 50 (1971).

@@ -38,7 +38,7 @@ class Face:
     name: ClassVar[str] = "face"
     version: ClassVar[int] = 1
     workload: ClassVar[Workload] = "cpu"
-    tools: ClassVar[tuple[str, ...]] = ("mediapipe", "cv2", "av")
+    tools: ClassVar[tuple[str, ...]] = ("ai_edge_litert", "cv2", "av")
     need: ClassVar[Need] = Need(cores=1, memory_mb=350)
     expression_blind: ClassVar[bool] = True
     reads_face: ClassVar[bool] = True

@@ -49,20 +49,19 @@ class React1:
     name: ClassVar[str] = "react1"
     version: ClassVar[int] = 1
     workload: ClassVar[Workload] = "paid"
-    tools: ClassVar[tuple[str, ...]] = ("mediapipe", "cv2", "av")
+    tools: ClassVar[tuple[str, ...]] = ("ai_edge_litert", "cv2", "av")
     need: ClassVar[Need] = Need(cores=1, memory_mb=400)
 
     @classmethod
     def cache_salt(cls, params: React1Params) -> str:
         """Return the provider's URL, so that takes of a test server are never reused as takes of the model.
 
-        For the local engine: its version, and the digest of the face model in REACT1_FACE_MODEL.
+        For the local engine: its version.
         """
         if params.provider == "local":
-            from ..pipeline.engine.landmarks.backend import model_salt
             from ..pipeline.engine.take_job import ENGINE_VERSION
 
-            return f"engine {ENGINE_VERSION} {model_salt()}".rstrip()
+            return f"engine {ENGINE_VERSION}"
         provider = None if params.provider == "auto" else hosted_provider(params.provider, params.api)
         return provider.base_url if provider else ""
 

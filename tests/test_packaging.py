@@ -64,10 +64,10 @@ def test_the_wheel_installs_no_other_package(wheel):
 
 @pytest.mark.slow
 def test_the_wheel_has_the_data_files(wheel):
-    """It has presets, schemas, templates and `py.typed`."""
+    """It has presets, schemas, templates, face networks and `py.typed`."""
     shipped = set(wheel.namelist())
     data = [path for folder in ("presets", "pipeline") for path in (ROOT / folder).glob("**/*") if path.is_file()]
-    kinds = (".yaml", ".json", ".html", ".css", ".js", ".j2")
+    kinds = (".yaml", ".json", ".html", ".css", ".js", ".j2", ".tflite", ".txt")
     wanted = {f"react1/{path.relative_to(ROOT).as_posix()}" for path in data if path.suffix in kinds}
 
     assert "react1/py.typed" in shipped

@@ -2,7 +2,6 @@ r"""Settings from the environment, read where the program starts.
 
 REACT1_HOME      the folder of the store and the runs (default: the user's data folder)
 REACT1_FFMPEG    an ffmpeg to use instead of the one in imageio-ffmpeg
-REACT1_FACE_MODEL  the file of the local engine's face model, if mediapipe has none
 REACT1_SCRIPT    files from which the `script` node may load functions
 REACT1_MAX_COST  the highest cost of a run, in USD
 REACT1_BUDGET_MONTH  the highest cost of all calls of a calendar month (UTC), in USD
@@ -271,18 +270,6 @@ def requires_consent(environ: Mapping[str, str] | None = None) -> bool:
     """Return whether REACT1_REQUIRE_CONSENT forbids to send a face to a provider without a consent."""
     environ = os.environ if environ is None else environ
     return environ.get("REACT1_REQUIRE_CONSENT", "").strip().lower() in ("1", "true", "yes", "on")
-
-
-def face_model_path(environ: Mapping[str, str] | None = None) -> Path | None:
-    """Return the absolute path in REACT1_FACE_MODEL, or None; the file is not checked."""
-    environ = os.environ if environ is None else environ
-    configured = environ.get("REACT1_FACE_MODEL", "").strip()
-    if not configured:
-        return None
-    try:
-        return Path(configured).expanduser().absolute()
-    except RuntimeError:
-        return Path(configured).absolute()
 
 
 def _data_folder() -> Path:

@@ -196,13 +196,11 @@ def _confirmed_faces(finder: FaceFinder, picture: Image) -> list[Points]:
     faces = [face * scale for face in finder.find(small)]
     boxes = [
         (left * scale, top * scale, right * scale, bottom * scale)
-        for left, top, right, bottom in (finder.detect_boxes(small) if finder.has_detector else ())
+        for left, top, right, bottom in finder.detect_boxes(small)
     ]
     if not faces:
         faces = finder.find_small_faces(picture)
         boxes += finder.small_boxes
     elif finder.wants_missed_faces(faces, boxes):
         faces += finder.find_missed_faces(picture, faces)
-    if not finder.has_detector:
-        return faces
     return [track.points[0] for track in confirmed_tracks([Track({0: face}) for face in faces], {0: boxes})]

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from ..core.file import File
 from ..core.nodes.node import Need, NodeContext, Params, Workload
 from ..core.values import Media, Segment
-from ..engine.landmarks.backend import model_salt
 from ..media.tools.ffmpeg import tool_version
 from ..store.keys import Parts, input_digest
 
@@ -47,7 +46,7 @@ class SpanCheck:
     name: ClassVar[str] = "check-span"
     version: ClassVar[int] = 1
     workload: ClassVar[Workload] = "cpu"
-    tools: ClassVar[tuple[str, ...]] = ("mediapipe", "cv2", "av")
+    tools: ClassVar[tuple[str, ...]] = ("ai_edge_litert", "cv2", "av")
     need: ClassVar[Need] = Need(cores=1)
 
     def run(self, context: NodeContext, params: SpanCheckParams, segment: Segment) -> Media:
@@ -115,7 +114,6 @@ def call_parts(segment: Segment, params: SpanCheckParams) -> Parts:
         "params": params.model_dump(mode="json"),
         "inputs": inputs,
         "tools": {name: tool_version(name) for name in SpanCheck.tools},
-        "cache_salt": model_salt(),
     }
 
 

@@ -18,7 +18,7 @@ from react1.pipeline.adapters.comfyui import all_boxes, comfy_entrypoint, host, 
 from react1.pipeline.adapters.comfyui.interfaces import v1_class, v1_input
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-HEAVY = {"av", "cv2", "moviepy", "mediapipe", "yt_dlp", "httpx", "jinja2", "skimage", "imageio_ffmpeg"}
+HEAVY = {"av", "cv2", "moviepy", "ai_edge_litert", "yt_dlp", "httpx", "jinja2", "skimage", "imageio_ffmpeg"}
 LOAD = """
 import importlib.util, json, sys, types
 path, folder = sys.argv[1:]

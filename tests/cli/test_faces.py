@@ -15,7 +15,7 @@ SIZE = (480, 216)
 def film(tmp_path_factory):
     """Two people, without a voice."""
     pytest.importorskip("skimage")
-    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
     people = [
         (two_faces.portrait("warm", height=150), two_faces.still(125, 108)),
         (two_faces.portrait("cold", mirrored=True, height=150), two_faces.still(350, 108)),

@@ -40,7 +40,16 @@ def test_a_command_with_a_typing_error_is_suggested(react1):
 
 def test_the_help_imports_no_command_and_that_of_a_command_nothing_heavy():
     """In a new process; what a command works with is imported when it runs."""
-    heavy = {"av", "cv2", "httpx", "jinja2", "mediapipe", "numpy", "pydantic", "react1.pipeline.core.nodes.registry"}
+    heavy = {
+        "av",
+        "cv2",
+        "httpx",
+        "jinja2",
+        "ai_edge_litert",
+        "numpy",
+        "pydantic",
+        "react1.pipeline.core.nodes.registry",
+    }
     code = (
         "import sys; from react1.pipeline.cli.app import PANELS, run_command; run_command(['--help']); "
         "print([name for name in sys.modules if name.startswith('react1.pipeline.cli.commands')]); "

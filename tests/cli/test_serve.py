@@ -90,7 +90,7 @@ def test_a_missing_extra_is_one_line():
 def test_the_help_loads_no_server():
     """It imports neither FastAPI nor uvicorn nor the engine."""
     code = "import sys\nfrom react1.pipeline.cli.app import run_command\nrun_command(['serve', '--help'])\n"
-    code += "print([name for name in ('fastapi', 'uvicorn', 'mediapipe', 'av') if name in sys.modules])"
+    code += "print([name for name in ('fastapi', 'uvicorn', 'ai_edge_litert', 'av') if name in sys.modules])"
 
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -124,7 +124,7 @@ def test_a_run_with_everything_stored_loads_no_media_library(react1, job):
     """In a new process, because this one has them loaded; the key of a local take needs none either."""
     argv = ["run", "job.yaml", "--provider", "local", "--until", "normalize_audio", "--yes"]
     assert react1(*argv).status == 0
-    heavy = {"av", "cv2", "ffmpeg", "httpx", "jinja2", "mediapipe", "numpy", "rich"}
+    heavy = {"av", "cv2", "ffmpeg", "httpx", "jinja2", "ai_edge_litert", "numpy", "rich"}
     code = f"""
 import sys
 from react1.nodes.react1 import React1, React1Params

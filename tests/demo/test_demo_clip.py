@@ -21,7 +21,7 @@ pytest.importorskip("skimage", reason="the extra `demo` is not installed")
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    pytest.importorskip("mediapipe", reason="the extra `local` is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the extra `local` is not installed")
     path = tmp_path_factory.mktemp("demo") / "demo.mp4"
     shares = []
     make_demo_clip(path, seconds=1, size=(640, 360), rate=25, progress=shares.append)

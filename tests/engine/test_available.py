@@ -11,7 +11,7 @@ import pytest
 
 from react1.pipeline.core.errors import MissingExtra
 from react1.pipeline.engine import available
-from react1.pipeline.engine.landmarks.backend import INSTALL_HINT
+from react1.pipeline.engine.landmarks.network import INSTALL_HINT
 from react1.pipeline.engine.quiet import silence_stderr
 
 
@@ -25,7 +25,9 @@ def failing_import(error: ImportError):
 def test_a_missing_library_is_reported_with_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """`problem` returns one line with the pip command; `require` raises it."""
     monkeypatch.setattr(
-        available, "_load", failing_import(ModuleNotFoundError("No module named 'mediapipe'", name="mediapipe"))
+        available,
+        "_load",
+        failing_import(ModuleNotFoundError("No module named 'ai_edge_litert'", name="ai_edge_litert")),
     )
 
     assert available.problem() == INSTALL_HINT
@@ -68,7 +70,7 @@ def test_a_run_checks_that_the_engine_is_installed_without_loading_it() -> None:
         "from react1.pipeline.engine.geometry.mesh import face_triangles\n"
         "LocalProvider().require()\n"
         "assert len(face_triangles()) == 884\n"
-        "print(sorted({'cv2', 'mediapipe'} & set(sys.modules)))\n"
+        "print(sorted({'cv2', 'ai_edge_litert'} & set(sys.modules)))\n"
     )
 
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -31,7 +31,7 @@ EXPRESSION = {"prompt": "surprised", "temperature": 1.0}
 def two(tmp_path_factory):
     """A clip of two people, detected once: a context and the segment as it is sent."""
     pytest.importorskip("skimage")
-    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
     context = FolderContext(tmp_path_factory.mktemp("two"))
     people = [
         (two_faces.portrait("warm", height=150), two_faces.still(125, 108)),

@@ -16,7 +16,7 @@ COUNT = 16
 def clip(tmp_path_factory):
     """The portrait as a clip, and the faces of its frames."""
     pytest.importorskip("skimage")
-    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
     from react1.pipeline.engine.render.render import find_faces
 
     path = astronaut.write_clip(tmp_path_factory.mktemp("half") / "clip.mp4", COUNT)

@@ -32,7 +32,7 @@ COUNT, SIZE = 16, (480, 216)
 def folder(tmp_path_factory):
     """A film of two people with a voice, and the same pictures in another codec."""
     pytest.importorskip("skimage")
-    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
     folder = tmp_path_factory.mktemp("hosted-faces")
     people = [
         (two_faces.portrait("warm", height=150), two_faces.still(125, 108)),

@@ -31,7 +31,7 @@ HALF_PX = 26, 30
 def people(tmp_path_factory):
     """A context, and three portraits that look different."""
     pytest.importorskip("skimage")
-    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
     portraits = [
         two_faces.portrait("warm", height=HEIGHT),
         two_faces.portrait("cold", mirrored=True, height=HEIGHT),

@@ -32,7 +32,7 @@ PORTRAIT_LINES = 74
 def wide(context):
     """A face of 60 px that walks through 1920x1080."""
     pytest.importorskip("skimage")
-    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
     return sent(context, PORTRAIT_LINES)
 
 

@@ -47,6 +47,6 @@ def test_clip_that_the_provider_would_not_accept_is_refused(runner, changes, mes
 
 def test_clip_that_fits_is_checked_for_a_face(runner):
     """The span in the film is checked then; a synthetic clip has no face."""
-    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
 
     assert "no face" in str(check(runner, width_px=2160, height_px=3840))

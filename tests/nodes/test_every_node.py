@@ -18,7 +18,7 @@ HEAVY = {
     "av",
     "cv2",
     "moviepy",
-    "mediapipe",
+    "ai_edge_litert",
     "yt_dlp",
     "httpx",
     "jinja2",

@@ -22,7 +22,7 @@ def home(shared_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def spliced_home(shared_folder: Path, talking_clip: Path) -> Path:
     """A home folder with the steps of a run whose take was marked by a local server, without its call."""
-    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
     from react1.pipeline.api import run
     from react1.pipeline.server.worker_protocol import mark_source
 

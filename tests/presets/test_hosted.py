@@ -46,7 +46,7 @@ def render_here(request, folder, check, max_s):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
     folder = tmp_path_factory.mktemp("hosted")
     with open_server(folder, renderer=render_here, key=KEY) as client:
         client.folder = folder
@@ -275,7 +275,7 @@ def _with_upload(upload):
 
 def test_faces_are_checked_before_anything_is_paid(marking_server, tmp_path):
     """A span without a face is refused, and nothing reaches the provider."""
-    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
     marking_server()
     clip = make_clip(tmp_path / "clip.mp4", frames=25, size=(320, 240))
 

@@ -19,7 +19,7 @@ segmind = pytest.importorskip("segmind", reason="the vendor's SDK is not install
 @pytest.fixture(scope="module")
 def rendering(tmp_path_factory):
     """A server that renders."""
-    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
     with open_server(tmp_path_factory.mktemp("sdk"), renderer=render_in_process) as client:
         yield client
 

@@ -38,10 +38,10 @@ with socket.socket(socket.AF_UNIX) as server:
 IMPORTED = (
     "PIL.ImageOps",
     "PIL.JpegImagePlugin",
+    "ai_edge_litert.interpreter",
     "cv2",
     "imageio_ffmpeg",
     "jinja2",
-    "mediapipe",
     "numpy.random",
     "react1",
     *(f"react1.nodes.{node.stem}" for node in (ROOT / "nodes").glob("[!_]*.py")),

@@ -27,9 +27,10 @@ from ..frames.frame_color import frame_rgb, small_rgb, to_rgb
 from ..frames.threads import read_ahead, single_threaded_opencv
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import COUNT
-from ..landmarks.backend import Box
+from ..landmarks.landmarker import Box
+from ..landmarks.network import networks_identity
 from ..occlusion.occlusion import FaceTexels, sample_face
-from .faces import FaceFinder, backend_identity
+from .faces import FaceFinder
 from .track import EVERY_FRAMES
 
 LONG_SIDE_PX = 1280
@@ -91,7 +92,7 @@ def _detect_in_frame(
 ) -> FrameDetections:
     _, scale = detection_size(video_format.width, video_format.height)
     pairs = [(face * scale, sample_face(small, FaceFrame(face))) for face in finder.find(small)]
-    boxes = _detect_boxes(finder, small, video_format) if run_detector and finder.has_detector else None
+    boxes = _detect_boxes(finder, small, video_format) if run_detector else None
     if not pairs:
         full = _full_rgb(picture, video_format)
         pairs = [(face, sample_face(full, FaceFrame(face))) for face in finder.find_small_faces(full)]
@@ -154,7 +155,7 @@ def cache_key_parts() -> dict[str, str]:
         MissingExtra: no landmark back end is installed.
     """
     versions = {name: importlib.metadata.version(name) for name in ("av", "numpy")}
-    return {"detection": str(CACHE_VERSION), "faces": backend_identity(), "opencv": _opencv(), **versions}
+    return {"detection": str(CACHE_VERSION), "faces": networks_identity(), "opencv": _opencv(), **versions}
 
 
 def _opencv() -> str:

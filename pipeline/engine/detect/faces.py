@@ -1,8 +1,8 @@
-"""Find faces in a picture with FaceMesh; for small faces with a full-range detector and the mesh on its crops.
+"""Find faces in a picture and track them; for small faces with the far detector and the mesh on its crops.
 
-FaceMesh tracks faces from call to call, so pictures must come in order. FaceMesh alone finds faces with an eye distance
-of about 5 % of the picture's width. The detector finds faces down to about 30 px between the eyes; a large picture is
-split into tiles for it. The networks are chosen in landmarks/.
+Faces are tracked from call to call, so pictures must come in order. Tracking alone finds faces with an eye distance of
+about 5 % of the picture's width. The far detector finds faces down to about 30 px between the eyes; a large picture is
+split into tiles for it. The networks are in landmarks/.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from types import TracebackType
 import numpy as np
 
 from ..arrays import Image, Points
-from ..landmarks.backend import CROP_PX, MAX_FACES, Box, select_backend
+from ..landmarks.landmarker import MAX_FACES, Box, Landmarker
 
+CROP_PX = 320
+"""The long side of the crops for small faces."""
 CROP_SHARE = 1.5
 """Half the side of the crop around a small face, as a multiple of the detected width."""
 
@@ -22,20 +24,11 @@ REDETECT_EVERY = 6
 """The detector runs on every sixth picture while small faces are tracked, to find new ones."""
 
 
-def backend_identity() -> str:
-    """Return the back end, its version and its model as a text for cache keys.
-
-    Raises:
-        MissingExtra: no back end is available.
-    """
-    return select_backend().identity
-
-
 class FaceFinder:
     """Find the faces of a clip, picture by picture; use it in a `with` block."""
 
     def __init__(self) -> None:
-        self._landmarker = select_backend().open()
+        self._landmarker = Landmarker()
         self._small_calls = 0
         self.small_boxes: tuple[Box, ...] = ()
         """Boxes of the faces that `find_small_faces` found last; a box moves with its face."""
@@ -49,11 +42,6 @@ class FaceFinder:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._landmarker.close()
-
-    @property
-    def has_detector(self) -> bool:
-        """Return whether there is a full-range detector; without one no boxes and no small faces are found."""
-        return self._landmarker.has_detector
 
     def find(self, picture: Image) -> list[Points]:
         """Return the landmarks of each face, (478, 3) in pixels of this picture; z in pixels too."""
@@ -109,7 +97,7 @@ class FaceFinder:
         return merge_boxes(boxes)
 
     def detect_boxes(self, picture: Image) -> Sequence[Box]:
-        """Return the full-range detector's boxes: left, top, right, bottom in pixels of this picture."""
+        """Return the far detector's boxes: left, top, right, bottom in pixels of this picture."""
         return self._landmarker.detect_boxes(picture)
 
     def _mesh_of_crop(self, picture: Image, centre: tuple[float, float], half_px: float) -> Points | None:

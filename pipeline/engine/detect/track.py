@@ -21,7 +21,7 @@ import numpy as np
 
 from ..arrays import Curve, Points
 from ..geometry.head_frame import FaceFrame, MouthShape
-from ..landmarks.backend import Box
+from ..landmarks.landmarker import Box
 from ..occlusion.occlusion import FaceTexels
 
 EASED_S = 0.25

@@ -3,25 +3,21 @@
 Left and right are those of the image: side -1 is the image's left. Rows run from the image's left to its right.
 Source: mediapipe/modules/face_geometry/data/canonical_face_model_uv_visualization.png.
 
-FaceMesh lists edges, not triangles: the triangles are the triples of points that are joined pairwise, except two
-triples beside the nostrils that enclose other triangles. The eyes get a fan around the iris, so that the eyeball moves
-as one. The opening of the mouth stays a hole, and a fixed ring around the face ties it to the picture.
+The triangles of the skin lie in `face_triangles.txt`. FaceMesh lists edges, not triangles: they are the triples of
+points that are joined pairwise, except two triples beside the nostrils that enclose other triangles. The eyes get a fan
+around the iris, so that the eyeball moves as one. The opening of the mouth stays a hole, and a fixed ring around the
+face ties it to the picture.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..arrays import Ids
-from ..quiet import quiet_import
 
 COUNT = 478
 SKIN_COUNT = 468
@@ -115,7 +111,6 @@ ANCHORS: dict[str, dict[int, tuple[int, ...]]] = {
 """Places that action units and folds are attached to: the mean of these points, for each side."""
 
 
-ENCLOSING_TRIPLES = (frozenset((279, 294, 358)), frozenset((49, 64, 129)))
 IRISES = (SKIN_COUNT, SKIN_COUNT + 1)
 """Vertices of the two iris centres, after the points of the surface."""
 FIRST_RING = SKIN_COUNT + 2
@@ -125,16 +120,10 @@ SECOND_RING = FIRST_RING + len(OVAL)
 @lru_cache
 def face_triangles() -> Ids:
     """Return the triangles of the face and its eyes, (count, 3)."""
-    joined = mesh_edges()
-    near: dict[int, set[int]] = defaultdict(set)
-    for a, b in joined:
-        near[a].add(b)
-        near[b].add(a)
-    triangles = {frozenset((a, b, c)) for a, b in joined for c in near[a] & near[b]}
-    rows = sorted(tuple(sorted(triple)) for triple in triangles if triple not in ENCLOSING_TRIPLES)
+    rows = np.loadtxt(Path(__file__).with_name("face_triangles.txt"), int).tolist()
     for iris, eye in zip(IRISES, EYES.values(), strict=True):
         contour = eye.contour
-        rows += [(int(a), int(b), iris) for a, b in zip(contour, np.roll(contour, -1), strict=True)]
+        rows += [[int(a), int(b), iris] for a, b in zip(contour, np.roll(contour, -1), strict=True)]
     return np.array(rows)
 
 
@@ -161,30 +150,3 @@ def lip_triangles() -> Ids:
 def _band(inner: Ids, outer: Ids) -> Ids:
     inner_next, outer_next = np.roll(inner, -1), np.roll(outer, -1)
     return np.concatenate([np.stack([inner, inner_next, outer], 1), np.stack([inner_next, outer_next, outer], 1)])
-
-
-def mesh_edges() -> frozenset[tuple[int, int]]:
-    """Return the edges of the face's surface, as pairs of landmarks below 468.
-
-    Newer releases of mediapipe have the same table under another name.
-    """
-    older = _connections_module()
-    if older is not None:
-        return frozenset(older.FACEMESH_TESSELATION)
-    with quiet_import():
-        newer = importlib.import_module("mediapipe.tasks.python.vision.face_landmarker")
-    connections = newer.FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION
-    return frozenset((edge.start, edge.end) for edge in connections)
-
-
-def _connections_module() -> Any:
-    """Return mediapipe's module of tables, loaded by itself: importing the package around it takes a second."""
-    package = importlib.util.find_spec("mediapipe")
-    for folder in package.submodule_search_locations or () if package is not None else ():
-        file = Path(folder) / "python" / "solutions" / "face_mesh_connections.py"
-        spec = importlib.util.spec_from_file_location("_react1_face_mesh_connections", file)
-        if file.is_file() and spec is not None and spec.loader is not None:
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            return module
-    return None

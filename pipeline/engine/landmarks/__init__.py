@@ -1,1 +1,1 @@
-"""Landmark back ends, and the selection of one."""
+"""The face networks: detectors, the landmark network, and faces that are followed from picture to picture."""

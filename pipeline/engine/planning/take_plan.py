@@ -262,8 +262,7 @@ _FULL_STRENGTH = 0.9
 
 def take_notes(detections: Detections, shots: Sequence[ShotFace], span: tuple[int, int], weak: WeakFrames) -> list[str]:
     """Return the notes for the frames [first, last) of the clip that may change."""
-    notes = _detector_notes(detections)
-    notes += _shot_notes(shots, span) if len(shots) > 1 else _selection_notes(shots[0])
+    notes = _shot_notes(shots, span) if len(shots) > 1 else _selection_notes(shots[0])
     first, last = span
     missing = sum(first <= number < last for shot in shots for number in _frames_without_face(shot))
     if missing:
@@ -312,12 +311,6 @@ def weak_details(weak: WeakFrames) -> str:
 def _frames_without_face(shot: ShotFace) -> list[int]:
     """Return the frames of the clip without a face; a face that is lost for a moment is interpolated."""
     return [shot.shot[0] + offset for offset, points in enumerate(shot.landmarks) if points is None]
-
-
-def _detector_notes(detections: Detections) -> list[str]:
-    if any(frame.boxes is not None for frame in detections.frames):
-        return []
-    return ["the face model has no second detector, so detected faces are not confirmed"]
 
 
 def _selection_notes(shot: ShotFace) -> list[str]:

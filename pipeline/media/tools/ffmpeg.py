@@ -46,10 +46,13 @@ def _bundled() -> str:
 
 
 _PACKAGES = {
-    "cv2": "opencv-contrib-python",
-    "yt_dlp": "yt-dlp",
-    "skimage": "scikit-image",
-    "ffmpeg_python": "ffmpeg-python",
+    "ai_edge_litert": ("ai-edge-litert",),
+    "cv2": tuple(
+        f"opencv-{kind}" for kind in ("python-headless", "python", "contrib-python", "contrib-python-headless")
+    ),
+    "yt_dlp": ("yt-dlp",),
+    "skimage": ("scikit-image",),
+    "ffmpeg_python": ("ffmpeg-python",),
 }
 
 
@@ -65,8 +68,9 @@ def has_filter(name: str) -> bool:
 
 @cache
 def _package_version(name: str) -> str:
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version(_PACKAGES.get(name, name))
+    for package in _PACKAGES.get(name, (name,)):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(package)
     return ""
 
 

@@ -36,7 +36,7 @@ def test_what_the_detector_sees_for_a_moment_is_dropped():
 
 def test_watch_dial_is_not_a_face(media_folder, tmp_path):
     """FaceMesh fits a mesh to it; the second detector sees nothing."""
-    pytest.importorskip("mediapipe")
+    pytest.importorskip("ai_edge_litert")
     from react1.pipeline.core.file import File
     from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.media.frames.decode import images

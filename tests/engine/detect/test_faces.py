@@ -28,8 +28,6 @@ def test_small_face_is_found_at_full_size(portrait, unit_px: float) -> None:
     picture, scale = small_face(unit_px)
 
     with FaceFinder() as finder:
-        if not finder.has_detector:
-            pytest.skip("this face model has no second detector, which finds small faces")
         faces = finder.find(picture) or finder.find_small_faces(picture)
 
     (points,) = faces
@@ -42,8 +40,6 @@ def test_small_face_in_a_large_picture_is_tracked(portrait) -> None:
     picture, scale = small_face(18)
     calls, calls_in_first = 0, 0
     with FaceFinder() as finder:
-        if not finder.has_detector:
-            pytest.skip("this face model has no second detector, which finds small faces")
         detect = finder.detect_boxes
 
         def counted(part: np.ndarray):

@@ -80,10 +80,14 @@ def _codec_checks() -> list[Check]:
 
 def _engine_check() -> Check:
     from ....engine.available import problem
-    from ....engine.detect.faces import backend_identity
+    from ....engine.landmarks.network import networks_identity
 
     message = problem()
-    return ("local engine", message is None, message or f"ready: a preview, not React-1; faces by {backend_identity()}")
+    return (
+        "local engine",
+        message is None,
+        message or f"ready: a preview, not React-1; faces by {networks_identity()}",
+    )
 
 
 def _extra_checks() -> list[Check]:

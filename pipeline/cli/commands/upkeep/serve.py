@@ -85,7 +85,7 @@ def _require_engine() -> None:
 
     from ....core.errors import MissingExtra
     from ....engine.available import NEEDED
-    from ....engine.landmarks.backend import INSTALL_HINT
+    from ....engine.landmarks.network import INSTALL_HINT
 
     if any(find_spec(name) is None for name in NEEDED):
         raise MissingExtra(f"{INSTALL_HINT}; or rehearse without it: --faults FILE.yaml with `engine: mark`")
