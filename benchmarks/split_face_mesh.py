@@ -54,16 +54,16 @@ def part(model: bytes, inputs: Sequence[int] | None, outputs: Sequence[int]) -> 
 
 
 def _keep_operators(graph: Any, inputs: Sequence[int], outputs: Sequence[int]) -> None:
-    maker = {int(made): number for number, operator in enumerate(graph.operators) for made in operator.outputs}
-    kept: set[int] = set()
+    maker = {int(tensor): number for number, operator in enumerate(graph.operators) for tensor in operator.outputs}
+    needed: set[int] = set()
     wanted = [int(output) for output in outputs]
     while wanted:
         tensor = wanted.pop()
         number = None if tensor in inputs else maker.get(tensor)
-        if number is not None and number not in kept:
-            kept.add(number)
+        if number is not None and number not in needed:
+            needed.add(number)
             wanted += [int(read) for read in graph.operators[number].inputs]
-    graph.operators = [operator for number, operator in enumerate(graph.operators) if number in kept]
+    graph.operators = [operator for number, operator in enumerate(graph.operators) if number in needed]
 
 
 def _keep_tensors(graph: Any, inputs: Sequence[int], outputs: Sequence[int]) -> None:

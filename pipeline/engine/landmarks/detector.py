@@ -93,10 +93,10 @@ def _average_overlapping(finds: Points, scores: Points) -> list[Points]:
     return averaged
 
 
-def _overlaps(finds: Points, one: Points) -> Points:
-    sides = np.minimum(finds[:, 1], one[1]) - np.maximum(finds[:, 0], one[0])
+def _overlaps(finds: Points, other: Points) -> Points:
+    sides = np.minimum(finds[:, 1], other[1]) - np.maximum(finds[:, 0], other[0])
     shared = np.maximum(sides, 0).prod(1)
-    union = (finds[:, 1] - finds[:, 0]).prod(1) + (one[1] - one[0]).prod() - shared
+    union = (finds[:, 1] - finds[:, 0]).prod(1) + (other[1] - other[0]).prod() - shared
     overlaps: Points = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
     return overlaps
 

@@ -93,14 +93,14 @@ class FaceMesh:
         lips, left_eye, left_iris, right_eye, right_iris = self._refinement.run(*samples)
         on_lips, on_left, on_right = places
         irises = np.arange(SKIN_COUNT, COUNT).reshape(2, -1)
-        for order, found, place in (
+        for order, refined, place in (
             (LIP_ORDER, lips, on_lips),
             (LEFT_EYE_ORDER, left_eye, on_left),
             (RIGHT_EYE_ORDER, right_eye, on_right),
             (irises[0], left_iris, on_left),
             (irises[1], right_iris, on_right),
         ):
-            points[order, :2] = found[0] @ place[:, :2].T + place[:, 2] * _MAP_SCALE
+            points[order, :2] = refined[0] @ place[:, :2].T + place[:, 2] * _MAP_SCALE
         for iris, rim in zip(irises, (LEFT_EYE_ORDER, RIGHT_EYE_ORDER), strict=True):
             points[iris, 2] = points[rim[:_RIM_COUNT], 2].mean()
 

@@ -34,8 +34,8 @@ class Landmarker:
 
     def track_faces(self, picture: Image) -> list[Points]:
         """Return the landmarks of each face, (478, 3) in pixels, z too; faces are followed from call to call."""
-        found = self._near.find(picture)[:MAX_FACES] if len(self._followed) < MAX_FACES else []
-        regions = distinct([*(face.region() for face in found), *self._followed])
+        detections = self._near.find(picture)[:MAX_FACES] if len(self._followed) < MAX_FACES else []
+        regions = distinct([*(face.region() for face in detections), *self._followed])
         meshes = [self._mesh.find(picture, region) for region in regions]
         faces = [mesh for mesh in meshes if mesh is not None]
         self._followed = [_region_of(face) for face in faces]
@@ -43,8 +43,8 @@ class Landmarker:
 
     def find_face(self, picture: Image) -> Points | None:
         """Return the landmarks of the surest face of an unrelated picture; None if there is no face."""
-        found = self._near.find(picture)
-        return self._mesh.find(picture, found[0].region()) if found else None
+        detections = self._near.find(picture)
+        return self._mesh.find(picture, detections[0].region()) if detections else None
 
     def detect_boxes(self, picture: Image) -> Sequence[Box]:
         """Return the boxes of the far detector, which `track_faces` does not use."""

@@ -41,10 +41,10 @@ class Region:
         along = np.arange(size_px) - size_px / 2
         x = np.rint(cos * along - sin * along[:, None] + self.x * _GRID_PER_PX).astype(np.int32)
         y = np.rint(sin * along + cos * along[:, None] + self.y * _GRID_PER_PX).astype(np.int32)
-        whole = np.stack([x // _GRID_PER_PX, y // _GRID_PER_PX], -1).astype(np.int16)
+        pixels = np.stack([x // _GRID_PER_PX, y // _GRID_PER_PX], -1).astype(np.int16)
         between = (y % _GRID_PER_PX * _GRID_PER_PX + x % _GRID_PER_PX).astype(np.uint16)
         border = cv2.BORDER_REPLICATE if repeat_border else cv2.BORDER_CONSTANT
-        cut: Tensor = cv2.remap(picture, whole, between, cv2.INTER_LINEAR, borderMode=border).astype(np.float32)
+        cut: Tensor = cv2.remap(picture, pixels, between, cv2.INTER_LINEAR, borderMode=border).astype(np.float32)
         return cut
 
     def to_picture(self, points: Points) -> Points:
@@ -90,8 +90,8 @@ def region_around(corners: Points, first_eye: Points, second_eye: Points) -> Reg
 
 def distinct(regions: Iterable[Region]) -> list[Region]:
     """Return the regions of different faces; of several for one face, the last one stays."""
-    kept: list[Region] = []
+    different: list[Region] = []
     for region in regions:
-        kept = [other for other in kept if region.overlap(other) <= SAME_FACE_OVERLAP]
-        kept.append(region)
-    return kept
+        different = [other for other in different if region.overlap(other) <= SAME_FACE_OVERLAP]
+        different.append(region)
+    return different

@@ -25,7 +25,7 @@ from ..pose.action_units import ACTION_UNITS, MOUTH_UNITS, Lids, Push
 from ..pose.pose import Pose
 from .lips import LipMoves, lip_points, move_lips, smile_headroom
 
-CHIN_LESS = 0.15
+CHIN_LESS = 0.25
 """In the region `lips` the chin moves less by this share, so that nothing below the face changes."""
 OPEN_EYE = 0.11
 """From this opening on, in units, a lid takes all of AU5; a shut lid takes nothing."""

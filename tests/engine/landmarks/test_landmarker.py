@@ -44,12 +44,12 @@ def side_by_side(*shifts: float | None) -> np.ndarray:
     return np.hstack([GREY if shift is None else still(shift) for shift in shifts])
 
 
-def assert_agrees(found: np.ndarray, expected: np.ndarray) -> None:
+def assert_agrees(landmarks: np.ndarray, expected: np.ndarray) -> None:
     """Landmarks differ by a tenth of a pixel on average, none by half a pixel; the eyes are 133 px apart."""
-    distance = np.linalg.norm((found - expected)[:, :2], axis=1)
+    distance = np.linalg.norm((landmarks - expected)[:, :2], axis=1)
     assert distance.mean() < 0.1
     assert distance.max() < 0.5
-    assert np.abs(found - expected)[:, 2].max() < 0.5
+    assert np.abs(landmarks - expected)[:, 2].max() < 0.5
 
 
 @pytest.mark.parametrize(("name", "degrees"), [("upright", 0), ("tilted", 25)])
