@@ -9,9 +9,12 @@ streams.
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from ..core.cancellation import stoppable
+from ..core.side_by_side import run_side_by_side, usable_cores
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
 from .codecs.family import MatchedEncoder, SourceVideo, encode_packets
@@ -150,6 +154,10 @@ def _relink(packet: Packet[Any], encoder: MatchedEncoder, slot: int) -> Packet[A
     return relinked
 
 
+_USE_ALL_CORES = frozenset({"libx265", "libsvtav1"})
+"""Encoders that do, whatever number of threads they are told."""
+_RANGES_BYTES, _PICTURES_PER_RANGE = 200_000_000, 40
+"""Of all ranges that are worked on, and about as many as the decoders and the encoder of one hold at a time."""
 NOT_DECODED = "stored pictures at an edit do not decode at the times of their packets"
 
 
@@ -229,32 +237,61 @@ def encode_ranges(
 ) -> list[EncodedRange]:
     """Encode the ranges into files from `temp_path`; `progress` gets the number of pictures encoded so far.
 
-    `ready_ranges` has ranges, by their numbers, that are encoded already.
+    Ranges are encoded side by side; their bytes do not depend on how many are. `ready_ranges` has ranges, by their
+    numbers, that are encoded already.
 
     Raises:
         NotApplicable: the source does not decode as indexed, or the encoder does not write one packet per picture.
     """
-    count, encoded = 0, []
-    for place, item in enumerate(plan.ranges):
-        if ready_ranges is not None and place in ready_ranges:
-            encoded.append(ready_ranges[place])
-            continue
-        file, sizes, numbers, sync = temp_path("range.bin"), [], [], []
-        with file.open("wb") as out:
-            pictures = _pictures(source, video, index.grid, item)
-            for packet in encode_packets(pictures, video, plan.settings(place)):
-                data = plan.encoder.convert_packet(packet.data, packet.key)
-                out.write(data)
-                sizes.append(len(data))
-                numbers.append(packet.number)
-                sync.append(packet.key)
-                count += 1
-                progress(count)
-        if sorted(numbers) != list(range(item.end - item.first)):
-            raise NotApplicable(f"a range stores {item.end - item.first} pictures, but {len(numbers)} were encoded")
-        composition = composition_offsets(index.grid, item.first, item.first + np.array(numbers, np.int64))
-        encoded.append(EncodedRange(item, file, np.array(sizes, np.int64), composition, np.array(sync, bool)))
-    return encoded
+    encoded = dict(ready_ranges or {})
+    missing = [number for number in range(len(plan.ranges)) if number not in encoded]
+    count, lock = itertools.count(1), threading.Lock()
+
+    def note_picture() -> None:
+        with lock:
+            progress(next(count))
+
+    calls = [
+        partial(_encode_range, source, video, index, plan, number, temp_path("range.bin"), note_picture)
+        for number in missing
+    ]
+    workers = worker_count(video, plan.encoder.settings.encoder)
+    encoded.update(zip(missing, run_side_by_side(calls, workers), strict=True))
+    return [encoded[number] for number in range(len(plan.ranges))]
+
+
+def _encode_range(
+    source: Path,
+    video: VideoStream,
+    index: PacketIndex,
+    plan: RenderPlan,
+    number: int,
+    file: Path,
+    note_picture: Callable[[], None],
+) -> EncodedRange:
+    item = plan.ranges[number]
+    sizes, numbers, sync = list[int](), list[int](), list[bool]()
+    with file.open("wb") as out:
+        pictures = _pictures(source, video, index.grid, item)
+        for packet in encode_packets(pictures, video, plan.settings(number)):
+            data = plan.encoder.convert_packet(packet.data, packet.key)
+            out.write(data)
+            sizes.append(len(data))
+            numbers.append(packet.number)
+            sync.append(packet.key)
+            note_picture()
+    if sorted(numbers) != list(range(item.end - item.first)):
+        raise NotApplicable(f"a range stores {item.end - item.first} pictures, but {len(numbers)} were encoded")
+    composition = composition_offsets(index.grid, item.first, item.first + np.array(numbers, np.int64))
+    return EncodedRange(item, file, np.array(sizes, np.int64), composition, np.array(sync, bool))
+
+
+def worker_count(video: VideoStream, encoder: str) -> int:
+    """Return how many ranges of a film are worked on at a time: one per core, if their pictures fit into memory."""
+    if encoder in _USE_ALL_CORES:
+        return 1
+    picture_bytes = video.width_px * video.height_px * (3 if video.bit_depth > 8 else 1.5)
+    return max(1, min(usable_cores(), int(_RANGES_BYTES // (picture_bytes * _PICTURES_PER_RANGE))))
 
 
 def _pictures(

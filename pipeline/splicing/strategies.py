@@ -16,6 +16,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from ..core.errors import InputMediaError, ToolFailed
+from ..core.side_by_side import run_side_by_side
 from ..media.frames.decode import decode_frames
 from . import reencode
 from .codecs.hevc import lost_hdr, with_static_hdr
@@ -33,7 +34,15 @@ from .pictures.frames import count_frames, with_inserts
 from .rate_match import MIN_LEAST_PSNR_DB, MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
 from .reencode import encode
 from .remux import picture_options, remux_argv, restore_description, stale_tags
-from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render, write_packets
+from .smart_render import (
+    EncodedRange,
+    RenderPlan,
+    encode_ranges,
+    place_in_slots,
+    plan_render,
+    worker_count,
+    write_packets,
+)
 from .splice_params import failures_of
 from .verification.packet_comparison import Bools
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
@@ -187,15 +196,18 @@ def _compare_ranges(
 
     Also return the ranges that are still to be decoded strictly.
     """
-    diffs, rows, to_decode = list[PictureDiff](), list[list[SeamRow]](), list[range]()
-    for number, strict_range in enumerate(strict_ranges):
-        comparison = _compare_once(job, output, ranges, number, strict_range)
-        if comparison is None:
-            to_decode.append(strict_range)
-            comparison = _compare(job, output, ranges, number)
-        diffs.append(comparison[0])
-        rows.append(comparison[1])
-    return diffs, rows, tuple(to_decode)
+    calls = [partial(_compare_range, job, output, ranges, *item) for item in enumerate(strict_ranges)]
+    results = run_side_by_side(calls, worker_count(job.video, ""))
+    to_decode = [item for item, (_, decoded) in zip(strict_ranges, results, strict=True) if not decoded]
+    return [diff for (diff, _), _ in results], [rows for (_, rows), _ in results], tuple(to_decode)
+
+
+def _compare_range(
+    job: SpliceJob, output: Path, ranges: Sequence[range], number: int, strict_range: range
+) -> tuple[tuple[PictureDiff, list[SeamRow]], bool]:
+    """Compare a range; also return whether it was decoded strictly."""
+    comparison = _compare_once(job, output, ranges, number, strict_range)
+    return (comparison, True) if comparison is not None else (_compare(job, output, ranges, number), False)
 
 
 def _compare(

@@ -6,7 +6,6 @@ thread running.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -14,6 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TypeVar
+
+from ...core.side_by_side import usable_cores
 
 Item = TypeVar("Item")
 
@@ -24,8 +25,7 @@ _threads_before = 0
 
 def worker_count() -> int:
     """Return the number of computing threads: one per usable core, at most four."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(4, usable)
+    return min(4, usable_cores())
 
 
 def run_ordered(calls: Iterable[Callable[[], Item]], count: int, most_waiting: int) -> Generator[Item, None, None]:

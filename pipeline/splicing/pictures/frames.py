@@ -43,7 +43,8 @@ def blend(
     if (take.width, take.height) != (film.width, film.height):
         raise NotApplicable(f"the take is {take.width}x{take.height}, the film {film.width}x{film.height}")
     says_the_same = take.format.name == film.format.name and _colors(take) == _colors(film)
-    if numerator == denominator and says_the_same and not _carries_more_than_pixels(film):
+    # The take's first frame may carry what its own encoder says of itself, which is not the film's.
+    if numerator == denominator and says_the_same and not any(map(_carries_more_than_pixels, (film, take))):
         return take
     if numerator < denominator:
         pix_fmt = working_format(film.format.name)
