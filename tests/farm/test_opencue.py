@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from pathlib import Path
+import sys
+from importlib.util import find_spec
 from xml.etree import ElementTree
 
 import pytest
@@ -39,12 +39,8 @@ print(cue.serialize(outline.cuerun.OutlineLauncher(job)))
 
 def test_the_library_of_opencue_writes_the_same_elements():
     """Names, ranges, cores, memory, tags, services and dependencies; only commands and the submitter's mail differ."""
-    python = os.environ.get("REACT1_PYOUTLINE", "")
-    if not Path(python).is_file():
-        pytest.skip(
-            "OpenCue's library needs another protobuf than the local engine: set REACT1_PYOUTLINE to the Python of "
-            "an environment with opencue_pyoutline"
-        )
+    if find_spec("outline") is None:
+        pytest.skip("OpenCue's library is not installed: pip install opencue_pyoutline")
     stages = (
         Stage("Film1", "film", "trim", Need(cores=1)),
         Stage("Segments2", "segments", "face", Need(cores=2, memory_mb=900, labels=("linux",))),
@@ -53,7 +49,7 @@ def test_the_library_of_opencue_writes_the_same_elements():
     farm = FarmJob("night", "/mnt/job.yaml", stages, ("a", "b"), "/mnt/store", "/mnt/home", 5.0)
     text = opencue_spec(farm, show="nightly", shot="s010", user="ann")
 
-    command = [python, "-c", BY_ITS_LIBRARY]
+    command = [sys.executable, "-c", BY_ITS_LIBRARY]
     written = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     elements, expected = (_elements(ElementTree.fromstring(each)) for each in (text, written))
