@@ -16,6 +16,9 @@ from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs.family import open_encoder
 from react1.pipeline.splicing.encoders import EncoderSettings
+from react1.pipeline.splicing.pictures.fields import side_data_of
+from react1.pipeline.splicing.pictures.frames import blend
+from react1.pipeline.splicing.pictures.planes import frame_planes
 
 CODECS = {
     "libx264": (b"\x06", {"options": {"x264-params": "pic-struct=1:scenecut=0"}}),
@@ -156,3 +159,17 @@ def test_the_headers_of_new_pictures_say_the_film_s_rate_where_frames_were_dropp
     encoder = open_encoder(media.video, EncoderSettings("libx264", "yuv420p"))
 
     assert encoder.framerate == Fraction(60000, 1001)
+
+
+def test_the_note_of_a_take_s_encoder_does_not_come_into_the_film(context):
+    """x264 describes itself in the first picture that it writes; the film gets that picture's pixels alone."""
+    clip = make_clip(context.temp_path("take.mp4"), frames=2, size=(96, 64), tracks=0)
+    with av.open(str(clip)) as container:
+        take, own = container.decode(video=0)
+    assert side_data_of(take) and not side_data_of(own)
+    expected = [plane.copy() for plane in frame_planes(take)]
+
+    blended = blend(own, take, 1, 1)
+
+    assert not side_data_of(blended)
+    assert all((plane == other).all() for plane, other in zip(frame_planes(blended), expected, strict=True))
