@@ -250,7 +250,8 @@ class UpperFace:
 def au_headroom(face: UpperFace) -> dict[str, float]:
     """Return the share of each unit that a face takes, unit → 0.2 to 1.25; other units apply in full.
 
-    "relaxed AU1" and so on are no shares: they are the amplitudes that bring brows to their usual height.
+    "relaxed AU1" and so on are no shares: they are the amplitudes that bring raised brows and wide eyes towards
+    their usual place. Low brows stay: raised, they look sad, and most are simply the shape of this face.
     """
     return {
         "AU1": _share(0.28 - face.inner, 0.26, 0.30, 1.10),
@@ -258,10 +259,10 @@ def au_headroom(face: UpperFace) -> dict[str, float]:
         "AU4": _share(0.20 + face.inner, 0.20, 0.35, 1.25),
         "AU5": _share(0.27 - face.eyes, 0.10, 0.20, 1.00),
         "AU43": _share(face.eyes - 0.02, 0.10, 0.20, 1.00),
-        "relaxed AU1": float(np.clip(-4.0 * face.inner, -0.6, 0.3)),
-        "relaxed AU2": float(np.clip(-4.0 * face.outer, -0.6, 0.2)),
-        "relaxed AU4": float(np.clip(1.5 * face.inner, -0.1, 0.3)),
-        "relaxed AU43": float(np.clip(10 * (face.eyes - USUAL_EYES), 0.0, 0.3)),
+        "relaxed AU1": float(np.clip(-3.2 * face.inner, -0.5, 0.0)),
+        "relaxed AU2": float(np.clip(-3.2 * face.outer, -0.5, 0.0)),
+        "relaxed AU4": float(np.clip(1.2 * face.inner, 0.0, 0.25)),
+        "relaxed AU43": float(np.clip(6 * (face.eyes - USUAL_EYES), 0.0, 0.18)),
     }
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..arrays import Curve, Points
+from ..arrays import Curve, Points, fraction_between, smoothstep
 from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening
 from ..geometry.mesh import LOWER_LIP, UPPER_LIP
 from ..pose.action_units import ACTION_UNITS, Pull
@@ -21,6 +21,9 @@ from ..pose.pose import Pose, Spoken
 
 REST_LIFT, REST_WIDTH = (-0.10, -0.056), (0.70, 0.80)
 """Range of mouths at rest: height of the corners above the middle, and width, in units."""
+SMILE_CORNERS = (-0.04, 0.07)
+"""Corners up to the first height are those of a mouth at rest, from the second on those of a smile. What a smile has
+above the range at rest goes completely, because cheeks and lids keep a trace of it; a calm mouth keeps its shape."""
 CALM_NARROWS = 0.50
 """Share of the width beyond that range that a calmed mouth loses, on each side."""
 CALM_THICKENS = 0.7
@@ -118,7 +121,7 @@ def smile_headroom(shape: MouthShape, calm: float) -> tuple[float, float]:
 
 def frown_headroom(shape: MouthShape, calm: float) -> float:
     """Return how much further the corners of a mouth can go down: little if they hang already, about 1 at rest."""
-    droop = -(shape.lift - calm * _beyond(shape.lift, REST_LIFT))
+    droop = -(shape.lift - calm * _lift_lost(shape.lift))
     return float(np.clip((0.19 - droop) / 0.16, 0.15, 1.1))
 
 
@@ -144,7 +147,7 @@ def lip_shape(pose: Pose, across: Curve, share: Curve) -> tuple[Points, Points]:
         upper_down += amount * pull.upper_down * middles[pull.middle]
         lower_down += amount * pull.lower_down * middles[pull.middle]
     narrow = min(1.0, max(0.6, pose.rest.width / REST_WIDTH[1]))
-    down = narrow * down + pose.calm * _beyond(_closed_lift(pose.rest), REST_LIFT) * side**1.7
+    down = narrow * down + pose.calm * _lift_lost(_closed_lift(pose.rest)) * side**1.7
     out += -_width_lost(pose) / 2 + pose.widen / 2
     upper = np.stack([out * across, down + upper_down], 1) * share[:, None]
     lower = np.stack([out * across, down + lower_down], 1) * share[:, None]
@@ -154,6 +157,12 @@ def lip_shape(pose: Pose, across: Curve, share: Curve) -> tuple[Points, Points]:
 def _closed_lift(rest: MouthShape) -> float:
     """Return how high the corners would be above the line of the mouth if it closed, in units."""
     return rest.lift - (0.5 - UPPER_CLOSES) * rest.gap
+
+
+def _lift_lost(lift: float) -> float:
+    """Return how far the corners of a mouth go down that loses its own expression, in units; negative: up."""
+    beyond = _beyond(lift, REST_LIFT)
+    return beyond * float(smoothstep(np.asarray(fraction_between(lift, SMILE_CORNERS)))) if beyond > 0 else beyond
 
 
 def _width_lost(pose: Pose) -> float:

@@ -79,9 +79,10 @@ def inside(picture: np.ndarray, contour: np.ndarray, within: float = 0.95) -> np
 
 
 def width_change(still: Still, moment: SpeechFrame) -> float:
+    """Return how much wider the mouth got, in units; small patches, so that they show corners, not cheeks."""
     after = still.speak(moment)
     left, right = (
-        displacement(still.picture, after, still.face.points_px[at], still.face.unit_px)[0] for at in CORNERS
+        displacement(still.picture, after, still.face.points_px[at], still.face.unit_px, 0.07)[0] for at in CORNERS
     )
     return right - left
 

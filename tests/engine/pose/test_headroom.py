@@ -11,7 +11,8 @@ from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.detect.track import resting_shapes
 from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.mesh import ANCHORS, EYES, SIDES
-from react1.pipeline.engine.planning.animate import UpperFace, animate, au_headroom, headroom_per_frame
+from react1.pipeline.engine.planning.animate import UpperFace, animate, au_headroom, headroom_per_frame, pose_for
+from react1.pipeline.engine.warp.lips import lip_shape
 from react1.pipeline.media.timing.sync_modes import plan_output
 
 BROWS = [index for name in ("inner brow", "mid brow", "outer brow") for side in SIDES for index in ANCHORS[name][side]]
@@ -59,6 +60,23 @@ def test_headroom_stays_within_its_bounds() -> None:
         relaxed = [amount for name, amount in units.items() if name.startswith("relaxed")]
         assert min(shares) > 0.19 and max(shares) <= 1.25
         assert min(relaxed) >= -0.6 and max(relaxed) <= 0.3
+
+
+def test_a_face_at_rest_stays_as_it_is_in_neutral() -> None:
+    """Low brows are not raised, nor are corners at rest lowered; those of a smile go down, beyond that line."""
+    low = au_headroom(UpperFace(-0.08, -0.08, 0.15))
+    assert [low[f"relaxed {name}"] for name in ("AU1", "AU2", "AU4")] == [0.0, 0.0, 0.0]
+    assert au_headroom(UpperFace(0.08, 0.08, 0.15))["relaxed AU1"] < -0.2
+
+    across = np.linspace(-1, 1, 11)
+    drops = []
+    for lift in (-0.08, -0.045, 0.0, 0.10):
+        rest = MouthShape(lift, 0.75, 0.0)
+        pose = pose_for(React1Choices(prompt="neutral", temperature=1.0), rest, rest, 1.0)
+        upper, _ = lip_shape(pose, across, np.ones(11))
+        drops.append(float(upper[0, 1]))
+    assert drops[:2] == [0.0, 0.0]
+    assert 0 < drops[2] < 0.03 and drops[3] > 0.14
 
 
 def test_a_blink_does_not_change_the_headroom_of_the_eyes(portrait) -> None:
