@@ -30,6 +30,7 @@ class Transcode:
 
     name: ClassVar[str] = "transcode"
     version: ClassVar[int] = 1
+    """Not raised for other bytes of the same picture: takes were paid for by the bytes of a stored clip."""
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     expression_blind: ClassVar[bool] = True

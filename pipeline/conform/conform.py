@@ -6,6 +6,7 @@ in the source's coded size, pixel format and colors, losslessly encoded.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ..core.edits.choices import CompositeMode
 from ..core.edits.face_choice import strength_curve
 from ..core.errors import InputMediaError, ProviderError
 from ..core.nodes.node import NodeContext
+from ..core.side_by_side import read_ahead
 from ..core.times import frames_text
 from ..core.values import Segment, Take, VideoStream
 from ..splicing.encoders import EncoderSettings, pixel_formats
@@ -26,6 +28,9 @@ from .finished_frames import ConformJob, Draft, finished_frames, frame_pairs
 from .frame_pairs import SentAndTake, is_padded
 from .placement import measure_corrections
 from .strength import find_moved_faces, require_opencv
+
+_FRAMES_AHEAD = 2
+"""Finished frames that wait for the encoder."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
     take_video = take.media.video
     assert take_video is not None
     draft = Draft(allow_full=mode != "face") if job.is_plain and any(job.strengths) else None
-    sent_small, take_small = job.films.thumbnails(draft.add if draft else None)
+    sent_small, take_small = job.films.thumbnails(draft)
     alignment, job.corrections = measure_corrections(job.films, sent_small, take_small, take_video.rate)
     drafted = draft.changes if draft is not None and draft.is_valid(alignment, job.corrections) else None
     if mode == "face":
@@ -68,7 +73,8 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
     def report(count: int) -> None:
         context.progress(min(1.0, count / max(1, last - first)))
 
-    encode(finished_frames(job, alignment, drafted), target, coded_as, settings, report, times - times[0])
+    with closing(read_ahead(finished_frames(job, alignment, drafted), _FRAMES_AHEAD)) as frames:
+        encode(frames, target, coded_as, settings, report, times - times[0])
     if job.take_changes is not None:
         keep_changes(target, job.take_changes)
     if any(job.strengths) and not job.changed.anything:

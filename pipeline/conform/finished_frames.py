@@ -82,14 +82,19 @@ class Draft:
     size_bytes: int = 0
     is_dropped: bool = False
 
-    def add(self, sent: VideoFrame, taken: VideoFrame) -> None:
-        """Add the next frame."""
+    def find(self, sent: VideoFrame, taken: VideoFrame) -> FrameChange | None:
+        """Return what changed in a frame; None if the draft is dropped already."""
         if self.is_dropped:
-            return
+            return None
         below, above = plane_views(sent), plane_views(taken)
-        change = FrameChange.of(below, above, find_change(below, above, allow_full=self.allow_full))
-        self.size_bytes += change.size_bytes
-        self.changes.append(change)
+        return FrameChange.of(below, above, find_change(below, above, allow_full=self.allow_full))
+
+    def add(self, found: FrameChange | None) -> None:
+        """Add the next frame's change; the draft is dropped once it takes more than `max_bytes`."""
+        if self.is_dropped or found is None:
+            return
+        self.size_bytes += found.size_bytes
+        self.changes.append(found)
         if self.size_bytes > self.max_bytes:
             self.is_dropped = True
             self.changes.clear()

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -18,10 +21,12 @@ from numpy.typing import NDArray
 
 from ..core.edits.face_choice import CropPath
 from ..core.errors import InputMediaError, ProviderError
+from ..core.side_by_side import run_ordered, usable_cores
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames, reformat
 from ..splicing.pictures.planes import Plane, frame_from_planes, frame_planes, resize_mask
 
+Thumbnail = NDArray[np.uint8]
 Weights = NDArray[np.float32]
 _FEATHER_SHARE = 0.04
 """Width of the soft edge of a crop that changed up to its border, as a share of its side."""
@@ -114,6 +119,16 @@ def compared_positions(count: int) -> range:
     return range(0, most, max(1, most // _COMPARED_FRAMES))
 
 
+class PairObserver(Protocol):
+    """Looks at pairs of frames, of what was sent and of the take."""
+
+    def find(self, sent: VideoFrame, taken: VideoFrame) -> Any:
+        """Look at a pair, in any thread and beside others."""
+
+    def add(self, found: Any) -> None:
+        """Take what was found, in the order of the frames; None where only one of the two has a frame."""
+
+
 @dataclass(frozen=True)
 class SentAndTake:
     """The files of what was sent and of its take."""
@@ -159,27 +174,39 @@ class SentAndTake:
         except InputMediaError as error:
             raise ProviderError(f"the take of {self.name} cannot be used: {error.message}") from error
 
-    def thumbnails(
-        self, look: Callable[[VideoFrame, VideoFrame], None] | None = None
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def thumbnails(self, observer: PairObserver | None = None) -> tuple[Thumbnail, Thumbnail]:
         """Return the thumbnails of both, `(frames, 3, height, width) uint8` YUV.
 
-        A few lumas are kept, so that `lumas` need not decode. `look` is called with every pair of frames of the same
-        position, in order.
+        A few lumas are kept, so that `lumas` need not decode. The observer sees every pair of frames of the same
+        position. Pairs are worked on in several threads, while the next ones are decoded.
         """
-        full_size_positions = compared_positions(self.sent_video.frame_count)
-        shrunk: tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]] = ([], [])
-        for position, pair in enumerate(itertools.zip_longest(self.sent(), self.taken())):
-            for frame, lumas, thumbnails in zip(pair, self._lumas, shrunk, strict=True):
-                if frame is None:
-                    continue
-                if position in full_size_positions:
-                    lumas[position] = frame_planes(frame)[0]
-                thumbnails.append(_thumbnail(frame))
-            if look is not None and None not in pair:
-                look(*pair)
+        shrunk: tuple[list[Thumbnail], list[Thumbnail]] = ([], [])
+        threads = usable_cores()
+        with closing(run_ordered(self._pair_calls(observer), threads, threads + 1)) as results:
+            for pair, found in results:
+                for thumbnail, thumbnails in zip(pair, shrunk, strict=True):
+                    if thumbnail is not None:
+                        thumbnails.append(thumbnail)
+                if observer is not None:
+                    observer.add(found)
         sent, taken = (np.stack(part) if part else _no_thumbnails() for part in shrunk)
         return sent, taken
+
+    def _pair_calls(self, observer: PairObserver | None) -> Iterator[Callable[[], tuple[list[Thumbnail | None], Any]]]:
+        """Decode pairs of frames; yield for each the call that shrinks both and lets the observer look at them."""
+
+        def look_at(sent: VideoFrame | None, taken: VideoFrame | None) -> tuple[list[Thumbnail | None], Any]:
+            thumbnails = [None if frame is None else _thumbnail(frame) for frame in (sent, taken)]
+            if observer is None or sent is None or taken is None:
+                return thumbnails, None
+            return thumbnails, observer.find(sent, taken)
+
+        full_size_positions = compared_positions(self.sent_video.frame_count)
+        for position, pair in enumerate(itertools.zip_longest(self.sent(), self.taken())):
+            for frame, lumas in zip(pair, self._lumas, strict=True):
+                if frame is not None and position in full_size_positions:
+                    lumas[position] = frame_planes(frame)[0]
+            yield partial(look_at, *pair)
 
     def lumas(self, positions: Sequence[tuple[int, int]]) -> list[tuple[Plane, Plane]]:
         """Return the lumas of chosen frames, (sent, taken), by their positions, ascending in both."""
@@ -190,19 +217,19 @@ class SentAndTake:
         return [(frame_planes(sent.at(i))[0], frame_planes(taken.at(j))[0]) for i, j in positions]
 
 
-def shrink_frames(frames: Iterable[VideoFrame]) -> NDArray[np.uint8]:
+def shrink_frames(frames: Iterable[VideoFrame]) -> Thumbnail:
     """Shrink frames to `(frames, 3, height, width) uint8` YUV."""
     shrunk = [_thumbnail(frame) for frame in frames]
     return np.stack(shrunk) if shrunk else _no_thumbnails()
 
 
-def _thumbnail(frame: VideoFrame) -> NDArray[np.uint8]:
+def _thumbnail(frame: VideoFrame) -> Thumbnail:
     width, height = _THUMBNAIL_PX
-    shrunk: NDArray[np.uint8] = reformat(frame, width, height, "yuv444p", interpolation="AREA").to_ndarray()
+    shrunk: Thumbnail = reformat(frame, width, height, "yuv444p", interpolation="AREA").to_ndarray()
     return shrunk
 
 
-def _no_thumbnails() -> NDArray[np.uint8]:
+def _no_thumbnails() -> Thumbnail:
     width, height = _THUMBNAIL_PX
     return np.zeros((0, 3, height, width), np.uint8)
 

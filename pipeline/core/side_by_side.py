@@ -1,16 +1,22 @@
-"""Run independent calls in a few threads, with their results in order."""
+"""Run independent calls in a few threads, with their results in order, and read iterators ahead in another thread.
+
+The order does not depend on the timing of the threads. A consumer that stops, or is stopped by an error, leaves no
+thread running.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
 from .cancellation import raise_if_stopped, stop_checked_by
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -60,3 +66,47 @@ def run_side_by_side(calls: Sequence[Callable[[], Result]], workers: int) -> lis
     if first is not None:
         raise first
     return [future.result() for future in futures]
+
+
+def run_ordered(calls: Iterable[Callable[[], Result]], count: int, most_waiting: int) -> Generator[Result, None, None]:
+    """Yield the results of the calls in order, while `count` threads run ahead by at most `most_waiting` calls.
+
+    The caller's thread reads the iterable. Close the generator (`contextlib.closing`) if you leave it early.
+    """
+    with ThreadPoolExecutor(count, thread_name_prefix="react1-ordered") as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for call in calls:
+                waiting.append(pool.submit(copy_context().run, call))
+                if len(waiting) > most_waiting:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def read_ahead(items: Iterator[Item], most: int) -> Generator[Item, None, None]:
+    """Yield the items of an iterator, while another thread reads ahead by at most `most` items.
+
+    Close the generator (`contextlib.closing`) if you leave it early; that closes the iterator, too, if it is a
+    generator.
+    """
+    end = object()
+
+    def read() -> Item | object:
+        return next(items, end)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="react1-reader") as pool:
+        waiting = deque(pool.submit(copy_context().run, read) for _ in range(most))
+        try:
+            while (item := waiting.popleft().result()) is not end:
+                waiting.append(pool.submit(copy_context().run, read))
+                yield item  # type: ignore[misc]
+        finally:
+            for future in waiting:
+                future.cancel()
+            pool.shutdown()
+            if isinstance(items, Generator):
+                items.close()

@@ -134,6 +134,7 @@ def _encoder_options(limits: EncodingLimits, rate: Fraction, count: int) -> dict
         "profile:v": "high",
         "preset": limits.preset,
         "crf": str(limits.crf),
+        "tune": "fastdecode",  # every try decodes it twice; this halves the time, for a ninth more bytes
         "threads": "4",  # x264 gives other bytes for another number of threads
         "x264-params": "mbtree=0",  # mbtree reads memory that was never written: other bytes each time
         "bf": "0",

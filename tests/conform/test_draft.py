@@ -42,6 +42,16 @@ def pictures(context, take):
     return [frame_planes(frame) for frame in decode_frames(context.path(take.media.file), video.index)]
 
 
+def test_the_number_of_threads_changes_nothing(context, placed, monkeypatch):
+    take = edited_take(context, placed)
+    results = []
+    for cores in (1, 5):
+        monkeypatch.setattr(frame_pairs, "usable_cores", lambda cores=cores: cores)
+        results.append(Conform().run(context, ConformParams(), take))
+
+    assert results[0].media.file == results[1].media.file and results[0].metrics == results[1].metrics
+
+
 @pytest.mark.parametrize("mode", ["auto", "face"])
 def test_a_take_in_order_is_decoded_once(context, placed, decoded, monkeypatch, mode):
     take = edited_take(context, placed)

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from numbered_clips import frame_number, make_clip
@@ -10,6 +11,7 @@ from react1.pipeline.media.frames.color import full_color
 from react1.pipeline.media.frames.decode import exact_frames, images
 from react1.pipeline.media.tools.ffmpeg import has_filter
 from react1.pipeline.media.transcode import LIMITS, build_command, coded_size, pq_curve, transcode
+from react1.pipeline.splicing.codecs.h264_headers import parse_avcc, parse_pps, parse_x264_note
 
 BT601 = (0.299, 0.114)
 BT709 = (0.2126, 0.0722)
@@ -55,6 +57,19 @@ def test_matrix_and_range_become_bt709_tv(context, probed, pix_fmt, colour, kr_k
 
     assert codes == pytest.approx(codes_of(rgb_of(200, 110, 150, kr_kb, full)), abs=2)
     assert (result.video.color_range, result.video.color_space, result.video.pix_fmt) == ("tv", "bt709", "yuv420p")
+
+
+def test_what_is_sent_is_coded_to_be_decoded_fast(context, probed):
+    """Each try decodes it: neither CABAC nor a loop filter."""
+    path = make_clip(context.temp_path("a.mov"), frames=5, tracks=0)
+    media = probed(path)
+    result, _ = transcode(context, media.model_copy(update={"file": context.add_external(path)}), "react1")
+    with av.open(str(context.path(result.file))) as container:
+        config = parse_avcc(container.streams.video[0].codec_context.extradata)
+        options = parse_x264_note(bytes(next(container.demux(video=0))))
+
+    assert not parse_pps(config.pps[0]).cabac
+    assert options["deblock"][0] == "0"
 
 
 @pytest.mark.parametrize("transfer", [16, 18])

@@ -14,8 +14,8 @@ from numbered_clips import Recipe, make_clip
 
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ToolFailed
 from react1.pipeline.core.nodes.node import Need, Params
+from react1.pipeline.core.side_by_side import read_ahead
 from react1.pipeline.core.values import Media
-from react1.pipeline.engine.frames.threads import read_ahead
 from react1.pipeline.executors.base import Call, CallMonitor, execute_call, from_json
 from react1.pipeline.executors.local_executor import Capacity, LocalExecutor
 from react1.pipeline.media.clip_writer import ClipWriter, VideoSettings

@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.side_by_side import read_ahead
 from ...media.frames.shots import THUMBNAIL_PX, Thumbnail, thumbnail
 from ..arrays import Image, Points
 from ..frames.clip_frames import ClipFrames, Picture, VideoFormat, planes_of
 from ..frames.frame_color import frame_rgb, small_rgb, to_rgb
-from ..frames.threads import read_ahead, single_threaded_opencv
+from ..frames.threads import single_threaded_opencv
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import COUNT
 from ..landmarks.landmarker import Box

@@ -1,22 +1,12 @@
-"""Run calls in a few threads, with results in order and a bounded queue.
-
-The order does not depend on the timing of the threads. A consumer that stops, or is stopped by an error, leaves no
-thread running.
-"""
+"""How many threads draw, and OpenCV kept from starting its own beside them."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import copy_context
-from typing import TypeVar
 
 from ...core.side_by_side import usable_cores
-
-Item = TypeVar("Item")
 
 _lock = threading.Lock()
 _inside = 0
@@ -26,46 +16,6 @@ _threads_before = 0
 def worker_count() -> int:
     """Return the number of computing threads: one per usable core, at most four."""
     return min(4, usable_cores())
-
-
-def run_ordered(calls: Iterable[Callable[[], Item]], count: int, most_waiting: int) -> Generator[Item, None, None]:
-    """Yield the results of the calls in order, while `count` threads run ahead by at most `most_waiting` calls.
-
-    The caller's thread reads the iterable. Close the generator (`contextlib.closing`) if you leave it early.
-    """
-    with ThreadPoolExecutor(count, thread_name_prefix="react1-engine") as pool:
-        waiting: deque[Future[Item]] = deque()
-        try:
-            for call in calls:
-                waiting.append(pool.submit(copy_context().run, call))
-                if len(waiting) > most_waiting:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def read_ahead(items: Iterator[Item], most: int) -> Generator[Item, None, None]:
-    """Yield the items of an iterator, while another thread reads ahead by at most `most` items.
-
-    Close the generator (`contextlib.closing`) if you leave it early.
-    """
-    end = object()
-
-    def read() -> Item | object:
-        return next(items, end)
-
-    with ThreadPoolExecutor(1, thread_name_prefix="react1-reader") as pool:
-        waiting = deque(pool.submit(copy_context().run, read) for _ in range(most))
-        try:
-            while (item := waiting.popleft().result()) is not end:
-                waiting.append(pool.submit(copy_context().run, read))
-                yield item  # type: ignore[misc]
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 @contextmanager

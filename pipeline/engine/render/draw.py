@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.side_by_side import run_ordered
 from ..arrays import Box, Image, box_around, smoothstep
 from ..frames.clip_frames import ClipFrames, Picture, TakeWriter, VideoFormat
 from ..frames.frame_color import even_box, to_rgb, write_back
-from ..frames.threads import run_ordered, single_threaded_opencv, worker_count
+from ..frames.threads import single_threaded_opencv, worker_count
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import NOSE_BASE, OVAL
 from ..mouth.mouth import fill_mouth, hide_interior

@@ -7,12 +7,13 @@ from contextlib import closing
 
 import pytest
 
-from react1.pipeline.engine.frames.threads import read_ahead, run_ordered, single_threaded_opencv
+from react1.pipeline.core.side_by_side import read_ahead, run_ordered
+from react1.pipeline.engine.frames.threads import single_threaded_opencv
 
 
 def engine_threads() -> list[str]:
     return [
-        thread.name for thread in threading.enumerate() if thread.name.startswith(("react1-engine", "react1-reader"))
+        thread.name for thread in threading.enumerate() if thread.name.startswith(("react1-ordered", "react1-reader"))
     ]
 
 
