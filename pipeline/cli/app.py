@@ -1,4 +1,4 @@
-"""The command `react1`: all commands with their help panels, and the exit status of failures."""
+"""The command `react1`: all commands in groups, and the exit status of failures."""
 
 from __future__ import annotations
 
@@ -161,22 +161,24 @@ class CommandGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self._entries = {entry.name: entry for entries in PANELS.values() for entry in entries}
-        for panel, entries in PANELS.items():
-            for entry in entries:
-                self.add_command(TyperCommand(entry.name, help=entry.about, rich_help_panel=panel))
-        self._is_listing = False
+        for entry in self._entries.values():
+            self.add_command(TyperCommand(entry.name, help=entry.about))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command, or only its line while all are listed."""
-        if self._is_listing or cmd_name not in self._entries:
-            return super().get_command(ctx, cmd_name)
-        return self._entries[cmd_name].load()
+        """Return a command, imported."""
+        entry = self._entries.get(cmd_name)
+        return entry.load() if entry is not None else super().get_command(ctx, cmd_name)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help from the lines of the commands."""
-        self._is_listing = True
-        super().format_help(ctx, formatter)
-        self._is_listing = False
+        """Write the help without `rich`, which takes longer to import than all the rest."""
+        super(TyperGroup, self).format_help(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands from their lines, group by group."""
+        width = max(map(len, self._entries))
+        for panel, entries in PANELS.items():
+            with formatter.section(panel):
+                formatter.write_dl([(entry.name.ljust(width), entry.about) for entry in entries])
 
 
 app = typer.Typer(
