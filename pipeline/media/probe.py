@@ -1,4 +1,4 @@
-"""Read what a media file holds, exactly: every packet of the picture is read, nothing is estimated.
+"""Read what a media file holds, exactly: every packet of the picture counts, nothing is estimated.
 
 The start timecode, the label of the first shown frame, is read from the picture's or a timecode track's tags, or from
 the first frame. Transport and program streams have it in the pictures only. MPEG-2 encoders that know no timecode write
@@ -30,6 +30,7 @@ from .frames.decode import ENCODE_AGAIN, decode_frames, main_video_stream, requi
 from .frames.film_readers import open_media
 from .nal_units import FieldPairs
 from .timing.frame_rate import detect_rate
+from .timing.indexed_times import read_indexed_times
 
 _ORDER_FRAMES = 48
 """How many pictures are decoded to see in which order they are shown."""
@@ -56,7 +57,7 @@ def probe(path: Path, file: File, name: str = "") -> Media:
         require_complete(path, [s for s in (main, *audio_streams) if s is not None], name)
         video, first = None, None
         if main is not None:
-            *shown, ascending = _frame_times(container, main, name)
+            *shown, ascending = _frame_times(path, container, main, name)
             first = _first_frame(container, main)
             if main.codec_context.has_b_frames and (ascending or main.codec_context.name == "mpeg4"):
                 _require_shown_order(path, main, name)
@@ -153,13 +154,26 @@ def _matrix_name(context: Any, frame: Any, pix_fmt: str) -> str:
     return "" if name == "gbr" and pix_fmt.startswith(("yuv", "nv", "p0", "gray")) else name
 
 
-def _frame_times(container: Any, stream: Any, name: str) -> tuple[Any, int, bool]:
+def _frame_times(path: Path, container: Any, stream: Any, name: str) -> tuple[Any, int, bool]:
     """Return the times of all frames that are shown, ascending, and how long the last one is shown, in ticks.
 
     The third value tells whether the packets' times ascend, too, as they do where no picture is reordered.
     """
+    indexed = read_indexed_times(path, stream)
+    shown, last_duration = (
+        (indexed.shown, indexed.last_duration) if indexed is not None else _packet_times(container, stream, name)
+    )
+    steps = np.diff(shown)
+    ascending = bool((steps > 0).all())
+    array = shown if ascending else np.unique(shown)
+    typical = int(np.median(np.diff(array))) if len(array) > 1 else _nominal_ticks(stream)
+    is_plausible = last_duration * 2 > typical  # some Matroska files say 1 ms
+    return array, last_duration if is_plausible else typical, ascending
+
+
+def _packet_times(container: Any, stream: Any, name: str) -> tuple[Any, int]:
+    """Return the times of all frames that are shown, in decoding order, and the duration of the last one's packet."""
     times: list[int] = []
-    ascending = True
     last, last_duration = None, 0
     fields, may_hide = FieldPairs(stream), stream.codec_context.name == "vp8"
     has_fields = fields.possible
@@ -175,14 +189,9 @@ def _frame_times(container: Any, stream: Any, name: str) -> tuple[Any, int, bool
             times.append(pts)
             if last is None or pts > last:
                 last, last_duration = pts, packet.duration or 0
-            else:
-                ascending = False
     if not times:
         raise InputMediaError(f"{name} has a {stream.codec_context.name} picture stream without a single frame")
-    array = np.unique(np.array(times, np.int64))
-    typical = int(np.median(np.diff(array))) if len(array) > 1 else _nominal_ticks(stream)
-    is_plausible = last_duration * 2 > typical  # some Matroska files say 1 ms
-    return array, last_duration if is_plausible else typical, ascending
+    return np.array(times, np.int64), last_duration
 
 
 def _require_shown_order(path: Path, stream: Any, name: str) -> None:

@@ -1,0 +1,186 @@
+"""The frame times of a long MP4 or MOV by its index, instead of packet by packet.
+
+The library's own index has the decode time, size and marks of every packet as its reader applies the edit list;
+presentation times come from the film's table of composition offsets, after sizes and decode times have shown that both
+list the same packets. The first packets and those from the last keyframe on are read besides, and must be as indexed. A
+film with anything unusual (fragments, an edit list that leaves packets out, a parser that joins or splits them) has to
+be read.
+
+Source: ISO/IEC 14496-12, 4.2 (boxes) and 8.6 to 8.7 (sample tables).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.cancellation import raise_if_stopped, stoppable
+from ...core.errors import InputMediaError
+from ..frames.film_readers import open_media
+from ..nal_units import FieldPairs
+
+MIN_PACKETS = 2000
+"""A film with fewer is read as fast."""
+_ONE_PICTURE_EACH = frozenset({"av1", "dnxhd", "h264", "hevc", "mjpeg", "mpeg4", "prores", "vp9"})
+"""Codecs whose packets are the samples of the file: no parser joins or splits them, and none hides a picture."""
+_DISCARD = 2
+"""Of an index entry's flags."""
+_HEAD_PACKETS, _END_PACKETS = 200, 1000
+_ENTRY = np.dtype([("dts", np.int64), ("size", np.int64), ("flags", np.int8)])
+
+
+@dataclass(frozen=True)
+class IndexedTimes:
+    """What the packets of the picture would tell."""
+
+    shown: NDArray[np.int64]
+    """The times of all shown pictures in decoding order, in ticks of the stream."""
+    last_duration: int
+    """How long the packet of the last shown one says that it is shown, in ticks."""
+
+
+def read_indexed_times(path: Path, stream: Any) -> IndexedTimes | None:
+    """Return the times of a picture stream by the index, or None if its packets have to be read.
+
+    Args:
+        path: the film.
+        stream: the picture, of a reader that is not used here.
+    """
+    index, context = stream.index_entries, stream.codec_context
+    known = context is not None and context.name in _ONE_PICTURE_EACH and "mov" in stream.container.format.name
+    if not known or len(index) < max(MIN_PACKETS, 1) or FieldPairs(stream).possible:
+        return None
+    raise_if_stopped()
+    entries = np.fromiter(((item.timestamp, item.size, item.flags) for item in index), _ENTRY, len(index))
+    composition = _composition(path, stream.id, entries)
+    if composition is None:
+        return None
+    try:
+        return _compared(path, stream.index, entries, composition)
+    except (_NotAsIndexed, InputMediaError):  # damage, too, is for who reads all packets
+        return None
+
+
+class _NotAsIndexed(Exception):
+    """A packet differs from its entry in the index."""
+
+
+def _compared(path: Path, stream_index: int, entries: NDArray[Any], composition: NDArray[np.int64]) -> IndexedTimes:
+    """Compare the packets at both ends with the index.
+
+    Raises:
+        _NotAsIndexed: they differ.
+        InputMediaError: the film is damaged.
+    """
+    durations: dict[int, int] = {}
+    shift: int | None = None
+    with open_media(path) as container:
+        stream = container.streams[stream_index]
+        for place in (0, -1):
+            if place:
+                container.seek(int(entries["dts"][-1]), stream=stream, backward=True)
+            ends = False
+            for packet in stoppable(islice(container.demux(stream), _HEAD_PACKETS if place == 0 else _END_PACKETS)):
+                if not packet.size:
+                    ends = len(entries) - 1 in durations
+                    break
+                number = _number(packet, entries)
+                offset = packet.pts - packet.dts - int(composition[number])
+                shift = offset if shift is None else shift
+                if offset != shift:
+                    raise _NotAsIndexed
+                durations[number] = packet.duration or 0
+            if place and not ends:
+                raise _NotAsIndexed
+    shown = entries["flags"] & _DISCARD == 0
+    times = entries["dts"] + composition + (shift or 0)
+    last = int(np.argmax(np.where(shown, times, np.iinfo(np.int64).min)))
+    if last not in durations or 0 not in durations or not shown[last]:
+        raise _NotAsIndexed
+    return IndexedTimes(times[shown], durations[last])
+
+
+def _number(packet: Any, entries: NDArray[Any]) -> int:
+    """Return the number of a packet, which must be as its entry says."""
+    if packet.pts is None or packet.dts is None or packet.has_sidedata("encryption_info"):
+        raise _NotAsIndexed
+    number = int(np.searchsorted(entries["dts"], packet.dts))
+    if number == len(entries):
+        raise _NotAsIndexed
+    dts, size, flags = entries[number].tolist()
+    if (packet.dts, packet.size, packet.is_discard) != (dts, size, bool(flags & _DISCARD)):
+        raise _NotAsIndexed
+    return number
+
+
+def _composition(path: Path, track: int, entries: NDArray[Any]) -> NDArray[np.int64] | None:
+    """Return the composition offset of each packet; None if the film's tables do not list the same packets."""
+    if (np.diff(entries["dts"]) <= 0).any() or int(entries["size"].min()) <= 0:
+        return None
+    try:
+        table = _sample_table(path, track)
+        common_size, count = struct.unpack_from(">II", table[b"stsz"], 4)
+        if count != len(entries):
+            return None
+        sizes = np.full(count, common_size) if common_size else np.frombuffer(table[b"stsz"], ">u4", count, 12)
+        steps = _expand_runs(table[b"stts"], ">u4")
+        offsets = _expand_runs(table[b"ctts"], ">i4") if b"ctts" in table else np.zeros(count, np.int64)
+    except (KeyError, ValueError, struct.error):
+        return None
+    as_listed = np.array_equal(sizes, entries["size"]) and np.array_equal(steps[: count - 1], np.diff(entries["dts"]))
+    return offsets if as_listed and len(offsets) == count else None
+
+
+def _expand_runs(body: bytes, dtype: str) -> NDArray[np.int64]:
+    """Read a table of (count, value) rows; return one value per sample."""
+    (count,) = struct.unpack_from(">I", body, 4)
+    values = np.frombuffer(body, dtype, 2 * count, 8)[1::2].astype(np.int64)
+    return np.repeat(values, np.frombuffer(body, ">u4", 2 * count, 8)[::2])
+
+
+def _sample_table(path: Path, track: int) -> dict[bytes, bytes]:
+    """Return the boxes of a track's sample table.
+
+    Raises:
+        KeyError: there is no such track, or it has no table.
+    """
+    for kind, body in _boxes(_moov(path)):
+        boxes = dict(_boxes(body)) if kind == b"trak" else {}
+        header = boxes.get(b"tkhd", b"")
+        if header and struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)[0] == track:
+            media = dict(_boxes(boxes[b"mdia"]))
+            return dict(_boxes(dict(_boxes(media[b"minf"]))[b"stbl"]))
+    raise KeyError(track)
+
+
+def _moov(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        while len(head := stream.read(16)) >= 8:
+            size, kind = struct.unpack_from(">I4s", head)
+            head_bytes = 16 if size == 1 else 8
+            size = int.from_bytes(head[8:], "big") if size == 1 else size
+            stream.seek(head_bytes - len(head), 1)
+            if size < head_bytes:
+                break  # to the end of the file, or broken
+            if kind == b"moov":
+                return stream.read(size - head_bytes)
+            stream.seek(size - head_bytes, 1)
+    return b""
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (kind, body) of consecutive boxes with 32-bit sizes, up to one that does not fit."""
+    offset = 0
+    while offset + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, offset)
+        if size < 8 or offset + size > len(data):
+            return
+        yield kind, data[offset + 8 : offset + size]
+        offset += size
