@@ -83,8 +83,14 @@ class BitReader:
 
     def __init__(self, unit: bytes, skip: int) -> None:
         # The last 1 only marks the end.
-        self._bits = "".join(f"{byte:08b}" for byte in unescape(unit[skip:])).rstrip("0")[:-1]
+        data = unescape(unit[skip:])
+        self._bits = f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}".rstrip("0")[:-1] if data else ""
         self._position = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether fields were read past the end."""
+        return self._position > len(self._bits)
 
     def u(self, count: int = 1) -> int:
         """Read an unsigned field of `count` bits."""
@@ -93,9 +99,9 @@ class BitReader:
 
     def ue(self) -> int:
         """Read an unsigned Exp-Golomb code."""
-        zeros = 0
-        while zeros < 32 and not self.u():
-            zeros += 1
+        end = self._bits.find("1", self._position, self._position + 32)
+        zeros = end - self._position if end >= 0 else 32
+        self._position += zeros + (end >= 0)
         return (1 << zeros) - 1 + self.u(zeros)
 
     def se(self) -> int:

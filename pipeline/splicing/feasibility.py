@@ -2,9 +2,10 @@
 
 `strategies.smart_render` takes the same decisions when it splices, and may still be rejected by a check.
 
-The pictures around every edit must decode at the times that their packets have. Packets alone do not show it: a film
-may be cut between keyframes, begin with an edit list before its first keyframe, or be damaged. What is read here is
-what the splice and its checks read later; the middle of a long edit is left out.
+The pictures around every edit must decode at the times that their packets have. Times of packets do not show it: a
+film may be cut between keyframes, begin with an edit list before its first keyframe, or be damaged. The headers of
+H.264 do where nothing is unusual, without a decode; else, and in other codecs, the pictures are decoded. What is read
+here is what the splice and its checks read later; the middle of a long edit is left out.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
+
 from ..core.errors import InputMediaError
-from ..core.values import Media
-from ..media.frames.decode import ENCODE_AGAIN, decode_frames, exact_frames
+from ..core.values import Media, VideoStream
+from ..media.frames.decode import ENCODE_AGAIN, decode_frames, exact_frames, open_packets
 from ..media.frames.film_readers import kept_open
 from ..media.timing.clock import describe_frame
+from .codecs.h264_slices import pictures_come
 from .container import container_suffix, remux_refusal
 from .encoders import choose_encoder, codec_change
 from .mp4.sample_tables import Ints
@@ -42,7 +46,7 @@ def require_decodable(source: Path, media: Media, spans: Sequence[tuple[int, int
     assert video is not None
     times = video.timestamps.array
     for item in _near_borders(spans, len(times)):
-        if not _decodes(source, video.index, times[item.start : item.stop]):
+        if not _decodes(source, video, times[item.start : item.stop]):
             list(exact_frames(source, video, item.start, item.stop))  # names the frame
             raise InputMediaError(
                 f"frames {item.start}–{item.stop - 1} of the film (from {describe_frame(media, item.start)}) do not "
@@ -56,7 +60,7 @@ def stored_pictures_decode(source: Path, media: Media, grid: FrameGrid, spans: S
     times = grid.shown + grid.stored_shift
     options = IGNORE_EDIT_LIST if grid.track is not None else None
     items = _near_borders(spans, len(times))
-    return all(_decodes(source, media.video.index, times[item.start : item.stop], options) for item in items)
+    return all(_decodes(source, media.video, times[item.start : item.stop], options) for item in items)
 
 
 def _near_borders(spans: Sequence[tuple[int, int]], count: int) -> Iterator[range]:
@@ -74,12 +78,17 @@ def _near_borders(spans: Sequence[tuple[int, int]], count: int) -> Iterator[rang
         yield range(start, end)
 
 
-def _decodes(source: Path, stream: int, times: Ints, options: Mapping[str, str] | None = None) -> bool:
-    """Return whether a reader that seeks gives a frame at each of these times, and no other between them."""
+def _decodes(source: Path, video: VideoStream, times: Ints, options: Mapping[str, str] | None = None) -> bool:
+    """Return whether a reader that seeks gives a frame at each of these times, and no other between them.
+
+    Of H.264 the headers show it, or else a decoder.
+    """
+    if video.codec == "h264" and _headers_show(source, video.index, times, options):
+        return True
     remaining = iter(times.tolist())
     due = next(remaining)
     try:
-        for frame in decode_frames(source, stream, options=options, start_pts=int(times[0])):
+        for frame in decode_frames(source, video.index, options=options, start_pts=int(times[0])):
             if frame.pts is None or frame.pts < times[0]:
                 continue
             if frame.pts != due:
@@ -91,6 +100,15 @@ def _decodes(source: Path, stream: int, times: Ints, options: Mapping[str, str] 
     except InputMediaError:
         return False
     return False
+
+
+def _headers_show(source: Path, stream: int, times: Ints, options: Mapping[str, str] | None) -> bool:
+    try:
+        with open_packets(source, stream, "AUTO", int(times[0]), options) as (container, packets):
+            config = bytes(container.streams[stream].codec_context.extradata or b"")
+            return pictures_come(config, packets, times)
+    except (InputMediaError, av.FFmpegError):
+        return False
 
 
 @dataclass(frozen=True)

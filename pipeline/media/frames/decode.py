@@ -110,7 +110,7 @@ def decode_frames(
     Raises:
         InputMediaError: the picture is damaged.
     """
-    with _open_packets(path, stream_index, "AUTO", start_pts, options) as (_, packets):
+    with open_packets(path, stream_index, "AUTO", start_pts, options) as (_, packets):
         try:
             for packet in packets:
                 yield from packet.decode()
@@ -134,7 +134,7 @@ def exact_frames(path: Path, video: VideoStream, start: int = 0, end: int | None
         if index == end:
             return
         due = video.timestamps.array[index:end].tolist()
-        with _open_packets(path, video.index, threads, due[0] if seek else None) as (container, packets):
+        with open_packets(path, video.index, threads, due[0] if seek else None) as (container, packets):
             start_s = Fraction(container.start_time or 0, av.time_base)
             for frame in _due(_tolerant(packets, errors), due):
                 yield index, frame
@@ -211,7 +211,7 @@ def _tolerant(packets: Iterator[Any], errors: list[str]) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _open_packets(
+def open_packets(
     path: Path,
     stream_index: int | None,
     threads: str,

@@ -117,12 +117,24 @@ def parse_x264_note(packet: bytes) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class SequenceParameters:
-    """The fields of an SPS that a matching encoder must repeat."""
+    """The fields of an SPS that a matching encoder must repeat, and those that slice headers depend on."""
 
     profile: int
     level: int
+    number: int
+    """Its id."""
+    chroma_format: int
+    """1 for 4:2:0; 0 has no chroma."""
+    separate_planes: bool
+    """Whether the planes of 4:4:4 are coded as pictures of their own."""
+    luma_bits: int
+    frame_number_bits: int
     order_bits: int
-    """Bits of the picture order count; 0 if it is not sent."""
+    """Bits of the picture order count; 0 if it is not sent, as pictures are shown in decoding order."""
+    gaps: bool
+    """Whether frame numbers may be left out."""
+    macroblocks: int
+    """Of a frame, or of a field if there are any."""
     reordered: int | None
     """Maximum number of pictures that are held back for reordering; None if unspecified."""
     has_aspect: bool
@@ -140,19 +152,23 @@ def parse_sps(sps: bytes) -> SequenceParameters:
         NotApplicable: it has scaling matrices, or pic_order_cnt_type 1.
     """
     bits = BitReader(sps, 1)
-    profile, _, level, _ = bits.u(8), bits.u(8), bits.u(8), bits.ue()
+    profile, _, level, number = bits.u(8), bits.u(8), bits.u(8), bits.ue()
+    chroma_format, separate_planes, luma_bits = 1, False, 8
     if profile in _HIGH_PROFILES:
-        if bits.ue() == 3:
-            bits.u()
-        bits.ue(), bits.ue(), bits.u()
+        chroma_format = bits.ue()
+        separate_planes = chroma_format == 3 and bool(bits.u())
+        luma_bits += bits.ue()
+        bits.ue(), bits.u()
         if bits.u():
             raise NotApplicable("the SPS has scaling matrices")
-    bits.ue()
+    frame_number_bits = bits.ue() + 4
     order_type = bits.ue()
     if order_type == 1:
         raise NotApplicable("unsupported pic_order_cnt_type 1")
     order_bits = bits.ue() + 4 if order_type == 0 else 0
-    bits.ue(), bits.u(), bits.ue(), bits.ue()
+    bits.ue()
+    gaps = bool(bits.u())
+    macroblocks = (bits.ue() + 1) * (bits.ue() + 1)
     fields = not bits.u()
     if fields:
         bits.u()
@@ -160,7 +176,23 @@ def parse_sps(sps: bytes) -> SequenceParameters:
     if bits.u():
         [bits.ue() for _ in range(4)]
     reordered, aspect, tick, fixed = _parse_vui(bits) if bits.u() else (None, False, None, False)
-    return SequenceParameters(profile, level, order_bits, reordered, aspect, tick, fixed, fields)
+    return SequenceParameters(
+        profile=profile,
+        level=level,
+        number=number,
+        chroma_format=chroma_format,
+        separate_planes=separate_planes,
+        luma_bits=luma_bits,
+        frame_number_bits=frame_number_bits,
+        order_bits=order_bits,
+        gaps=gaps,
+        macroblocks=macroblocks,
+        reordered=reordered,
+        has_aspect=aspect,
+        tick=tick,
+        fixed_rate=fixed,
+        fields=fields,
+    )
 
 
 def _parse_vui(bits: BitReader) -> tuple[int | None, bool, Fraction | None, bool]:
@@ -204,15 +236,28 @@ def _skip_hrd(bits: BitReader) -> bool:
 
 @dataclass(frozen=True)
 class PictureParameters:
-    """The fields of a PPS that a matching encoder must repeat."""
+    """The fields of a PPS that a matching encoder must repeat, and those that slice headers depend on."""
 
+    number: int
+    """Its id."""
+    sequence: int
+    """The id of its SPS."""
     cabac: bool
+    bottom_order: bool
+    """Whether slices have the order count of the bottom field."""
     references: int
+    """The usual number of references in the first list."""
+    references_backward: int
+    """The same of the second list."""
     weighted: bool
     weighted_bi: int
     quantiser: int
     """The initial quantiser of slices."""
+    deblocking_control: bool
+    """Whether slices have settings of the deblocking filter."""
     constrained_intra: bool
+    redundant_pictures: bool
+    """Whether pictures may be coded twice."""
     transform_8x8: bool
 
 
@@ -223,18 +268,28 @@ def parse_pps(pps: bytes) -> PictureParameters:
         NotApplicable: pictures have slice groups.
     """
     bits = BitReader(pps, 1)
-    bits.ue(), bits.ue()
-    cabac = bool(bits.u())
-    bits.u()
+    number, sequence = bits.ue(), bits.ue()
+    cabac, bottom_order = bool(bits.u()), bool(bits.u())
     if bits.ue():
         raise NotApplicable("the pictures have slice groups")
-    references = bits.ue() + 1
-    bits.ue()
+    references, references_backward = bits.ue() + 1, bits.ue() + 1
     weighted, weighted_bi = bool(bits.u()), bits.u(2)
     quantiser = bits.se() + 26
     bits.se()
     bits.se()  # chroma_qp_index_offset: the encoder's is searched
-    bits.u()
-    constrained_intra = bool(bits.u())
-    bits.u()
-    return PictureParameters(cabac, references, weighted, weighted_bi, quantiser, constrained_intra, bool(bits.u()))
+    deblocking_control, constrained_intra, redundant_pictures = (bool(bits.u()) for _ in range(3))
+    return PictureParameters(
+        number=number,
+        sequence=sequence,
+        cabac=cabac,
+        bottom_order=bottom_order,
+        references=references,
+        references_backward=references_backward,
+        weighted=weighted,
+        weighted_bi=weighted_bi,
+        quantiser=quantiser,
+        deblocking_control=deblocking_control,
+        constrained_intra=constrained_intra,
+        redundant_pictures=redundant_pictures,
+        transform_8x8=bool(bits.u()),
+    )
