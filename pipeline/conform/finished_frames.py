@@ -89,12 +89,12 @@ class Draft:
         below, above = plane_views(sent), plane_views(taken)
         return FrameChange.of(below, above, find_change(below, above, allow_full=self.allow_full))
 
-    def add(self, found: FrameChange | None) -> None:
+    def add(self, change: FrameChange | None) -> None:
         """Add the next frame's change; the draft is dropped once it takes more than `max_bytes`."""
-        if self.is_dropped or found is None:
+        if self.is_dropped or change is None:
             return
-        self.size_bytes += found.size_bytes
-        self.changes.append(found)
+        self.size_bytes += change.size_bytes
+        self.changes.append(change)
         if self.size_bytes > self.max_bytes:
             self.is_dropped = True
             self.changes.clear()

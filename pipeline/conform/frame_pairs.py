@@ -125,8 +125,8 @@ class PairObserver(Protocol):
     def find(self, sent: VideoFrame, taken: VideoFrame) -> Any:
         """Look at a pair, in any thread and beside others."""
 
-    def add(self, found: Any) -> None:
-        """Take what was found, in the order of the frames; None where only one of the two has a frame."""
+    def add(self, finding: Any) -> None:
+        """Take what `find` returned, in the order of the frames; None where only one of the two has a frame."""
 
 
 @dataclass(frozen=True)
@@ -183,12 +183,12 @@ class SentAndTake:
         shrunk: tuple[list[Thumbnail], list[Thumbnail]] = ([], [])
         threads = usable_cores()
         with closing(run_ordered(self._pair_calls(observer), threads, threads + 1)) as results:
-            for pair, found in results:
+            for pair, finding in results:
                 for thumbnail, thumbnails in zip(pair, shrunk, strict=True):
                     if thumbnail is not None:
                         thumbnails.append(thumbnail)
                 if observer is not None:
-                    observer.add(found)
+                    observer.add(finding)
         sent, taken = (np.stack(part) if part else _no_thumbnails() for part in shrunk)
         return sent, taken
 
