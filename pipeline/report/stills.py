@@ -64,7 +64,7 @@ def changed_region(before: Sequence[Picture], after: Iterable[Sequence[Picture]]
     changed = np.zeros([side // _BLOCK_PX for side in before[0].shape[:2]], bool) if before else np.zeros((0, 0), bool)
     for pictures in after:
         for old, new in zip(before, pictures, strict=False):
-            changed |= _block_means(np.abs(old.astype(np.int16) - new)) > _CHANGED
+            changed |= _block_means(old, new) > _CHANGED
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     if not len(rows):
         return Region()
@@ -73,10 +73,14 @@ def changed_region(before: Sequence[Picture], after: Iterable[Sequence[Picture]]
     return Region() if (right - left) * (bottom - top) > _MAX_AREA else Region(left, top, right, bottom)
 
 
-def _block_means(difference: NDArray[np.int16]) -> NDArray[np.float64]:
-    rows, columns = (side // _BLOCK_PX for side in difference.shape[:2])
-    cropped = difference[: rows * _BLOCK_PX, : columns * _BLOCK_PX].max(axis=2)
-    means: NDArray[np.float64] = cropped.reshape(rows, _BLOCK_PX, columns, _BLOCK_PX).mean(axis=(1, 3))
+def _block_means(old: Picture, new: Picture) -> NDArray[np.float64]:
+    """Return the mean of each block's differences, of the channel that differs most in each pixel."""
+    difference = np.maximum(old, new) - np.minimum(old, new)
+    largest = np.maximum(np.maximum(difference[:, :, 0], difference[:, :, 1]), difference[:, :, 2])
+    rows, columns = (side // _BLOCK_PX for side in largest.shape)
+    cropped = largest[: rows * _BLOCK_PX, : columns * _BLOCK_PX]
+    lines = cropped.reshape(rows, _BLOCK_PX, -1).sum(axis=1, dtype=np.uint32)
+    means: NDArray[np.float64] = lines.reshape(rows, columns, _BLOCK_PX).sum(axis=2) / _BLOCK_PX**2
     return means
 
 

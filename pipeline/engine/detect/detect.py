@@ -174,7 +174,7 @@ def write_detections(path: Path, detections: Detections) -> None:
         f"texels_{name}": np.array([getattr(face_texels, name) for face_texels in texels]) for name in _TEXEL_FIELDS
     }
     with path.open("wb") as stream:
-        np.savez_compressed(
+        np.savez(
             stream,
             times=np.array(detections.times, np.int64),
             faces=np.array([len(frame.faces) for frame in detections.frames], np.int32),
