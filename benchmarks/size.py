@@ -29,15 +29,19 @@ from react1.pipeline.core.values import VideoStream
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe, require_video
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing.codecs.family import encode_packets
-from react1.pipeline.splicing.encoders import EncoderSettings, coarser
+from react1.pipeline.splicing.encoders import EncoderSettings
+from react1.pipeline.splicing.job import SpliceJob
 from react1.pipeline.splicing.mp4.sample_times import IGNORE_EDIT_LIST
 from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.packet_index import PacketIndex, index_film
 from react1.pipeline.splicing.pictures.frames import Insert
 from react1.pipeline.splicing.pictures.likeness import luma_plane, psnr_db, ssim
+from react1.pipeline.splicing.quantiser import coarser
 from react1.pipeline.splicing.rate_match import decode_packets, match_rate
 from react1.pipeline.splicing.smart_render import RenderPlan, plan_render
+from react1.testing.folder_context import FolderContext
 
 X264 = ["-c:v", "libx264", "-preset", "medium", "-pix_fmt", "yuv420p", "-g", "48"]
 X265 = ["-c:v", "libx265", "-preset", "fast", "-x265-params", "log-level=none:keyint=48", "-tag:v", "hvc1"]
@@ -141,7 +145,7 @@ def measure(
     return Figures(len(psnrs), source_bits, coded_bits, *means, cpu_s)
 
 
-def report(name: str, path: Path, seconds: float, *, curve: bool) -> None:
+def report(name: str, path: Path, folder: Path, seconds: float, *, curve: bool) -> None:
     """Print the rows of one film."""
     try:
         media = probe(path, File(digest="0" * 64, size_bytes=path.stat().st_size, suffix=path.suffix))
@@ -151,8 +155,10 @@ def report(name: str, path: Path, seconds: float, *, curve: bool) -> None:
         start = min(video.frame_count * 2 // 5, max(0, video.frame_count - length - 1))
         insert = Insert(start, min(start + length, video.frame_count - 1), path, skip=start)
         plan = plan_render(path, video, index, [insert])
+        context = FolderContext(folder / name.replace("/", ""))
+        job = SpliceJob(context, ffmpeg_path(), media, video, path, (insert,), ())
         began = time.process_time()
-        matched = match_rate(path, video, index, plan)
+        matched = match_rate(job, index, plan)
         search_s = time.process_time() - began
     except (NotApplicable, React1Error) as error:
         print(f"  {name}: not spliced packet by packet ({error})", flush=True)
@@ -161,7 +167,10 @@ def report(name: str, path: Path, seconds: float, *, curve: bool) -> None:
     steps = ", ".join(f"{step:g}" for step in matched.coarser_steps) or "no quantiser"
     print(measure(path, video, index, plan, [plan.settings(n) for n in ranges]).row(f"{name}: high"), flush=True)
     figures = measure(path, video, index, plan, [matched.settings(n) for n in ranges])
-    print(figures.row("  matched") + f"  steps {steps}, search {search_s:.2f} s", flush=True)
+    print(
+        figures.row("  matched") + f"  steps {steps}, search {search_s:.2f} s{' thorough' if matched.thorough else ''}",
+        flush=True,
+    )
     for step in range(4, 25, 4) if curve else ():
         settings = [coarser(plan.encoder.settings, float(step)) for _ in ranges]
         print(measure(path, video, index, plan, settings).row(f"  {step} steps"), flush=True)
@@ -180,7 +189,7 @@ def main() -> None:
         films = ((path.name[:26], path) for path in args.films) if args.films else make_clips(Path(folder), args.only)
         for name, path in films:
             if args.only in name:
-                report(name, path, args.seconds, curve=args.curve)
+                report(name, path, Path(folder), args.seconds, curve=args.curve)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class SpliceParams(Params):
         description="limits for the metrics of the finished film's seams; null: no check",
     )
     quality: Literal["matched", "high"] = Field(
-        default="high",
+        default="matched",
         description="matched: re-encoded pictures take about the source's own bits; high: finer, in larger files",
     )
 
@@ -55,7 +55,7 @@ class Splice:
     """Splice all takes into the film in one pass."""
 
     name: ClassVar[str] = "splice"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
     need: ClassVar[Need] = Need(cores=1, memory_mb=900)

@@ -1,11 +1,7 @@
 """Which encoder re-encodes a picture stream, and with which settings: the same codec, visually lossless.
 
-Quantisers are so low that the loss stays below the source's own: PSNR above 45 dB on the clips of the tests. `coarser`
-sets another quantiser with the same parameter sets. x264 writes the integer part of its `crf` into the PPS, so a twin's
-`crf` cannot change; zones shift the quantiser instead: six steps halve the quantiser's step size, and about halve the
-bits. Without `qcomp=1` the first picture would keep the quantiser `crf`, whatever its zone says. Source: x264's
-encoder/ratecontrol.c (`zone->f_bitrate_factor` divides the scale of the quantiser; `rate_estimate_qscale` for the first
-picture) and encoder/set.c.
+Quantisers are so low that the loss stays below the source's own: PSNR above 45 dB on the clips of the tests. How
+pictures are made coarser is in `quantiser.py`.
 """
 
 from __future__ import annotations
@@ -264,64 +260,3 @@ def configure_encoder(context: VideoCodecContext, video: VideoStream, settings: 
     context.thread_type, context.thread_count = "AUTO", _THREADS
     if settings.encoder == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors only; by default it logs to the terminal
-
-
-FINEST_STEPS, COARSEST_STEPS = 0.0, 40.0
-_LARGEST_CRF = {"libx265": 51, "libvpx": 63, "libvpx-vp9": 63, "libsvtav1": 63}
-_FINEST_QUANTISER = 8
-"""Of the predicted pictures, at no steps, with x264 and x265."""
-_FIRST_STEPS, _FIRST_STEPS_OTHERS = 14.0, 6.0
-_KEY_STEPS = 6
-"""By how many steps the first picture of a range is finer than the others: all of them refer to it."""
-_ZONE, _LIMIT = "zones", "qpmax"
-_STEPS_PER_HALF = 6
-_CONSTANT = {"qcomp": "1", "ipratio": "1.8", "pbratio": "1.15"}
-"""One quantiser throughout, so a trial of the first pictures foretells how fine the later ones come out."""
-_X264_SEARCH = {"me": "hex", "subme": "2", "partitions": "i8x8,i4x4,p8x8,b8x8", "aq-strength": "0.6"}
-"""About a tenth fewer bits than `superfast` for the same picture; at these quantisers it takes no longer than high
-quality does. Full adaptive quantisation spends bits on flat areas."""
-_X265_SEARCH = {"aq-strength": "0.6", "psy-rd": "0"}
-
-
-def has_quantiser(settings: EncoderSettings) -> bool:
-    """Return whether `coarser` has an effect; codecs without references have a fixed quantiser here."""
-    return settings.encoder == "libx264" or settings.encoder in _LARGEST_CRF
-
-
-def first_steps(settings: EncoderSettings) -> float:
-    """Return the steps with which a search for the quantiser begins."""
-    return _FIRST_STEPS if settings.encoder in ("libx264", "libx265") else _FIRST_STEPS_OTHERS
-
-
-def coarser(settings: EncoderSettings, steps: float) -> EncoderSettings:
-    """Return settings for pictures as coarse as `steps` says, counted from a quantiser finer than any that is needed.
-
-    The parameter sets are the same. Six steps halve the quantiser's step size with x264 and x265; with the other
-    encoders a step is one of `crf`.
-    """
-    if settings.encoder == "libx264":
-        return replace(settings, options={**settings.options, "x264-params": _x264_params(settings, steps)})
-    if settings.encoder == "libx265":
-        crf = min(_FINEST_QUANTISER + steps, _LARGEST_CRF[settings.encoder])
-        params = ":".join((settings.options["x265-params"], *_joined({**_CONSTANT, **_X265_SEARCH})))
-        return replace(settings, options={**settings.options, "crf": f"{crf:.1f}", "x265-params": params})
-    crf = max(0.0, min(float(settings.options["crf"]) + steps, _LARGEST_CRF[settings.encoder]))
-    return replace(settings, options={**settings.options, "crf": str(round(crf))})
-
-
-def _x264_params(settings: EncoderSettings, steps: float) -> str:
-    params = dict(item.split("=", 1) for item in settings.options["x264-params"].split(":"))
-    params.pop(_LIMIT, None)
-    # The quantiser is `crf`, which stands in the parameter sets, less what the zone takes off.
-    finer = float(settings.options["crf"]) - _FINEST_QUANTISER - steps
-    zones = f"0,0,b={_bit_factor(finer + _KEY_STEPS):.4f}/1,1000000,b={_bit_factor(finer):.4f}"
-    return ":".join(_joined({**params, **_CONSTANT, **_X264_SEARCH, _ZONE: zones}))
-
-
-def _bit_factor(steps: float) -> float:
-    """Return the factor of a zone whose quantiser is finer by `steps`."""
-    return float(2 ** (steps / _STEPS_PER_HALF))
-
-
-def _joined(params: dict[str, str]) -> list[str]:
-    return [f"{name}={value}" for name, value in params.items()]

@@ -45,7 +45,7 @@ class SpliceJob:
     finer: bool = False
     """Whether a complete re-encode uses half the usual quantiser, because the first result was not close enough."""
 
-    quality: Quality = "high"
+    quality: Quality = "matched"
     limits: Thresholds = field(default_factory=Thresholds)
     """The limits for the metrics of the seams: a range of matched quality that is above one is coded once more."""
 

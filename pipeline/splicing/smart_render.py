@@ -30,7 +30,7 @@ from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
 from .codecs.family import MatchedEncoder, SourceVideo, encode_packets
 from .codecs.hevc import lost_hdr
-from .encoders import EncoderSettings, coarser
+from .encoders import EncoderSettings
 from .mp4 import sample_tables
 from .mp4.boxes import replace_config, single_entry
 from .mp4.replace_samples import NewSamples
@@ -39,6 +39,7 @@ from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, composition_offsets
 from .not_applicable import NotApplicable, library_error
 from .packet_index import PacketIndex, codec_family
 from .pictures.frames import Insert, count_frames, with_inserts
+from .quantiser import coarser
 from .reencode_ranges import ReencodeRange, plan_ranges
 
 _BITEXACT = {"fflags": "+bitexact"}
@@ -171,6 +172,8 @@ class RenderPlan:
     """Metadata of the film's pictures that the new ones will not have."""
     coarser_steps: tuple[float, ...] = ()
     """How coarse each range is (see `coarser`); 0 stands for the encoder's own settings, empty for all of these."""
+    thorough: frozenset[int] = frozenset()
+    """The numbers of the ranges for which the encoder takes more time."""
 
     @property
     def encoded_frames(self) -> int:
@@ -180,7 +183,9 @@ class RenderPlan:
     def settings(self, number: int) -> EncoderSettings:
         """Return the encoder's settings for the range with this number."""
         steps = self.coarser_steps[number] if self.coarser_steps else 0.0
-        return coarser(self.encoder.settings, steps) if steps else self.encoder.settings
+        if not steps:
+            return self.encoder.settings
+        return coarser(self.encoder.settings, steps, thorough=number in self.thorough)
 
     def with_steps(self, steps: Mapping[int, float]) -> RenderPlan:
         """Return the plan with other steps for the ranges with these numbers; 0 means the encoder's own settings."""

@@ -50,7 +50,7 @@ def splice(
     require_exact: bool = False,
     in_place: bool = False,
     measure_seams: bool = False,
-    quality: Quality = "high",
+    quality: Quality = "matched",
     limits: Thresholds | None = None,
 ) -> SplicedFilm:
     """Replace the pictures of the takes' spans, and the dialogue of edits with a new line; keep all other streams.

@@ -31,7 +31,7 @@ from .not_applicable import NotApplicable
 from .packet_index import PacketIndex, index_film
 from .pictures.fields import field_order, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts
-from .rate_match import MIN_LEAST_PSNR_DB, MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
+from .rate_match import MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
 from .reencode import encode
 from .remux import picture_options, remux_argv, restore_description, stale_tags
 from .smart_render import (
@@ -55,8 +55,9 @@ _SEAM_MARGIN = 0.5
 pictures add to their steps."""
 _MORE_STEPS = 1.2
 """A range that is coded once more becomes finer by this factor of what is missing, and by at least half a step."""
-_RETRIES = 2
-"""The last one has high quality."""
+_RETRIES, _FINEST = 3, 0.5
+"""A range that is too coarse for its likeness alone gets at last so few steps; none stand for high quality, which may
+be coarser."""
 ONLY_MP4_IN_PLACE = "only MP4 and MOV can be edited in place"
 
 
@@ -65,13 +66,15 @@ def smart_render(job: SpliceJob) -> UncheckedFilm:
     index = index_film(job.source, job.media)
     plan = plan_render(job.source, job.video, index, job.inserts)
     if job.quality == "matched":
-        plan = match_rate(job.source, job.video, index, plan)
+        plan = match_rate(job, index, plan)
     film, encoded, finer_steps = _render(job, index, plan)
     for retry in range(_RETRIES):
         if not finer_steps:
             break
         ready_ranges = {number: item for number, item in enumerate(encoded) if number not in finer_steps}
-        plan = plan.with_steps(finer_steps if retry < _RETRIES - 1 else dict.fromkeys(finer_steps, 0.0))
+        if retry == _RETRIES - 1:
+            finer_steps = {number: min(steps, _FINEST) for number, steps in finer_steps.items()}
+        plan = plan.with_steps(finer_steps)
         film, encoded, finer_steps = _render(job, index, plan, ready_ranges)
     return film
 
@@ -183,10 +186,10 @@ def _finer_steps(job: SpliceJob, diff: PictureDiff, rows: Sequence[SeamRow], ste
     """Return by how many steps a range may be coarser: as many as it is, or fewer if it came out too coarse."""
     if diff.failure or failures_of(rows, job.limits, _SEAM_MARGIN):
         return min(0.0, steps)
-    if diff.mean_psnr_db >= MIN_PSNR_DB and diff.min_psnr_db >= MIN_LEAST_PSNR_DB and diff.mean_ssim >= MIN_SSIM:
+    if diff.min_psnr_db >= MIN_PSNR_DB and diff.mean_ssim >= MIN_SSIM:
         return steps
-    missing_steps = -quality_steps(diff.mean_psnr_db, diff.min_psnr_db, diff.mean_ssim)
-    return max(steps - 0.5 - _MORE_STEPS * missing_steps, min(0.0, steps))
+    missing_steps = -quality_steps(diff.min_psnr_db, diff.mean_ssim)
+    return max(steps - 0.5 - _MORE_STEPS * missing_steps, min(_FINEST, steps))
 
 
 def _compare_ranges(

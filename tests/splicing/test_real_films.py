@@ -18,6 +18,7 @@ from react1.pipeline.core.errors import InputMediaError, React1Error
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.pictures.likeness import luma_plane, psnr_db, ssim
 
 pytestmark = pytest.mark.slow
 
@@ -62,10 +63,19 @@ FILES = {
     "timing/trim_optimization_failure.mp4": Film(),
 }
 MOST_FRAMES = 24
+MATCHED = {
+    "faces/cuts_crowd_handmic_video_starts_late_10s.mp4": 1.5,
+    "faces/hand_over_face_23976_silent.mp4": 1.5,
+    "faces/talk_h264_700x700_vfr_6s.mp4": 1.5,
+    "streams/srt.mkv": 1.5,
+    "streams/two_video_two_audio_two_subtitle_2997.mp4": 1.5,
+    "timing/rotated180_2997_people.mp4": 1.5,
+}
+"""Films that are spliced at the default quality, and how many times the source's bits the new packets may have."""
 DAMAGED = ("damaged/androidx_invalid_nalu.mp4", "damaged/decord_corrupted.mp4")
 PLATE_DB, EDIT_DB, ENOUGH_DB = 44.0, 40.0, 50.0
-"""What a frame outside the edit keeps, what the edit keeps, and from where on it is not compared with its pictures
-coded alone in a film that is re-encoded as a whole: the rate control has a past then."""
+"""At high quality: what a frame outside the edit keeps, what the edit keeps, and from where on it is not compared with
+its pictures coded alone in a film that is re-encoded as a whole: the rate control has a past then."""
 
 
 def _spliced(context, path):
@@ -84,9 +94,9 @@ def test_a_real_film_gets_its_own_pictures_back(context, media_folder, monkeypat
     take, choices = own_take(context, segment(media, start, end, head=1)), record_encoder_choices(monkeypatch)
     if film.reason:
         with pytest.raises(React1Error, match=film.reason):
-            splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True)
+            splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True, quality="high")
 
-    output = splicing.splice(context, ffmpeg_path(), media, [take])
+    output = splicing.splice(context, ffmpeg_path(), media, [take], quality="high")
 
     is_exact = output.metrics["way"] == "exact"
     assert is_exact == (not film.reason) and film.reason in output.metrics["reason"], output.metrics["reason"]
@@ -98,6 +108,32 @@ def test_a_real_film_gets_its_own_pictures_back(context, media_folder, monkeypat
     assert inside >= EDIT_DB
     text = strict_decode(output.path)
     assert not text or set(text.splitlines()) <= set(strict_decode(path).splitlines())
+
+
+@pytest.mark.parametrize("name", MATCHED)
+def test_at_the_default_quality_every_picture_keeps_its_limits(context, media_folder, name):
+    """42 dB of luma in the worst picture, 0.985 of SSIM on average, and about the source's own bits."""
+    path, media = _spliced(context, media_folder / name)
+    start = int(media.video.frame_count * FILES[name].place[0])
+    take = own_take(context, segment(media, start, start + 12, head=1))
+
+    output = splicing.splice(context, ffmpeg_path(), media, [take])
+
+    assert output.metrics["way"] == "exact"
+    film, place = media.video, sum(item.kind == "video" and item.index < media.video.index for item in media.others)
+    was, came = ({pts: data for pts, _, data in packets(item, "video", place)} for item in (path, output.path))
+    new = {pts for pts, data in was.items() if came[pts] != data}
+    sizes = [sum(len(coded[pts]) for pts in new) for coded in (was, came)]
+    psnrs, ssims = [], []
+    for item, other in zip(*(frames_of(each, film.index, 0, start + 400) for each in (path, output.path)), strict=True):
+        if item.pts in new:
+            pair = luma_plane(item), luma_plane(other)
+            psnrs.append(psnr_db(*pair, film.bit_depth))
+            ssims.append(ssim(*pair, film.bit_depth))
+    assert len(psnrs) == output.metrics["encoded_packets"] == len(new) >= 12
+    assert min(psnrs) >= 42.0
+    assert sum(ssims) / len(ssims) >= 0.985
+    assert sizes[1] <= MATCHED[name] * sizes[0]
 
 
 def _beginning(context, path, seconds):

@@ -195,9 +195,9 @@ def test_an_option_of_the_film_stands_in_the_job(edited, studio):
     job = studio.folder / "talking.mp4.react1.yaml"
     page.click("#tab-finish")
     page.click("text=Film options")
-    page.select_option("#option-quality", "matched")
+    page.select_option("#option-quality", "high")
     page.wait_for_selector("[data-option=quality][data-differs]")
-    assert "quality: matched" in job.read_text()
+    assert "quality: high" in job.read_text()
     before = job.read_text()
     enter(page, "#option-checks", "{seam_delta: 3}")
     page.wait_for_selector("[data-option=checks] .problem >> text=seam_delta_e")

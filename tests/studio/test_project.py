@@ -169,9 +169,9 @@ def test_what_was_wrong_before_is_no_reason_to_refuse_another_option(folder):
     text = "preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f}\nout: ../film.mp4\n"
     project = opened(folder, text)
 
-    set_option(project.job, "quality", "matched")
+    set_option(project.job, "quality", "high")
 
-    assert project.job.text() == text + "quality: matched\n"
+    assert project.job.text() == text + "quality: high\n"
     with pytest.raises(PresetError, match=r"outside the folder of film\.mp4\.react1\.yaml"):
         set_option(project.job, "out", "../other.mp4")
     project.close()

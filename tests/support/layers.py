@@ -33,7 +33,7 @@ SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
     ("container", "matroska", "not_applicable", "splice_params"),
     ("mp4", "pictures"),
     ("encoders", "job"),
-    ("codecs", "reencode_ranges"),
+    ("codecs", "quantiser", "reencode_ranges"),
     ("packet_index",),
     ("reencode", "remux", "smart_render"),
     ("rate_match",),

@@ -64,7 +64,7 @@ class SpliceParams(Params):
     sound: dict[str, str] = Field(default_factory=dict)
     checks: dict[str, float] = Field(default_factory=dict)
     in_place: bool = False
-    quality: str = "high"
+    quality: str = "matched"
 
 
 class Fetch(Sample):

@@ -58,8 +58,6 @@ class PictureDiff:
     failure: str = ""
     lost: tuple[str, ...] = ()
     """Metadata of the source's pictures that the film's do not have."""
-    mean_psnr_db: float = BEST_PSNR_DB
-    """Luma PSNR on average."""
     mean_ssim: float = 1.0
     """SSIM of the luma on average, if it was measured."""
 
@@ -97,7 +95,6 @@ class _Tally:
             self.min_psnr_db,
             failure,
             () if failure else tuple(sorted(self.lost)),
-            float(np.mean(self.psnrs_db or BEST_PSNR_DB)),
             float(np.mean(self.ssims or 1.0)),
         )
 
