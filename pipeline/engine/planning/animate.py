@@ -35,6 +35,8 @@ OWN_TIMING, OWN_TIMING_1S = 0.40, 0.90
 seconds the limit is the second value over the root of `s`, where that is more."""
 MAX_HELD_OPEN = 0.4
 """The largest share of a talking mouth's opening that an emotion without open lips takes away."""
+TALKING_GLARES = 0.4
+"""Wide eyes over an open mouth look afraid, so a frowning face opens its eyes by this share of AU5 while it talks."""
 TALKING_UNITS = 0.02
 """A gap whose standard deviation exceeds this is speech."""
 
@@ -188,6 +190,8 @@ def pose_for(
     recipe, head = RECIPES[choices.prompt], HEAD_MOVES[choices.prompt]
     strength = gain(choices.temperature) * weight
     units = {name: amount * strength * (headroom or {}).get(name, 1.0) for name, amount in recipe.units.items()}
+    if talks and "AU4" in units and "AU5" in units:
+        units["AU5"] *= TALKING_GLARES
     calm = recipe.calm * calm_share(strength)
     units = units | _relaxed(recipe, calm, rest, headroom or {})
     jaw = JAW_TALKING if talks else JAW_STILL

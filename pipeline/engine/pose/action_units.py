@@ -102,7 +102,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         (
             Push("inner brow", (0, 0), (0.20, 0.20), -0.030, 0.115, "brow"),
             Push("mid brow", (0, 0), (0.18, 0.18), 0, 0.080, "brow"),
-            Push("outer brow", (0, 0), (0.20, 0.20), 0, -0.028, "brow"),
+            Push("outer brow", (0, 0), (0.20, 0.20), 0, -0.042, "brow"),
         ),
     ),
     "AU5": ActionUnit("upper lid raiser", "levator palpebrae superioris", lids=Lids(widen=0.048)),
@@ -122,7 +122,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
             Push("face", (0, 0.45), (0.12, 0.25), 0, -0.030, once=True),
             Push("face", (0.19, 0.76), (0.11, 0.15), 0.034, 0),
             Push("face", (0, 0.84), (0.13, 0.18), 0, 0.016, once=True),
-            Push("face", (0.36, 0.42), (0.14, 0.14), 0, -0.032),
+            Push("face", (0.36, 0.42), (0.14, 0.14), 0, -0.048),
         ),
         Pull(upper_down=-0.020),
     ),

@@ -79,6 +79,20 @@ def test_a_face_at_rest_stays_as_it_is_in_neutral() -> None:
     assert 0 < drops[2] < 0.03 and drops[3] > 0.14
 
 
+def test_a_talker_glares_less_and_is_as_surprised() -> None:
+    """Wide eyes over an open mouth look afraid, so only the frown of an angry talker opens its eyes less."""
+    rest = MouthShape(-0.06, 0.75, 0.1)
+    eyes = {
+        (prompt, talks): pose_for(React1Choices(prompt=prompt, temperature=1.0), rest, rest, 1.0, talks=talks).units[
+            "AU5"
+        ]
+        for prompt in ("angry", "surprised")
+        for talks in (False, True)
+    }
+    assert eyes["angry", True] < 0.5 * eyes["angry", False]
+    assert eyes["surprised", True] == eyes["surprised", False]
+
+
 def test_a_blink_does_not_change_the_headroom_of_the_eyes(portrait) -> None:
     """The eyes around a frame count, not those of the frame itself; a frame without a face has no headroom."""
     shut = portrait.face.points_px.copy()
