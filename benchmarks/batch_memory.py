@@ -1,10 +1,11 @@
 """Memory of a batch whose films all wait for their provider at the same time.
 
-    python benchmarks/batch_memory.py [--films 200] [--size 320x180] [--frames 50]
+    python benchmarks/batch_memory.py [--films 200] [--size 320x180] [--frames 50] [--light]
 
 The films are made; the provider is in this process and answers no poll before every film has its job, and the workers
 have ended. The coordinator and its workers, whose steps prepare the clips, are told apart; with REACT1_EXECUTOR=local
-there are none.
+there are none. `--light` leaves out the faces and the report, and interrupts the batch when all films wait, so that 500
+of them take minutes; the coordinator does the same for each.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import signal
 import sys
 import time
 from pathlib import Path
@@ -21,6 +23,7 @@ from tempfile import TemporaryDirectory
 from unittest import mock
 
 from react1.pipeline.config.film_list import load_batch
+from react1.pipeline.core.errors import Interrupted
 from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.executors import process_executor
 from react1.pipeline.providers.contract import Waiting
@@ -28,6 +31,22 @@ from react1.pipeline.runner.batch import new_batch, run_batch
 from react1.pipeline.runner.execute import Options
 from react1.testing import ClipRecipe, FakeProvider, fake_provider, make_clip
 
+LIGHT_PRESET = """
+name: light
+inputs:
+  source: {kind: media, about: "a film"}
+  edits: {kind: edits, about: "what to change"}
+  out: {kind: path, default: "{source.stem}.light{source.suffix}", about: "the new film"}
+steps:
+  - fetch: {uri: $source}
+  - trim: {edits: $edits, handles: 4f}
+  - transcode: {profile: react1}
+  - normalize_audio: {target_lufs: -16}
+  - upload:
+  - react1:
+  - conform:
+  - splice: {out: $out}
+"""
 UNIT = 1 << 20 if sys.platform == "darwin" else 1 << 10
 
 
@@ -37,31 +56,36 @@ def main() -> None:
     parser.add_argument("--films", type=int, default=200)
     parser.add_argument("--size", default="320x180")
     parser.add_argument("--frames", type=int, default=50)
+    parser.add_argument("--light", action="store_true", help="fewer steps, and no film is finished")
     options = parser.parse_args()
     with TemporaryDirectory() as folder, FakeProvider() as fake:
         films = _write_list(Path(folder), options)
         _report("before the batch", fake)
         real_poll = fake_provider._Client.poll
-        waiting = {"most": 0}
+        moments = {"first": False, "reported": False}
 
         async def poll(client: object, request_id: str) -> object:
-            waiting["most"] = max(waiting["most"], len(fake.submissions))
-            if len(fake.submissions) < options.films:
-                await asyncio.sleep(0.5)
-                return Waiting("queued")
-            if "all" not in waiting:
-                waiting["all"] = 1
+            if moments["reported"]:
+                return await real_poll(client, request_id)
+            await asyncio.sleep(0.5)
+            if len(fake.submissions) == options.films and not moments["first"]:
+                moments["first"] = True
                 _report("all films have a job", fake)
                 await asyncio.sleep(process_executor.IDLE_S + 5)
                 _report("all films wait for the provider", fake)
-            return await real_poll(client, request_id)
+                moments["reported"] = True
+                if options.light:
+                    os.kill(os.getpid(), signal.SIGINT)
+            return Waiting("queued")
 
         began, cpu_s = time.monotonic(), time.process_time()
         with mock.patch.object(fake_provider._Client, "poll", poll):
-            jobs = load_batch(films, load_registry(), {"provider": "fake"})
+            jobs = load_batch(films, load_registry(), {"provider": "fake", **_preset(Path(folder), options)})
             home = Path(folder) / "home"
             batch = new_batch(home, str(films), jobs, {})
-            asyncio.run(run_batch(batch, load_registry(), Options(home, approved=True), options.films))
+            del jobs  # as the command does
+            with contextlib.suppress(Interrupted):
+                asyncio.run(run_batch(batch, load_registry(), Options(home, approved=True), options.films))
         _report("all films are done", fake)
         for error in {item.error for item in batch.items if item.error}:
             print(f"  {error}")
@@ -80,6 +104,13 @@ def _write_list(folder: Path, options: argparse.Namespace) -> Path:
         rows.append(f"{film.name},10f,30f,sad,{number / 1000}")  # a call of its own
     (folder / "films.csv").write_text("\n".join(rows))
     return folder / "films.csv"
+
+
+def _preset(folder: Path, options: argparse.Namespace) -> dict[str, str]:
+    """Write the light preset if it is wanted; return what the list of films is loaded with."""
+    path = folder / "light.yaml"
+    path.write_text(LIGHT_PRESET)
+    return {"preset": str(path)} if options.light else {}
 
 
 def _report(when: str, fake: FakeProvider) -> None:

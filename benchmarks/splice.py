@@ -101,7 +101,8 @@ def reencoded(film: Film, with_moviepy: bool) -> dict[str, Cost]:
     costs = {"ffmpeg, trim and concat": measure(ffmpeg(*inputs, *CODING, "-c:a", "copy", str(output)))}
     output.unlink()
     if with_moviepy:
-        costs["MoviePy, concatenate_videoclips"] = job("moviepy", film)
+        costs["MoviePy, coded like the film"] = job("moviepy", film)
+        costs["MoviePy at its defaults"] = job("moviepy-defaults", film)
     return costs
 
 

@@ -126,8 +126,8 @@ def container(film: Path, take: Path, start: int, end: int, output: Path, in_pla
     return {**metrics, "cpu_s": cpu_s() - began, "wall_s": time.monotonic() - wall}
 
 
-def moviepy(film: Path, take: Path, start: int, end: int, output: Path) -> dict[str, Any]:
-    """Insert the take by MoviePy, which re-encodes everything."""
+def moviepy(film: Path, take: Path, start: int, end: int, output: Path, *, defaults: bool) -> dict[str, Any]:
+    """Insert the take by MoviePy, which re-encodes everything, by its defaults or as the film is coded."""
     from moviepy import VideoFileClip, concatenate_videoclips
     from splice_films import RATE
 
@@ -135,9 +135,9 @@ def moviepy(film: Path, take: Path, start: int, end: int, output: Path) -> dict[
         silent = original.without_audio()
         parts = [silent.subclipped(0, start / RATE), insert, silent.subclipped(end / RATE)]
         joined = concatenate_videoclips(parts).with_audio(original.audio)
-        coding = {"codec": "libx264", "preset": "medium", "ffmpeg_params": ["-crf", "20", "-g", "60"]}
+        coded_alike = {"codec": "libx264", "preset": "medium", "ffmpeg_params": ["-crf", "20", "-g", "60"]}
         temporary = {"temp_audiofile_path": str(output.parent), "logger": None}
-        joined.write_videofile(str(output), audio_codec="aac", **temporary, **coding)
+        joined.write_videofile(str(output), audio_codec="aac", **temporary, **({} if defaults else coded_alike))
     return {}
 
 
@@ -147,7 +147,8 @@ def main() -> None:
     args = (Path(film), Path(take), int(start), int(end), Path(output))
     jobs: dict[str, Callable[[], dict[str, Any]]] = {
         "splice": lambda: splice(*args),
-        "moviepy": lambda: moviepy(*args),
+        "moviepy": lambda: moviepy(*args, defaults=False),
+        "moviepy-defaults": lambda: moviepy(*args, defaults=True),
         "new-file": lambda: container(*args, in_place=False),
         "in-place": lambda: container(*args, in_place=True),
     }

@@ -250,6 +250,7 @@ def job_from_document(document: Json, registry: Registry) -> Job:
     steps = tuple(_step(step, registry) for step in stored.steps)
     files = tuple(Path(name) for name in stored.files)
     dumped = _dumped(stored)
+    dumped = document if dumped == document else dumped  # who has it keeps one, not two
     inputs, on_failure, project = stored.inputs, stored.on_failure, stored.project
     return Job(stored.name, stored.about, steps, inputs, dumped, on_failure, files, until=stored.until, project=project)
 

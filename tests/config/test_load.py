@@ -217,10 +217,12 @@ def test_a_document_rebuilds_the_same_job_without_its_files(job_folder):
     for path in job.files:
         path.unlink()
 
-    again = job_from_document(json.loads(json.dumps(job.document)), REGISTRY)
+    document = json.loads(json.dumps(job.document))
+    again = job_from_document(document, REGISTRY)
 
     assert again == job
     assert again.document == job.document
+    assert again.document is document  # hundreds of films that wait keep one each
 
 
 def test_an_outdated_document_is_reported(job_folder):

@@ -67,6 +67,7 @@ def command(
         approved = yes or pay or _approve(jobs, folder, max_cost)
         options = {"defaults": defaults, "replace": yes or replace, "agreed": approved}
         batch = new_batch(folder, str(Path(films).absolute()), jobs, options)
+        del jobs  # each is loaded again when its turn comes
         run_films(batch, folder, parallel, max_cost, as_json=as_json, quiet=quiet)
 
 
