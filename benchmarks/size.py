@@ -132,9 +132,10 @@ def measure(
     for item, chosen in zip(plan.ranges, settings, strict=True):
         frames = frames_of(source, video, index, item.first, item.end)
         numbered = ((frame, number) for number, frame in enumerate(frames))
-        packets = [packet.data for packet in encode_packets(numbered, video, chosen)]
+        coded = list(encode_packets(numbered, video, chosen))
+        packets = [packet.data for packet in coded]
         source_bits += 8 * int(sizes[item.first : item.end].sum())
-        coded_bits += 8 * sum(map(len, packets))
+        coded_bits += 8 * sum(len(plan.encoder.convert_packet(packet.data, packet.key)) for packet in coded)
         for frame, picture in zip(frames, decode_packets(packets, video, chosen), strict=True):
             pair = luma_plane(frame), luma_plane(picture)
             psnrs.append(psnr_db(*pair, video.bit_depth))

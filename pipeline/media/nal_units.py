@@ -29,16 +29,26 @@ def escape(data: bytes) -> bytes:
 
 
 class PacketConverter:
-    """Converts an encoder's packets to the form of a film; keyframes get the units `front` before their own."""
+    """Converts an encoder's packets to the form of a film.
+
+    Keyframes get the units `front` before their own; of other packets `is_stale` tells which units are left out.
+    """
 
     def __init__(
-        self, *, annexb: bool, front: Iterable[bytes] = (), convert_unit: Callable[[bytes], bytes] | None = None
+        self,
+        *,
+        annexb: bool,
+        front: Iterable[bytes] = (),
+        convert_unit: Callable[[bytes], bytes] | None = None,
+        is_stale: Callable[[bytes], bool] | None = None,
     ) -> None:
-        self._annexb, self._front, self._convert_unit = annexb, tuple(front), convert_unit
+        self._annexb, self._front, self._convert_unit, self._is_stale = annexb, tuple(front), convert_unit, is_stale
 
     def __call__(self, packet: bytes, key: bool) -> bytes:
         """Convert a packet whose units follow start codes; `convert_unit` changes each unit first."""
         units = split_start_codes(packet)
+        if self._is_stale is not None and not key:
+            units = [unit for unit in units if not self._is_stale(unit)]
         units = [self._convert_unit(unit) for unit in units] if self._convert_unit is not None else units
         return join_units([*(self._front if key else ()), *units], annexb=self._annexb)
 

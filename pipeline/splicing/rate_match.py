@@ -30,7 +30,7 @@ from av.video.frame import VideoFrame
 from ..core.side_by_side import run_side_by_side
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
-from .codecs.family import encode_packets, open_encoder
+from .codecs.family import MatchedEncoder, encode_packets, open_encoder
 from .encoders import EncoderSettings
 from .job import SpliceJob
 from .mp4.sample_tables import Ints
@@ -180,7 +180,7 @@ def _choose(job: SpliceJob, index: PacketIndex, plan: RenderPlan, item: Reencode
     bits_per_pixel = 8 * range_bytes / (video.width_px * video.height_px * (item.end - item.first))
     if bits_per_pixel >= _HIGH_RATE:
         trial_bytes, range_bytes = (int(size * _HIGH_RATE_SHARE) for size in (trial_bytes, range_bytes))
-    run_trial = partial(_try, frames, uncounted, (trial_bytes, range_bytes), video, settings)
+    run_trial = partial(_try, frames, uncounted, (trial_bytes, range_bytes), video, plan.encoder)
     return search(run_trial, first_guess(bits_per_pixel), can_be_thorough=has_thorough_search(settings))
 
 
@@ -250,7 +250,7 @@ def _try(
     uncounted: int,
     source_bytes: tuple[int, int],
     video: VideoStream,
-    settings: EncoderSettings,
+    encoder: MatchedEncoder,
     steps: float,
     thorough: bool,
 ) -> Trial | None:
@@ -259,12 +259,12 @@ def _try(
     The bits of the first `uncounted` pictures are not compared; `source_bytes` are those of the others' packets, and of
     all packets of the range.
     """
-    tried = coarser(settings, steps, thorough=thorough)
+    tried = coarser(encoder.settings, steps, thorough=thorough)
     if len(frames) <= uncounted or not all(source_bytes):
         return None
     psnrs, ssims = list[float](), list[float]()
     try:
-        if open_encoder(video, tried).extradata != open_encoder(video, settings).extradata:
+        if open_encoder(video, tried).extradata != open_encoder(video, encoder.settings).extradata:
             return None  # another parameter set
         packets = list(encode_packets(((frame, number) for number, frame in enumerate(frames)), video, tried))
         decoded = decode_packets([packet.data for packet in packets], video, tried)
@@ -275,8 +275,9 @@ def _try(
                 ssims.append(ssim(*pair, video.bit_depth))
     except (NotApplicable, av.FFmpegError, ValueError):
         return None  # also for another number of pictures
-    coded = sum(len(packet.data) for packet in packets if packet.number >= uncounted)
-    first = sum(len(packet.data) for packet in packets if packet.number < uncounted)
+    sizes = {packet.number: len(encoder.convert_packet(packet.data, packet.key)) for packet in packets}
+    coded = sum(size for number, size in sizes.items() if number >= uncounted)
+    first = sum(size for number, size in sizes.items() if number < uncounted)
     bit_ratio = max(coded, 1) / source_bytes[0]
     return Trial(steps, bit_ratio, bit_ratio + first / source_bytes[1], min(psnrs), float(np.mean(ssims)))
 

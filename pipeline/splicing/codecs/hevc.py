@@ -130,7 +130,10 @@ class Hevc:
             config = config if annexb else _add_sets(config, new_sets)
         front = (*sets, *sei) if annexb else sei
         converter = PacketConverter(
-            annexb=annexb, front=front, convert_unit=_own_message if match is not None else _renumber
+            annexb=annexb,
+            front=front,
+            convert_unit=_own_message if match is not None else _renumber,
+            is_stale=is_encoder_note,
         )
         return MatchedEncoder(settings, config, converter, _Relinker(annexb=annexb), same_config=match is not None)
 
@@ -318,6 +321,14 @@ def _own_message(unit: bytes) -> bytes:
         return unit
     sizes = bytes([255]) * ((size - 16) // 255) + bytes([(size - 16) % 255])
     return escape(data[:3] + sizes + data[payload + 16 :])
+
+
+def is_encoder_note(unit: bytes) -> bool:
+    """Return whether a unit is the note of its options that x265 leaves with the first picture of a film.
+
+    The decoder gives it to later pictures too, and x265 would write its two kilobytes with each of them.
+    """
+    return _unit_type(unit) == _SEI and unit[2] == _UNREGISTERED and b"x265 (build" in unit
 
 
 def _insert_id(data: bytes, bit: int) -> bytes:
