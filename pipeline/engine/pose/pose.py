@@ -57,10 +57,10 @@ RECIPES: dict[Prompt, Recipe] = {
     "angry": Recipe(
         1.0,
         {
-            "AU4": 1.5,
+            "AU4": 1.57,
             "AU5": 1.9,
             "AU7": 1.1,
-            "AU9": 0.45,
+            "AU9": 0.6,
             "AU23": 1.0,
             "AU24": 0.95,
             "AU15": 1.1,
