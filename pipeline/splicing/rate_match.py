@@ -49,7 +49,7 @@ VERSION = 1
 TRIAL_FRAMES, _LEAST_FRAMES = 14, 8
 _TRIAL_BYTES = 200_000_000
 """Of the pictures of a trial, which are kept until they are compared."""
-_BIT_RATIO, _RANGE_BIT_RATIO = 1.05, 1.25
+_BIT_RATIO, _RANGE_BIT_RATIO = 1.05, 1.2
 """Bits relative to the source's, of the pictures of a trial and of a complete range with its keyframe: a second
 generation needs some more for the same picture."""
 _HIGH_RATE, _HIGH_RATE_SHARE = 0.25, 1.15

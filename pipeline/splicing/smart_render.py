@@ -188,9 +188,12 @@ class RenderPlan:
         return coarser(self.encoder.settings, steps, thorough=number in self.thorough)
 
     def with_steps(self, steps: Mapping[int, float]) -> RenderPlan:
-        """Return the plan with other steps for the ranges with these numbers; 0 means the encoder's own settings."""
+        """Return the plan with other steps for the ranges with these numbers; 0 means the encoder's own settings.
+
+        They are coded thoroughly: what came out too coarse must not become larger than it has to.
+        """
         every = tuple(steps.get(number, before) for number, before in enumerate(self.coarser_steps))
-        return replace(self, coarser_steps=every)
+        return replace(self, coarser_steps=every, thorough=self.thorough | steps.keys())
 
 
 @dataclass(frozen=True)
