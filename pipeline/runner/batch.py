@@ -286,12 +286,13 @@ async def _run_item(
             _record_result(item, await execute(job, replace(options, watcher=watcher), run))
         except asyncio.CancelledError:
             item.status = "interrupted"
+            on_change(item)
             raise
         except Exception as error:  # a film that fails never stops the others
             _record_failure(item, error)
-        finally:
+        if item.status != "interrupted":  # a batch that is stopped is saved once, for all its films
             await asyncio.to_thread(batch.save)
-            on_change(item)
+        on_change(item)
 
 
 def _record_result(item: BatchItem, result: RunResult) -> None:

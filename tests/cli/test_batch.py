@@ -17,9 +17,11 @@ from numbered_clips import Recipe, make_clip
 from server_client import open_server
 
 from react1.pipeline.cli.commands.films import batch as batch_command
+from react1.pipeline.core.errors import Interrupted
 from react1.pipeline.jobs import budget
 from react1.pipeline.runner import batch as film_batch
 from react1.pipeline.runner.batch import Batch, BatchItem, read_batch
+from react1.pipeline.runner.execute import Options
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import mark_source
 
@@ -228,6 +230,38 @@ def test_the_table_has_totals_of_all_films(tmp_path):
     footers = [column.footer for column in batch_command._rows(batch).columns]
     assert (footers[0], footers[2:4], footers[5]) == ("all", ["2 of 4 ended", "62%"], "$1.50")
     assert [batch_command._clock_text(seconds) for seconds in (None, 61.4, 3723)] == ["", "1:01", "1:02:03"]
+
+
+@pytest.mark.parametrize("by_run", [False, True])
+def test_a_batch_that_is_stopped_is_saved_once_for_all_its_films(tmp_path, monkeypatch, by_run):
+    """Whether a film's run tells of the stop, or is cancelled before it can."""
+    saved = []
+    monkeypatch.setattr(Batch, "save", lambda self: saved.append([item.status for item in self.items]))
+    monkeypatch.setattr(film_batch, "job_from_document", lambda *_: SimpleNamespace(steps=("fetch",)))
+
+    async def waits(*_):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if by_run:
+                raise Interrupted("stopped") from None
+            raise
+
+    monkeypatch.setattr(film_batch, "execute", waits)
+    batch = film_batch.new_batch(tmp_path, "films.csv", [], {})
+    batch.items = [BatchItem(f"film {number}", {}) for number in range(30)]
+
+    async def stopped():
+        running = asyncio.create_task(film_batch.run_batch(batch, None, Options(home=tmp_path), parallel=20))
+        while sum(item.status == "running" for item in batch.items) < 20:
+            await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(Interrupted, match=batch.name):
+            await running
+
+    asyncio.run(stopped())
+
+    assert saved[1:] == [20 * ["interrupted"] + 10 * ["waiting"]]
 
 
 def test_freed_memory_goes_back_to_the_system_while_films_run(monkeypatch):
