@@ -27,25 +27,25 @@ def psnr_db(expected: Luma, actual: Luma, depth: int) -> float:
 
 def ssim(expected: Luma, actual: Luma, depth: int) -> float:
     """Return the mean structural similarity of two planes of `depth` bits, `(height, width)`, each at least 8x8."""
-    peak = (1 << depth) - 1
-    first, second = (plane.astype(np.float32) / peak for plane in (expected, actual))
+    first, second = (plane.astype(np.uint32) for plane in (expected, actual))
     sum_a, sum_b, sum_ab = _windows(first), _windows(second), _windows(first * second)
     sum_squares = _windows(first * first + second * second)
     means = sum_a * sum_b
     squares = sum_a * sum_a + sum_b * sum_b
     variances, covariance = sum_squares * _WINDOW_PX - squares, sum_ab * _WINDOW_PX - means
-    c1, c2 = 0.01**2 * _WINDOW_PX**2, 0.03**2 * _WINDOW_PX * (_WINDOW_PX - 1)
+    peak = (1 << depth) - 1
+    c1, c2 = (0.01 * peak * _WINDOW_PX) ** 2, (0.03 * peak) ** 2 * _WINDOW_PX * (_WINDOW_PX - 1)
     values = (2 * means + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))
     return float(values.mean())
 
 
-def _windows(plane: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the sums of all windows of 8x8 pixels, every 4 pixels."""
+def _windows(plane: NDArray[np.uint32]) -> NDArray[np.float64]:
+    """Return the sums of all windows of 8x8 pixels, every 4 pixels; exact up to 12 bits."""
     height, width = (side // _BLOCK_PX * _BLOCK_PX for side in plane.shape)
-    shape = (height // _BLOCK_PX, _BLOCK_PX, width // _BLOCK_PX, _BLOCK_PX)
-    blocks = plane[:height, :width].reshape(shape).sum(axis=(1, 3), dtype=np.float64)
+    lines = plane[:height, :width].reshape(height // _BLOCK_PX, _BLOCK_PX, width).sum(axis=1, dtype=np.uint32)
+    blocks = sum((lines[:, column::_BLOCK_PX] for column in range(1, _BLOCK_PX)), lines[:, ::_BLOCK_PX])
     rows = blocks[:-1] + blocks[1:]
-    sums: NDArray[np.float64] = rows[:, :-1] + rows[:, 1:]
+    sums: NDArray[np.float64] = (rows[:, :-1] + rows[:, 1:]).astype(np.float64)
     return sums
 
 
