@@ -22,6 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
 
+from measuring import LIGHT_PRESET
+
 from react1.pipeline.config.film_list import load_batch
 from react1.pipeline.core.errors import Interrupted
 from react1.pipeline.core.nodes.registry import load_registry
@@ -31,22 +33,6 @@ from react1.pipeline.runner.batch import new_batch, run_batch
 from react1.pipeline.runner.execute import Options
 from react1.testing import ClipRecipe, FakeProvider, fake_provider, make_clip
 
-LIGHT_PRESET = """
-name: light
-inputs:
-  source: {kind: media, about: "a film"}
-  edits: {kind: edits, about: "what to change"}
-  out: {kind: path, default: "{source.stem}.light{source.suffix}", about: "the new film"}
-steps:
-  - fetch: {uri: $source}
-  - trim: {edits: $edits, handles: 4f}
-  - transcode: {profile: react1}
-  - normalize_audio: {target_lufs: -16}
-  - upload:
-  - react1:
-  - conform:
-  - splice: {out: $out}
-"""
 UNIT = 1 << 20 if sys.platform == "darwin" else 1 << 10
 
 

@@ -34,6 +34,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 
 from clusters import open_dask
+from measuring import LIGHT_PRESET
 from server_client import open_server
 from talking import make_talking_clip
 
@@ -46,22 +47,6 @@ KEY = "SG_night0123456789abcdef0"
 NAMESPACE = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 CUTS = ("talk_h264_700x700_vfr_6s.mp4", "talk_hevc_1080x1920_25p_10s_one_keyframe.mp4", "talk_mpeg1_360x288_3s.mpg")
 STARTS_S = (0.2, 0.8, 1.4)
-PRESET = """
-name: night
-inputs:
-  source: {kind: media, about: "a film"}
-  edits: {kind: edits, about: "what to change"}
-  out: {kind: path, default: "{source.stem}.night{source.suffix}", about: "the new film"}
-steps:
-  - fetch: {uri: $source}
-  - trim: {edits: $edits, handles: 4f}
-  - transcode: {profile: react1}
-  - normalize_audio: {target_lufs: -16}
-  - upload:
-  - react1:
-  - conform:
-  - splice: {out: $out, checks: {seam_delta_e: null}}
-"""
 LIMIT_S = 3600
 
 
@@ -105,7 +90,7 @@ def make_films(folder: Path, count: int) -> list[Path]:
 def write_list(folder: Path, films: list[Path], out: Path) -> Path:
     """Write the list of a batch whose films go to a folder."""
     out.mkdir()
-    (folder / "night-preset.yaml").write_text(PRESET)
+    (folder / "night-preset.yaml").write_text(LIGHT_PRESET)
     edit = {"in": "8f", "out": "18f", "prompt": "sad"}
     jobs = [
         {"source": str(film), "output": str(out / film.name), "edits": [{**edit, "temperature": number / 100}]}
