@@ -101,6 +101,7 @@ def test_a_short_film_is_not_opened_twice(tmp_path, monkeypatch):
         assert indexed_times.read_indexed_times(path, stream) is None
 
 
+@pytest.mark.slow
 def test_real_films_give_what_their_packets_tell(media_folder, monkeypatch):
     """Of phones, cameras and encoders that nobody here has."""
     paths = [path for path in sorted(media_folder.rglob("*")) if path.suffix in (".mp4", ".mov")]

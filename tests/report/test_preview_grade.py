@@ -81,6 +81,7 @@ def test_each_setting_makes_a_preview_smaller(rendered, change):
     assert shown == list(range(small.first_frame, small.first_frame + len(shown))) and len(shown) >= 12
 
 
+@pytest.mark.slow
 def test_a_page_of_forty_edits_has_small_players(context):
     """As many edits as make a page of some megabytes."""
     source = film(context, ".mp4", frames=41, size=(320, 320), tracks=0)

@@ -157,6 +157,7 @@ def test_a_thorough_encoder_codes_otherwise_with_the_same_parameter_sets(context
     assert sets[0] == sets[1] and sizes[1] != sizes[0]
 
 
+@pytest.mark.slow
 def test_a_second_try_of_a_range_makes_no_trials(context, monkeypatch):
     """The choice is stored for the film, the range and the encoder; what is stored and not valid is not used."""
     media = moving_film(context, CODINGS["H.264 by quality"])

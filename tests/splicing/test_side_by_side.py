@@ -28,6 +28,7 @@ def spliced(context, monkeypatch, media, takes, workers):
     return output.path.read_bytes(), output.metrics, output.seams, reported
 
 
+@pytest.mark.slow
 def test_one_worker_and_three_give_the_same_film(context, monkeypatch):
     """Packets, metrics and seams, in the order of the edits; two ranges are encoded at the same moment."""
     media = film(context, ".mp4", frames=60, gop=4, tracks=0, size=(64, 64))
