@@ -34,11 +34,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command `react1` do
 from measuring import measure
 
 from react1.pipeline.core.edits.choices import React1Choices
+from react1.pipeline.core.side_by_side import thread_count
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.engine.detect import detect, faces
 from react1.pipeline.engine.frames import clip_frames
 from react1.pipeline.engine.frames import clip_frames as frames_module
-from react1.pipeline.engine.frames.threads import worker_count
 from react1.pipeline.engine.render import draw, render
 from react1.pipeline.engine.render import draw as retouch
 from react1.pipeline.engine.take_job import TakeJob
@@ -120,7 +120,7 @@ def report(name: str, clip: Path, warm: Path) -> None:
         result = json.loads(measure([sys.executable, __file__, "--child", case, str(clip), str(warm)]).output)
         ms = per_frame_ms[case] = 1000 * result["cpu_s"] / result["frames"]
         if case != "stages":
-            speed, bound = result["frames"] / result["wall_s"], 1000 * worker_count() / ms
+            speed, bound = result["frames"] / result["wall_s"], 1000 * thread_count() / ms
             print(f"{case:14}{result['frames']:8}{speed:10.1f}{bound:11.1f}{ms:9.1f}{result['peak_mb']:9.0f}")
     print(f"CPU of a second take: {100 * per_frame_ms['second take'] / per_frame_ms['first take']:.0f} % of the first")
     for stage, spent_ms in result["stages"].items():

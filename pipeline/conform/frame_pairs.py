@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..core.edits.face_choice import CropPath
 from ..core.errors import InputMediaError, ProviderError
-from ..core.side_by_side import run_ordered, usable_cores
+from ..core.side_by_side import run_ordered, thread_count
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames, reformat
 from ..splicing.pictures.planes import Plane, frame_from_planes, frame_planes, resize_mask
@@ -181,7 +181,7 @@ class SentAndTake:
         position. Pairs are worked on in several threads, while the next ones are decoded.
         """
         shrunk: tuple[list[Thumbnail], list[Thumbnail]] = ([], [])
-        threads = usable_cores()
+        threads = thread_count()
         with closing(run_ordered(self._pair_calls(observer), threads, threads + 1)) as results:
             for pair, finding in results:
                 for thumbnail, thumbnails in zip(pair, shrunk, strict=True):

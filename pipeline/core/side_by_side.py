@@ -29,6 +29,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def thread_count() -> int:
+    """Return the number of threads that work on frames: one per usable core, at most four, since each holds frames."""
+    return min(4, usable_cores())
+
+
 def run_side_by_side(calls: Sequence[Callable[[], Result]], workers: int) -> list[Result]:
     """Return the results of the calls, in their order, whatever order they end in.
 

@@ -45,8 +45,8 @@ def pictures(context, take):
 def test_the_number_of_threads_changes_nothing(context, placed, monkeypatch):
     take = edited_take(context, placed)
     results = []
-    for cores in (1, 5):
-        monkeypatch.setattr(frame_pairs, "usable_cores", lambda cores=cores: cores)
+    for threads in (1, 5):
+        monkeypatch.setattr(frame_pairs, "thread_count", lambda threads=threads: threads)
         results.append(Conform().run(context, ConformParams(), take))
 
     assert results[0].media.file == results[1].media.file and results[0].metrics == results[1].metrics

@@ -1,4 +1,4 @@
-"""How many threads draw, and OpenCV kept from starting its own beside them."""
+"""Keep OpenCV from starting threads of its own beside those that draw."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...core.side_by_side import usable_cores
-
 _lock = threading.Lock()
 _inside = 0
 _threads_before = 0
-
-
-def worker_count() -> int:
-    """Return the number of computing threads: one per usable core, at most four."""
-    return min(4, usable_cores())
 
 
 @contextmanager

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.side_by_side import run_ordered
+from ...core.side_by_side import run_ordered, thread_count
 from ..arrays import Box, Image, box_around, smoothstep
 from ..frames.clip_frames import ClipFrames, Picture, TakeWriter, VideoFormat
 from ..frames.frame_color import even_box, to_rgb, write_back
-from ..frames.threads import single_threaded_opencv, worker_count
+from ..frames.threads import single_threaded_opencv
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import NOSE_BASE, OVAL
 from ..mouth.mouth import fill_mouth, hide_interior
@@ -107,7 +107,7 @@ def _groups(takes: Sequence[PlannedTake]) -> Iterator[list[PlannedTake]]:
 
 
 def _draw_group(frames: ClipFrames, group: Sequence[PlannedTake]) -> Iterator[None]:
-    video_format, threads = frames.video_format, worker_count()
+    video_format, threads = frames.video_format, thread_count()
     order = group[0].order
 
     def calls() -> Iterator[Callable[[], Picture]]:

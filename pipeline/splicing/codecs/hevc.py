@@ -133,7 +133,7 @@ class Hevc:
             annexb=annexb,
             front=front,
             convert_unit=_own_message if match is not None else _renumber,
-            is_stale=is_encoder_note,
+            is_stale=_is_encoder_note,
         )
         return MatchedEncoder(settings, config, converter, _Relinker(annexb=annexb), same_config=match is not None)
 
@@ -323,7 +323,7 @@ def _own_message(unit: bytes) -> bytes:
     return escape(data[:3] + sizes + data[payload + 16 :])
 
 
-def is_encoder_note(unit: bytes) -> bool:
+def _is_encoder_note(unit: bytes) -> bool:
     """Return whether a unit is the note of its options that x265 leaves with the first picture of a film.
 
     The decoder gives it to later pictures too, and x265 would write its two kilobytes with each of them.

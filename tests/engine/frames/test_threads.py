@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from react1.pipeline.core import side_by_side
 from react1.pipeline.core.side_by_side import read_ahead, run_ordered
 from react1.pipeline.engine.frames.threads import single_threaded_opencv
 
@@ -100,6 +101,14 @@ def test_closing_early_leaves_no_thread() -> None:
 
     assert engine_threads() == []
     assert len(started) <= 6
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 2), (64, 4)])
+def test_many_cores_do_not_hold_many_frames(monkeypatch, cores: int, threads: int) -> None:
+    """Each thread holds pictures, of 4K too."""
+    monkeypatch.setattr(side_by_side, "usable_cores", lambda: cores)
+
+    assert side_by_side.thread_count() == threads
 
 
 def test_opencv_threads_are_restored() -> None:

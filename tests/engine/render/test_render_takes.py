@@ -70,7 +70,7 @@ def test_the_number_of_threads_does_not_change_the_bytes(
     short: Path, alone: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     """One and three workers give the same bytes as the default number."""
-    monkeypatch.setattr(draw, "worker_count", lambda: threads)
+    monkeypatch.setattr(draw, "thread_count", lambda: threads)
 
     assert take(short, tmp_path) == alone
 
