@@ -28,13 +28,13 @@ from react1.pipeline.core.file import File
 from react1.pipeline.core.values import VideoStream
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.media.frames.decode import decode_frames
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe, require_video
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing.codecs.family import encode_packets
 from react1.pipeline.splicing.encoders import EncoderSettings
 from react1.pipeline.splicing.job import SpliceJob
 from react1.pipeline.splicing.mp4.sample_times import IGNORE_EDIT_LIST
-from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.packet_index import PacketIndex, index_film
 from react1.pipeline.splicing.pictures.frames import Insert
 from react1.pipeline.splicing.pictures.likeness import luma_plane, psnr_db, ssim

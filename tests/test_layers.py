@@ -40,7 +40,7 @@ PLANTED = [
     ("imports_upward", "pipeline/store/keys.py", "from .. import runner"),
     ("imports_upward", "pipeline/engine/warp/warp.py", "from ...conform import align"),
     ("imports_upward", "pipeline/attic/box.py", "import os"),
-    ("imports_upward", "pipeline/splicing/mp4/boxes.py", "from ..smart_render import plan"),
+    ("imports_upward", "pipeline/splicing/mp4/rewrite.py", "from ..smart_render import plan"),
     ("imports_upward", "pipeline/splicing/audio/dialogue.py", "from .. import strategies"),
     ("imports_upward", "pipeline/splicing/attic.py", "import os"),
     ("imports_a_node", "pipeline/runner/execute.py", "from ...nodes.trim import Trim"),

@@ -21,13 +21,13 @@ from ..core.errors import InputMediaError
 from ..core.values import Media, VideoStream
 from ..media.frames.decode import ENCODE_AGAIN, decode_frames, exact_frames, open_packets
 from ..media.frames.film_readers import kept_open
+from ..media.mp4.sample_tables import Ints
+from ..media.not_applicable import NotApplicable
 from ..media.timing.clock import describe_frame
 from .codecs.h264_slices import pictures_come
 from .container import container_suffix, remux_refusal
 from .encoders import choose_encoder, codec_change
-from .mp4.sample_tables import Ints
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid
-from .not_applicable import NotApplicable
 from .packet_index import index_film
 from .pictures.frames import Insert, count_frames
 from .smart_render import NOT_DECODED, RenderPlan, plan_render

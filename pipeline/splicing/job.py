@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take, VideoStream
+from ..media.mp4.sample_tables import Ints
 from .container import Program, container_suffix, read_programs, video_track_number
 from .mp4.replace_samples import NewSamples
-from .mp4.sample_tables import Ints
 from .pictures.frames import Insert
 from .splice_params import Seam, Thresholds
 

@@ -15,14 +15,14 @@ import numpy as np
 
 from ..core.cancellation import stoppable
 from ..core.values import Media, VideoStream
+from ..media.mp4.sample_tables import Ints, Samples
+from ..media.not_applicable import NoSampleTable, NotApplicable
 from .codecs.family import CodecFamily, RandomAccess
 from .codecs.h264 import H264
 from .codecs.hevc import Hevc
 from .codecs.standalone_codecs import ENCODERS, Av1, ClosedGop, IntraOnly
 from .container import clock_wraps, is_mp4, video_track_number
-from .mp4.sample_tables import Ints, Samples
 from .mp4.sample_times import FrameGrid, read_frame_grid
-from .not_applicable import NoSampleTable, NotApplicable
 from .reencode_ranges import RandomAccessPoint, count_leading
 
 _FAMILIES: dict[str, CodecFamily] = {

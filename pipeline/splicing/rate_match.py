@@ -30,12 +30,12 @@ from av.video.frame import VideoFrame
 from ..core.side_by_side import run_side_by_side
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
+from ..media.mp4.sample_tables import Ints
+from ..media.not_applicable import NotApplicable
 from .codecs.family import MatchedEncoder, encode_packets, open_encoder
 from .encoders import EncoderSettings
 from .job import SpliceJob
-from .mp4.sample_tables import Ints
 from .mp4.sample_times import IGNORE_EDIT_LIST
-from .not_applicable import NotApplicable
 from .packet_index import PacketIndex
 from .pictures.likeness import luma_plane, psnr_db, ssim
 from .quantiser import COARSEST_STEPS, FINEST_STEPS, coarser, has_quantiser, has_thorough_search

@@ -16,14 +16,14 @@ from av.video.frame import PictureType, VideoFrame
 from ..core.cancellation import stoppable
 from ..core.values import VideoStream
 from ..media.frames.decode import reformat
+from ..media.mp4 import sample_tables
+from ..media.mp4.boxes import merge_entries, read_moov
+from ..media.mp4.sample_tables import Ints
+from ..media.not_applicable import NotApplicable, library_error
 from ..media.timing.clock import timecode_rate
 from .encoders import EncoderSettings, configure_stream, encoder_rate, normal_priority
-from .mp4 import sample_tables
-from .mp4.boxes import merge_entries, read_moov
 from .mp4.replace_samples import NewSamples, find_track
-from .mp4.sample_tables import Ints
 from .mp4.sample_times import FrameGrid, composition_offsets
-from .not_applicable import NotApplicable, library_error
 
 _BITEXACT = {"fflags": "+bitexact"}
 """Without it Matroska gets random track numbers."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .mp4.sample_tables import Ints
+from ..media.mp4.sample_tables import Ints
 from .mp4.sample_times import FrameGrid
 from .pictures.frames import Insert
 

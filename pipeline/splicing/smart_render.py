@@ -28,15 +28,15 @@ from ..core.cancellation import stoppable
 from ..core.side_by_side import run_side_by_side, usable_cores
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
+from ..media.mp4 import sample_tables
+from ..media.mp4.boxes import replace_config, single_entry
+from ..media.mp4.sample_tables import Ints
+from ..media.not_applicable import NotApplicable, library_error
 from .codecs.family import MatchedEncoder, SourceVideo, encode_packets
 from .codecs.hevc import lost_hdr
 from .encoders import EncoderSettings
-from .mp4 import sample_tables
-from .mp4.boxes import replace_config, single_entry
 from .mp4.replace_samples import NewSamples
-from .mp4.sample_tables import Ints
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, composition_offsets
-from .not_applicable import NotApplicable, library_error
 from .packet_index import PacketIndex, codec_family
 from .pictures.frames import Insert, count_frames, with_inserts
 from .quantiser import coarser

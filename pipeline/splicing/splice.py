@@ -12,10 +12,10 @@ from ..core.errors import InputMediaError
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take
 from ..media.frames.film_readers import kept_open
+from ..media.not_applicable import NotApplicable
 from .audio.dialogue import LinePlan, add_lines, encode_lines_early, plan_lines
 from .container import read_programs
 from .job import Quality, SpliceJob, UncheckedFilm
-from .not_applicable import NotApplicable
 from .pictures.seams import plan_inserts
 from .splice_params import CUT, DEFAULT_PARAMS, Seam, SoundParams, Thresholds
 from .strategies import reencode_and_remux, reencode_in_mp4, smart_render

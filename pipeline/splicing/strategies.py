@@ -18,6 +18,8 @@ from av.video.frame import VideoFrame
 from ..core.errors import InputMediaError, ToolFailed
 from ..core.side_by_side import run_side_by_side
 from ..media.frames.decode import decode_frames
+from ..media.mp4.sample_tables import Ints
+from ..media.not_applicable import NotApplicable
 from . import reencode
 from .codecs.hevc import lost_hdr, with_static_hdr
 from .container import is_mp4, remux_refusal
@@ -25,9 +27,7 @@ from .encoders import EncoderSettings, choose_encoder, codec_change
 from .job import SpliceJob, UncheckedFilm
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.rewrite import rewrite, write_film
-from .mp4.sample_tables import Ints
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
-from .not_applicable import NotApplicable
 from .packet_index import PacketIndex, index_film
 from .pictures.fields import field_order, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts

@@ -17,11 +17,11 @@ from seen import look, strict_decode
 from takes import TAKE_OFFSET, numbered_take, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError, React1Error
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.container import read_programs
-from react1.pipeline.splicing.not_applicable import NotApplicable
 
 pytestmark = pytest.mark.slow
 

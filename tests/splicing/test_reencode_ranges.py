@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from react1.pipeline.splicing.mp4.boxes import Box
-from react1.pipeline.splicing.mp4.sample_tables import Samples
+from react1.pipeline.media.mp4.boxes import Box
+from react1.pipeline.media.mp4.sample_tables import Samples
 from react1.pipeline.splicing.mp4.sample_times import FrameGrid
 from react1.pipeline.splicing.pictures.frames import Insert
 from react1.pipeline.splicing.reencode_ranges import RandomAccessPoint, closed_prefixes, count_leading, plan_ranges

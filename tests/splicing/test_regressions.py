@@ -11,12 +11,12 @@ from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
 
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import InputMediaError, MissingExtra
+from react1.pipeline.media.mp4 import sample_tables
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
-from react1.pipeline.splicing.mp4 import sample_tables
-from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.pictures import morph
 
 DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"

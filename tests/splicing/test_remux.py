@@ -11,11 +11,11 @@ from av.stream import Disposition
 from takes import film, numbered_take, segment
 
 from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import remux, strategies
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.verification.stream_contents import read_contents
 from react1.pipeline.splicing.verification.verify import compare
 

@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """The packages of `pipeline`, lowest first; a package imports from lower layers and from itself."""
 SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
-    ("container", "matroska", "not_applicable", "splice_params"),
+    ("container", "matroska", "splice_params"),
     ("mp4", "pictures"),
     ("encoders", "job"),
     ("codecs", "quantiser", "reencode_ranges"),

@@ -5,14 +5,10 @@ presentation times come from the film's table of composition offsets, after size
 list the same packets. The first packets and those from the last keyframe on are read besides, and must be as indexed. A
 film with anything unusual (fragments, an edit list that leaves packets out, a parser that joins or splits them) has to
 be read.
-
-Source: ISO/IEC 14496-12, 4.2 (boxes) and 8.6 to 8.7 (sample tables).
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,7 +20,10 @@ from numpy.typing import NDArray
 from ...core.cancellation import raise_if_stopped, stoppable
 from ...core.errors import InputMediaError
 from ..frames.film_readers import open_media
+from ..mp4.boxes import read_moov
+from ..mp4.sample_tables import Ints, read_sample_table, track_id
 from ..nal_units import FieldPairs
+from ..not_applicable import NotApplicable
 
 MIN_PACKETS = 2000
 """A film with fewer is read as fast."""
@@ -40,7 +39,7 @@ _ENTRY = np.dtype([("dts", np.int64), ("size", np.int64), ("flags", np.int8)])
 class IndexedTimes:
     """What the packets of the picture would tell."""
 
-    shown: NDArray[np.int64]
+    shown: Ints
     """The times of all shown pictures in decoding order, in ticks of the stream."""
     last_duration: int
     """How long the packet of the last shown one says that it is shown, in ticks."""
@@ -72,7 +71,7 @@ class _NotAsIndexed(Exception):
     """A packet differs from its entry in the index."""
 
 
-def _compared(path: Path, stream_index: int, entries: NDArray[Any], composition: NDArray[np.int64]) -> IndexedTimes:
+def _compared(path: Path, stream_index: int, entries: NDArray[Any], composition: Ints) -> IndexedTimes:
     """Compare the packets at both ends with the index.
 
     Raises:
@@ -120,67 +119,15 @@ def _number(packet: Any, entries: NDArray[Any]) -> int:
     return number
 
 
-def _composition(path: Path, track: int, entries: NDArray[Any]) -> NDArray[np.int64] | None:
+def _composition(path: Path, track_number: int, entries: NDArray[Any]) -> Ints | None:
     """Return the composition offset of each packet; None if the film's tables do not list the same packets."""
     if (np.diff(entries["dts"]) <= 0).any() or int(entries["size"].min()) <= 0:
         return None
     try:
-        table = _sample_table(path, track)
-        common_size, count = struct.unpack_from(">II", table[b"stsz"], 4)
-        if count != len(entries):
-            return None
-        sizes = np.full(count, common_size) if common_size else np.frombuffer(table[b"stsz"], ">u4", count, 12)
-        steps = _expand_runs(table[b"stts"], ">u4")
-        offsets = _expand_runs(table[b"ctts"], ">i4") if b"ctts" in table else np.zeros(count, np.int64)
-    except (KeyError, ValueError, struct.error):
+        tracks = {track_id(track): track for track in read_moov(path)[1].all(b"trak")}
+        samples = read_sample_table(tracks[track_number])
+    except (KeyError, NotApplicable):
         return None
-    as_listed = np.array_equal(sizes, entries["size"]) and np.array_equal(steps[: count - 1], np.diff(entries["dts"]))
-    return offsets if as_listed and len(offsets) == count else None
-
-
-def _expand_runs(body: bytes, dtype: str) -> NDArray[np.int64]:
-    """Read a table of (count, value) rows; return one value per sample."""
-    (count,) = struct.unpack_from(">I", body, 4)
-    values = np.frombuffer(body, dtype, 2 * count, 8)[1::2].astype(np.int64)
-    return np.repeat(values, np.frombuffer(body, ">u4", 2 * count, 8)[::2])
-
-
-def _sample_table(path: Path, track: int) -> dict[bytes, bytes]:
-    """Return the boxes of a track's sample table.
-
-    Raises:
-        KeyError: there is no such track, or it has no table.
-    """
-    for kind, body in _boxes(_moov(path)):
-        boxes = dict(_boxes(body)) if kind == b"trak" else {}
-        header = boxes.get(b"tkhd", b"")
-        if header and struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)[0] == track:
-            media = dict(_boxes(boxes[b"mdia"]))
-            return dict(_boxes(dict(_boxes(media[b"minf"]))[b"stbl"]))
-    raise KeyError(track)
-
-
-def _moov(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        while len(head := stream.read(16)) >= 8:
-            size, kind = struct.unpack_from(">I4s", head)
-            head_bytes = 16 if size == 1 else 8
-            size = int.from_bytes(head[8:], "big") if size == 1 else size
-            stream.seek(head_bytes - len(head), 1)
-            if size < head_bytes:
-                break  # to the end of the file, or broken
-            if kind == b"moov":
-                return stream.read(size - head_bytes)
-            stream.seek(size - head_bytes, 1)
-    return b""
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (kind, body) of consecutive boxes with 32-bit sizes, up to one that does not fit."""
-    offset = 0
-    while offset + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, offset)
-        if size < 8 or offset + size > len(data):
-            return
-        yield kind, data[offset + 8 : offset + size]
-        offset += size
+    same_sizes = np.array_equal(samples.sizes, entries["size"])
+    same_steps = np.array_equal(np.diff(samples.dts), np.diff(entries["dts"]))
+    return samples.composition if same_sizes and same_steps else None

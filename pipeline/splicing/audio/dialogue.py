@@ -21,12 +21,12 @@ from ...core.errors import InputMediaError, ToolFailed
 from ...core.file import File
 from ...core.nodes.node import NodeContext
 from ...core.values import AudioStream, Media, Segment, Take
+from ...media.mp4.boxes import read_moov
+from ...media.not_applicable import NotApplicable
 from ...media.probe import probe, require_video
 from ..container import is_mp4
 from ..job import SpliceJob, UncheckedFilm
-from ..mp4.boxes import read_moov
 from ..mp4.rewrite import rewrite
-from ..not_applicable import NotApplicable
 from ..remux import restore_description, stream_indices
 from ..splice_params import SoundParams
 from . import mp4_packets, reencode_track, stream_packets

@@ -20,11 +20,11 @@ from av.codec.context import CodecContext, Flags
 from numpy.typing import NDArray
 
 from ...core.values import AudioStream, Media
-from ..mp4 import sample_tables
+from ...media.mp4 import sample_tables
+from ...media.not_applicable import NotApplicable
 from ..mp4.fragments import read_index
 from ..mp4.replace_samples import NewSamples, find_track
 from ..mp4.sample_times import IGNORE_EDIT_LIST
-from ..not_applicable import NotApplicable
 from .lines import DialogueLine, Sound, mix_into
 from .reencode_track import decode_audio
 

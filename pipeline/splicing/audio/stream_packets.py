@@ -19,7 +19,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from ...core.values import AudioStream, Media
-from ..not_applicable import NotApplicable
+from ...media.not_applicable import NotApplicable
 from .lines import DialogueLine, Sound, mix_into
 from .mp4_packets import SAMPLES_PER_PACKET, encode, group_lines, packet_window, with_adts_header
 

@@ -22,9 +22,9 @@ from av.video.frame import PictureType, VideoFrame
 from ...core.cancellation import stoppable
 from ...core.values import VideoStream
 from ...media.frames.decode import reformat
+from ...media.not_applicable import NotApplicable
 from ...media.timing.clock import timecode_rate
 from ..encoders import EncoderSettings, configure_encoder, encoder_rate, normal_priority
-from ..not_applicable import NotApplicable
 
 
 @dataclass(frozen=True)

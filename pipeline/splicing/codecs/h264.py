@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from ...core.values import VideoStream
 from ...media.nal_units import PacketConverter, split_start_codes, split_units
+from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, pixel_formats
-from ..not_applicable import NotApplicable
 from ..pictures.fields import field_order
 from . import h264_headers
 from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder, unchanged_packet

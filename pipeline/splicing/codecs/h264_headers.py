@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ...media.nal_units import BitReader, split_start_codes, split_units
-from ..not_applicable import NotApplicable
+from ...media.not_applicable import NotApplicable
 
 SLICE, IDR, SPS, PPS = 1, 5, 7, 8
 _HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 138, 139, 134, 135, 244})

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ...media.mp4.sample_tables import Ints
 from ...media.nal_units import LENGTH_BYTES, BitReader
-from ..mp4.sample_tables import Ints
-from ..not_applicable import NotApplicable
+from ...media.not_applicable import NotApplicable
 from .h264_headers import IDR, PPS, SLICE, SPS, PictureParameters, SequenceParameters, parse_avcc, parse_pps, parse_sps
 
 _SEI, _DELIMITER, _FILLER = 6, 9, 12

@@ -23,8 +23,8 @@ from typing import Any
 
 from ...core.values import VideoStream
 from ...media.nal_units import BitReader, PacketConverter, escape, join_units, split_start_codes, split_units, unescape
+from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, pixel_formats
-from ..not_applicable import NotApplicable
 from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder
 
 _CHROMA_STEPS, _LUMA_STEPS = 50_000, 10_000

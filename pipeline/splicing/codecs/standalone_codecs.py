@@ -17,8 +17,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from ...core.values import VideoStream
+from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, choose_encoder, pixel_formats
-from ..not_applicable import NotApplicable
 from ..pictures.fields import field_order
 from .family import MatchedEncoder, RandomAccess, SourceVideo, as_encoded, open_encoder, unchanged_packet
 

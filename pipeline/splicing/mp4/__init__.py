@@ -1,1 +1,1 @@
-"""MP4 and MOV files: boxes, sample tables, and replacing samples without a muxer."""
+"""Writing MP4 and MOV files without a muxer: samples are replaced, all else is copied."""

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..not_applicable import NoSampleTable, NotApplicable
-from . import sample_tables
-from .boxes import Box, TopBox, parse_boxes, read_moov, read_top_boxes
-from .sample_tables import Ints, Samples
+from ...media.mp4 import sample_tables
+from ...media.mp4.boxes import Box, TopBox, parse_boxes, read_moov, read_top_boxes
+from ...media.mp4.sample_tables import Ints, Samples
+from ...media.not_applicable import NoSampleTable, NotApplicable
 
 BASE_OFFSET, MOOF_IS_BASE = 0x1, 0x20000
 _TFHD_DEFAULTS = ((0x2, "entry"), (0x8, "duration"), (0x10, "size"), (0x20, "flags"))
@@ -103,19 +103,15 @@ def read_index(path: Path) -> tuple[Box, Callable[[Box], Samples]]:
         return film.moov, lambda track: read_samples(film, track)
 
 
-def track_id(track: Box) -> int:
-    """Return the id of a track."""
-    body = track.require(b"tkhd").body
-    return int.from_bytes(body[20:24] if body[0] == 1 else body[12:16], "big")
-
-
 def read_samples(film: FragmentedFilm, track: Box) -> Samples:
     """Return the samples of a track in decoding order.
 
     Raises:
         NotApplicable: it has none.
     """
-    runs = [run for fragment in film.fragments for run in fragment.runs if run.track_id == track_id(track)]
+    runs = [
+        run for fragment in film.fragments for run in fragment.runs if run.track_id == sample_tables.track_id(track)
+    ]
     if not runs:
         raise NotApplicable("a track has no samples")
     flags = np.concatenate([run.flags for run in runs])

@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ...media.mp4 import sample_tables
+from ...media.mp4.boxes import Box, TopBox, read_moov
+from ...media.mp4.sample_tables import Ints
+from ...media.not_applicable import NotApplicable
 from ...media.tools.file_copy import zero_range
-from ..not_applicable import NotApplicable
-from . import sample_tables
-from .boxes import Box, TopBox, read_moov
 from .replace_samples import ByteRanges, NewSamples, group_by_track, require_self_contained, write_all, write_samples
-from .sample_tables import Ints
 
 _MAX_32_BIT = 0xFFFFFFFF
 _DROPPED = frozenset({b"mdat", b"free", b"skip", b"wide"})

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ...media.mp4 import sample_tables
+from ...media.mp4.boxes import Box
+from ...media.mp4.sample_tables import Ints
+from ...media.not_applicable import NotApplicable
 from ...media.tools.file_copy import copy_range
-from ..not_applicable import NotApplicable
-from . import sample_tables
-from .boxes import Box
-from .sample_tables import Ints
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...media.mp4 import sample_tables
+from ...media.mp4.boxes import Box, TopBox, read_moov
+from ...media.mp4.sample_tables import Ints
+from ...media.not_applicable import NoSampleTable, NotApplicable
 from ...media.tools.file_copy import copy_file
-from ..not_applicable import NoSampleTable, NotApplicable
-from . import sample_tables
-from .boxes import Box, TopBox, read_moov
 from .fragments import read_fragments
 from .in_place import edit_in_place
 from .replace_samples import (
@@ -32,7 +33,6 @@ from .replace_samples import (
     write_samples,
 )
 from .rewrite_fragments import rewrite_fragments
-from .sample_tables import Ints
 
 _NOT_COPIED = frozenset({b"moov", b"mdat", b"free", b"skip", b"wide"})
 _CHUNKS_PER_BLOCK = 1 << 17

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..not_applicable import NotApplicable
-from . import sample_tables
-from .boxes import Box, TopBox
+from ...media.mp4 import sample_tables
+from ...media.mp4.boxes import Box, TopBox
+from ...media.not_applicable import NotApplicable
 from .fragments import (
     BASE_OFFSET,
     COMPOSITION,
@@ -32,7 +32,6 @@ from .fragments import (
     Fragment,
     FragmentedFilm,
     Run,
-    track_id,
 )
 from .replace_samples import (
     STALE_TABLES,
@@ -71,9 +70,11 @@ def rewrite_fragments(source: Path, output: Path, film: FragmentedFilm, new: Seq
     """
     tracks = film.moov.all(b"trak")
     require_self_contained(tracks)
-    by_track = {track_id(tracks[index]): numbers for index, numbers in group_by_track(tracks, new).items()}
+    by_track = {
+        sample_tables.track_id(tracks[index]): numbers for index, numbers in group_by_track(tracks, new).items()
+    }
     for track in tracks:
-        numbers = by_track.get(track_id(track))
+        numbers = by_track.get(sample_tables.track_id(track))
         if numbers and new[numbers[-1]].stsd:
             sample_tables.stbl(track).put(b"stsd", new[numbers[-1]].stsd)
     pieces = _pieces(source, film, by_track, new)

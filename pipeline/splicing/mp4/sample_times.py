@@ -14,11 +14,11 @@ from pathlib import Path
 import av
 import numpy as np
 
-from ..not_applicable import NotApplicable
-from .boxes import Box, parse_boxes
+from ...media.mp4.boxes import Box, parse_boxes
+from ...media.mp4.sample_tables import Ints, Samples
+from ...media.not_applicable import NotApplicable
 from .fragments import read_index
 from .replace_samples import find_track
-from .sample_tables import Ints, Samples
 
 IGNORE_EDIT_LIST = {"ignore_editlist": "1"}
 """Demuxer options that give every stored picture of an MP4, on the track's own clock."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...core.times import frames_text
 from ...media.frames.decode import decode_frames, reformat
 from ...media.frames.film_readers import open_media
-from ..not_applicable import NotApplicable
+from ...media.not_applicable import NotApplicable
 from ..splice_params import SeamStyle
 from .fields import side_data_of
 from .kept_changes import TakeChanges

@@ -20,12 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.cancellation import raise_if_stopped, stoppable
+from ...media.mp4 import sample_tables
+from ...media.mp4.boxes import Box, read_moov
+from ...media.mp4.sample_tables import Ints
 from ...media.nal_units import FieldPairs
-from ..mp4 import sample_tables
-from ..mp4.boxes import Box, read_moov
-from ..mp4.fragments import track_id
-from ..mp4.sample_tables import Ints
-from ..not_applicable import NotApplicable
+from ...media.not_applicable import NotApplicable
 from .packet_comparison import Bools, Column, Packets
 
 _KEY, _DISCARD = 1, 2
@@ -58,7 +57,7 @@ def read_indexed(container: Any, path: Path, raw: FileIO, picture: int) -> list[
     if FieldPairs(container.streams[picture]).possible:
         return None
     try:
-        tracks = {track_id(track): track for track in read_moov(path)[1].all(b"trak")}
+        tracks = {sample_tables.track_id(track): track for track in read_moov(path)[1].all(b"trak")}
         rows = [_read_rows(stream, tracks.pop(stream.id, None)) for stream in container.streams]
         _compare(islice(container.demux(), _HEAD_PACKETS), rows, raw)
         for stream, row in zip(container.streams, rows, strict=True):

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..mp4.sample_tables import Ints
+from ...media.mp4.sample_tables import Ints
 
 NO_TIME = int(np.iinfo(np.int64).min)
 """The time of a packet without one."""

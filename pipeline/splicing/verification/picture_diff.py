@@ -14,8 +14,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from ...media.frames.decode import decode_frames, reformat
+from ...media.mp4.sample_tables import Ints
 from ..container import matching_video_index
-from ..mp4.sample_tables import Ints
 from ..pictures.fields import field_order, side_data_of
 from ..pictures.frames import Insert, with_inserts
 from ..pictures.likeness import BEST_PSNR_DB, ssim

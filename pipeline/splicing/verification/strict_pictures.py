@@ -17,8 +17,8 @@ from av.video.frame import VideoFrame
 from ...core.cancellation import stoppable
 from ...core.errors import ToolFailed
 from ...core.values import Media, VideoStream
+from ...media.mp4.sample_tables import Ints
 from ...media.tools.process import PipedTool, piped_tool
-from ..mp4.sample_tables import Ints
 from ..pictures.fields import side_data_of
 
 WORTH_SHARING_PX = 40_000_000

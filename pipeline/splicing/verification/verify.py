@@ -18,9 +18,9 @@ import numpy as np
 from ...core.errors import ToolFailed
 from ...core.nodes.node import NodeContext
 from ...core.values import Media
+from ...media.mp4.sample_tables import Ints
 from ..container import matching_video_index
 from ..job import ALL_FRAMES
-from ..mp4.sample_tables import Ints
 from ..mp4.sample_times import FrameGrid
 from ..reencode_ranges import ReencodeRange
 from .packet_comparison import NO_TIME, Bools, same_bytes, same_times

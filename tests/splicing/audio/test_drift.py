@@ -11,12 +11,12 @@ from numbered_clips import click_times_s, make_clip, read_sound
 from speech import wave_of
 from takes import numbered_take, packets, segment
 
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.lines import DialogueLine
 from react1.pipeline.splicing.audio.stream_packets import replace_packets, require_equal_packets
-from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.splice_params import SoundParams
 
 pytestmark = pytest.mark.slow

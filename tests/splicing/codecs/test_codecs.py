@@ -12,12 +12,12 @@ from takes import film, numbered_take, packets, segment
 
 from react1.pipeline.media.frames.decode import exact_frames
 from react1.pipeline.media.nal_units import BitReader, join_units, split_start_codes, split_units
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs import h264, h264_headers, hevc, standalone_codecs
 from react1.pipeline.splicing.codecs.family import RandomAccess
 from react1.pipeline.splicing.encoders import choose_encoder
-from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.packet_index import codec_family
 from react1.pipeline.splicing.reencode import encode
 

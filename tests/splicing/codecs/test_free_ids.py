@@ -8,11 +8,11 @@ from numbered_clips import frame_number
 from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
 
 from react1.pipeline.media.nal_units import escape, split_start_codes, split_units, unescape
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs import h264, h264_headers, hevc
-from react1.pipeline.splicing.not_applicable import NotApplicable
 
 pytestmark = pytest.mark.slow
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from takes import film, packets
 
+from react1.pipeline.media.mp4 import sample_tables
+from react1.pipeline.media.mp4.boxes import parse_boxes, read_moov
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.splicing.codecs import h264_headers
-from react1.pipeline.splicing.mp4 import sample_tables
-from react1.pipeline.splicing.mp4.boxes import parse_boxes, read_moov
 from react1.pipeline.splicing.mp4.replace_samples import find_track
-from react1.pipeline.splicing.not_applicable import NotApplicable
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])

@@ -9,11 +9,11 @@ import pytest
 from numbered_clips import make_clip
 from takes import numbered_take, segment
 
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing import strategies
-from react1.pipeline.splicing.not_applicable import NotApplicable
 
 
 def caption_message(number: int) -> bytes:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from takes import film
 
-from react1.pipeline.splicing.mp4 import sample_tables
-from react1.pipeline.splicing.mp4.boxes import Box, read_moov
+from react1.pipeline.media.mp4 import sample_tables
+from react1.pipeline.media.mp4.boxes import Box, read_moov
 from react1.pipeline.splicing.mp4.replace_samples import find_track
 from react1.pipeline.splicing.verification import stream_contents
 from react1.pipeline.splicing.verification.stream_contents import read_contents

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from takes import film, packets
 
-from react1.pipeline.splicing.mp4 import sample_tables
-from react1.pipeline.splicing.mp4.boxes import read_moov
+from react1.pipeline.media.mp4 import sample_tables
+from react1.pipeline.media.mp4.boxes import read_moov
 from react1.pipeline.splicing.mp4.replace_samples import find_track
 from react1.pipeline.splicing.verification import packet_comparison as reading
 from react1.pipeline.splicing.verification import stream_contents

@@ -14,11 +14,11 @@ from takes import TAKE_OFFSET, film, numbered_take, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.frames.decode import decode_frames
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing import strategies
-from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.pictures.frames import Insert
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
 from react1.pipeline.splicing.verification import picture_diff as alike

@@ -11,10 +11,10 @@ import pytest
 from takes import film, numbered_take, packets, segment
 
 from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing import strategies
-from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.verification import verify
 from react1.pipeline.splicing.verification.packet_comparison import Column, Packets
 from react1.pipeline.splicing.verification.picture_diff import PictureDiff

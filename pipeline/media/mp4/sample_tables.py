@@ -62,6 +62,12 @@ def starts_of(sizes: NDArray[np.integer[Any]]) -> Ints:
     return starts
 
 
+def track_id(track: Box) -> int:
+    """Return the id of a track."""
+    body = track.require(b"tkhd").body
+    return int.from_bytes(body[20:24] if body[0] == 1 else body[12:16], "big")
+
+
 def handler(track: Box) -> bytes:
     """Return what a track carries: `vide`, `soun`, `text`, `tmcd` and so on."""
     return track.require(b"mdia", b"hdlr").body[8:12]

@@ -1,4 +1,4 @@
-"""Why a splicing strategy does not apply to a film."""
+"""Why a film's packets cannot be read by its index, or replaced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import av
 
 
 class NotApplicable(Exception):
-    """A strategy cannot write this film. The next strategy is tried; the message becomes the reported reason."""
+    """This way does not work for this film. Another one is tried; a splice reports the message as the reason."""
 
 
 class NoSampleTable(NotApplicable):

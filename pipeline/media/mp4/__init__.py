@@ -1,0 +1,1 @@
+"""The boxes and sample tables of MP4 and MOV files."""
