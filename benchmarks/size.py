@@ -31,7 +31,7 @@ from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe, require_video
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing.codecs.family import encode_packets
+from react1.pipeline.splicing.codecs.family import encode_packets, open_encoder
 from react1.pipeline.splicing.encoders import EncoderSettings
 from react1.pipeline.splicing.job import SpliceJob
 from react1.pipeline.splicing.mp4.sample_times import IGNORE_EDIT_LIST
@@ -133,10 +133,10 @@ def measure(
         frames = frames_of(source, video, index, item.first, item.end)
         numbered = ((frame, number) for number, frame in enumerate(frames))
         coded = list(encode_packets(numbered, video, chosen))
-        packets = [packet.data for packet in coded]
+        packets, header = [packet.data for packet in coded], open_encoder(video, chosen).extradata
         source_bits += 8 * int(sizes[item.first : item.end].sum())
         coded_bits += 8 * sum(len(plan.encoder.convert_packet(packet.data, packet.key)) for packet in coded)
-        for frame, picture in zip(frames, decode_packets(packets, video, chosen), strict=True):
+        for frame, picture in zip(frames, decode_packets(packets, video.codec, header), strict=True):
             pair = luma_plane(frame), luma_plane(picture)
             psnrs.append(psnr_db(*pair, video.bit_depth))
             ssims.append(ssim(*pair, video.bit_depth))

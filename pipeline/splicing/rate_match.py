@@ -32,8 +32,7 @@ from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable
-from .codecs.family import MatchedEncoder, encode_packets, open_encoder
-from .encoders import EncoderSettings
+from .codecs.family import MatchedEncoder, encode_opened, open_encoder
 from .job import SpliceJob
 from .mp4.sample_times import IGNORE_EDIT_LIST
 from .packet_index import PacketIndex
@@ -180,7 +179,8 @@ def _choose(job: SpliceJob, index: PacketIndex, plan: RenderPlan, item: Reencode
     bits_per_pixel = 8 * range_bytes / (video.width_px * video.height_px * (item.end - item.first))
     if bits_per_pixel >= _HIGH_RATE:
         trial_bytes, range_bytes = (int(size * _HIGH_RATE_SHARE) for size in (trial_bytes, range_bytes))
-    run_trial = partial(_try, frames, uncounted, (trial_bytes, range_bytes), video, plan.encoder)
+    header = open_encoder(video, settings).extradata
+    run_trial = partial(_try, frames, uncounted, (trial_bytes, range_bytes), video, plan.encoder, header)
     return search(run_trial, first_guess(bits_per_pixel), can_be_thorough=has_thorough_search(settings))
 
 
@@ -251,23 +251,25 @@ def _try(
     source_bytes: tuple[int, int],
     video: VideoStream,
     encoder: MatchedEncoder,
+    header: bytes | None,
     steps: float,
     thorough: bool,
 ) -> Trial | None:
     """Encode pictures, decode the packets, and compare; return None if that is not possible here.
 
     The bits of the first `uncounted` pictures are not compared; `source_bytes` are those of the others' packets, and of
-    all packets of the range.
+    all packets of the range. `header` is what the encoder writes before them.
     """
     tried = coarser(encoder.settings, steps, thorough=thorough)
     if len(frames) <= uncounted or not all(source_bytes):
         return None
     psnrs, ssims = list[float](), list[float]()
     try:
-        if open_encoder(video, tried).extradata != open_encoder(video, encoder.settings).extradata:
+        context = open_encoder(video, tried)
+        if context.extradata != header:
             return None  # another parameter set
-        packets = list(encode_packets(((frame, number) for number, frame in enumerate(frames)), video, tried))
-        decoded = decode_packets([packet.data for packet in packets], video, tried)
+        packets = list(encode_opened(context, ((frame, number) for number, frame in enumerate(frames)), tried.pix_fmt))
+        decoded = decode_packets([packet.data for packet in packets], video.codec, header)
         for number, (frame, picture) in enumerate(zip(frames, decoded, strict=True)):
             pair = luma_plane(frame), luma_plane(picture)
             psnrs.append(psnr_db(*pair, video.bit_depth))
@@ -282,11 +284,11 @@ def _try(
     return Trial(steps, bit_ratio, bit_ratio + first / source_bytes[1], min(psnrs), float(np.mean(ssims)))
 
 
-def decode_packets(packets: Sequence[bytes], video: VideoStream, settings: EncoderSettings) -> Iterator[VideoFrame]:
+def decode_packets(packets: Sequence[bytes], codec: str, header: bytes | None) -> Iterator[VideoFrame]:
     """Yield the pictures of an encoder's packets, which are in decoding order, as they are shown."""
-    decoder: Any = CodecContext.create(video.codec, "r")
+    decoder: Any = CodecContext.create(codec, "r")
     assert isinstance(decoder, VideoCodecContext)
-    decoder.extradata = open_encoder(video, settings).extradata
+    decoder.extradata = header
     for data in packets:
         yield from decoder.decode(av.Packet(data))
     yield from decoder.decode(None)

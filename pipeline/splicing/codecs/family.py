@@ -65,11 +65,21 @@ def encode_packets(
     Raises:
         NotApplicable: the encoder gives a packet for no picture.
     """
-    context = open_encoder(video, settings)
+    yield from encode_opened(open_encoder(video, settings), frames, settings.pix_fmt)
+
+
+def encode_opened(
+    context: VideoCodecContext, frames: Iterable[tuple[VideoFrame, int]], pix_fmt: str
+) -> Iterator[EncodedPacket]:
+    """Encode numbered frames by an open encoder that has encoded nothing; yield the packets in decoding order.
+
+    Raises:
+        NotApplicable: the encoder gives a packet for no picture.
+    """
     # Every number gets its own tick, whatever the encoder's time base is.
     ticks = max(1, round(1 / (Fraction(context.framerate) * Fraction(context.time_base))))
     for source, number in stoppable(frames):
-        frame = reformat(source, pix_fmt=settings.pix_fmt)
+        frame = reformat(source, pix_fmt=pix_fmt)
         frame.pts, frame.time_base, frame.pict_type = number * ticks, context.time_base, PictureType.NONE
         yield from _packets(context, frame, ticks)
     yield from _packets(context, None, ticks)
