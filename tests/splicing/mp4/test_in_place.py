@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from takes import film, numbered_take, packets, segment, shown
 
+from react1.pipeline.media.mp4 import sample_tables
 from react1.pipeline.media.mp4.boxes import read_moov
 from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.tools import file_copy
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.media.tools.process import run_tool
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.mp4 import in_place, replace_samples, sample_tables
+from react1.pipeline.splicing.mp4 import in_place, replace_samples
 from react1.pipeline.splicing.mp4 import rewrite as surgery
 from react1.pipeline.splicing.mp4.replace_samples import NewSamples, find_track
 from react1.pipeline.splicing.verification.stream_contents import read_contents

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from takes import film
 
+from react1.pipeline.media.mp4 import sample_tables
 from react1.pipeline.media.mp4.boxes import read_moov
-from react1.pipeline.splicing.mp4 import rewrite, sample_tables
+from react1.pipeline.splicing.mp4 import rewrite
 from react1.pipeline.splicing.mp4.replace_samples import NewSamples, find_track
 
 COUNTS = (180_000, 168_750, 168_750, 168_750)
