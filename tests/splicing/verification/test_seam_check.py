@@ -12,11 +12,13 @@ from react1.pipeline.core.errors import CheckFailed, ProviderError
 from react1.pipeline.splicing.splice_params import Thresholds, require_within_thresholds
 from react1.pipeline.splicing.verification import seam_meter as seam_meter_module
 from react1.pipeline.splicing.verification.color_difference import (
+    MAX_ROUGH_ERROR,
     NOTICEABLE_DELTA_E,
     FramePair,
     delta_e,
     lab_from_rgb,
     lightness_from_rgb,
+    rough_squared_distances,
 )
 from react1.pipeline.splicing.verification.seam_meter import count_still
 
@@ -212,6 +214,33 @@ def test_every_visible_difference_is_found():
     everywhere = delta_e(lab_from_rgb(before), lab_from_rgb(after)) > NOTICEABLE_DELTA_E
     assert 0.1 < everywhere.mean() < 0.9
     assert np.array_equal(changed, everywhere.ravel())
+
+
+def test_rough_distances_are_as_near_as_assumed():
+    """All steps of dark colors, where the roots are steepest, and many of the others."""
+    random = np.random.default_rng(2)
+    for top in (16, 48, 256):
+        before = random.integers(0, top, (400_000, 3), dtype=np.uint8)
+        after = np.clip(before + random.integers(-7, 8, before.shape), 0, 255).astype(np.uint8)
+
+        rough = np.sqrt(rough_squared_distances(before, after))
+
+        assert np.abs(rough - delta_e(lab_from_rgb(before), lab_from_rgb(after))).max() < MAX_ROUGH_ERROR
+
+
+def test_differences_near_the_limit_are_told_apart_exactly():
+    """Many pairs of colors that differ about noticeably: what is found is what the formula says."""
+    random = np.random.default_rng(3)
+    before = random.integers(0, 256, (600_000, 3), dtype=np.uint8)
+    steps = random.integers(-6, 7, before.shape)
+    after = np.clip(before.astype(np.int16) + steps, 0, 255).astype(np.uint8)
+
+    distances = np.square(lab_from_rgb(before) - lab_from_rgb(after)).sum(1)
+
+    near = np.abs(np.sqrt(distances) - NOTICEABLE_DELTA_E) < MAX_ROUGH_ERROR
+    assert near.sum() > 20_000
+    changed = FramePair(0, before, after).changed
+    assert np.array_equal(changed, distances > np.float32(NOTICEABLE_DELTA_E**2))
 
 
 def test_lightness_alone_is_that_of_the_full_conversion():
