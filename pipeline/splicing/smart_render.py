@@ -13,7 +13,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,12 @@ class RenderPlan:
     """How coarse each range is (see `coarser`); 0 stands for the encoder's own settings, empty for all of these."""
     thorough: frozenset[int] = frozenset()
     """The numbers of the ranges for which the encoder takes more time."""
+    least_steps: Mapping[int, float] = field(default_factory=dict)
+    """How coarse ranges must be at least, by their numbers, to stay within the bits that the film declares."""
+    limited_by: tuple[str, ...] = ()
+    """What declares them."""
+    unlimited: frozenset[int] = frozenset()
+    """The numbers of the ranges that cannot show what they should within these bits."""
 
     @property
     def encoded_frames(self) -> int:
@@ -190,10 +196,14 @@ class RenderPlan:
     def with_steps(self, steps: Mapping[int, float]) -> RenderPlan:
         """Return the plan with other steps for the ranges with these numbers; 0 means the encoder's own settings.
 
-        They are coded thoroughly: what came out too coarse must not become larger than it has to.
+        They are coded thoroughly: what came out too coarse must not become larger than it has to. Ranges that become
+        finer than the film's declared bits allow are not limited any more.
         """
         every = tuple(steps.get(number, before) for number, before in enumerate(self.coarser_steps))
-        return replace(self, coarser_steps=every, thorough=self.thorough | steps.keys())
+        unlimited = self.unlimited | {number for number, new in steps.items() if new < self.least_steps.get(number, 0)}
+        least_steps = {number: least for number, least in self.least_steps.items() if number not in unlimited}
+        thorough = self.thorough | steps.keys()
+        return replace(self, coarser_steps=every, thorough=thorough, least_steps=least_steps, unlimited=unlimited)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from .smart_render import (
 from .splice_params import failures_of
 from .verification.packet_comparison import Bools
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
+from .verification.rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
 from .verification.seam_meter import SeamMeter, SeamRow
 from .verification.strict_pictures import NotShared, can_share, strict_frames
 from .verification.verify import ranges_to_decode
@@ -55,6 +57,8 @@ _SEAM_MARGIN = 0.5
 pictures add to their steps."""
 _MORE_STEPS = 1.2
 """A range that is coded once more becomes finer by this factor of what is missing, and by at least half a step."""
+_UNLIKE_STEPS = 6.0
+"""By how many steps a range becomes finer that does not show what it should within the bits that the film declares."""
 _RETRIES, _FINEST = 3, 0.5
 """A range that is too coarse for its likeness alone gets at last so few steps; none stand for high quality, which may
 be coarser."""
@@ -67,7 +71,7 @@ def smart_render(job: SpliceJob) -> UncheckedFilm:
     plan = plan_render(job.source, job.video, index, job.inserts)
     if job.quality == "matched":
         plan = match_rate(job, index, plan)
-    film, encoded, finer_steps = _render(job, index, plan)
+    film, encoded, plan, finer_steps = _render(job, index, plan)
     for retry in range(_RETRIES):
         if not finer_steps:
             break
@@ -75,16 +79,24 @@ def smart_render(job: SpliceJob) -> UncheckedFilm:
         if retry == _RETRIES - 1:
             finer_steps = {number: min(steps, _FINEST) for number, steps in finer_steps.items()}
         plan = plan.with_steps(finer_steps)
-        film, encoded, finer_steps = _render(job, index, plan, ready_ranges)
+        film, encoded, plan, finer_steps = _render(job, index, plan, ready_ranges)
     return film
 
 
 def _render(
     job: SpliceJob, index: PacketIndex, plan: RenderPlan, ready_ranges: Mapping[int, EncodedRange] | None = None
-) -> tuple[UncheckedFilm, list[EncodedRange], dict[int, float]]:
-    """Write the film, and compare it; also return its new packets, and other steps for ranges coded too coarsely."""
+) -> tuple[UncheckedFilm, list[EncodedRange], RenderPlan, dict[int, float]]:
+    """Write the film, and compare it.
+
+    Also return its new packets, the plan as it was encoded, and other steps for ranges coded too coarsely.
+    """
     progress = _progress(job, plan.encoded_frames)
-    encoded = encode_ranges(job.source, job.video, index, plan, job.context.temp_path, progress, ready_ranges)
+
+    def encode_missing(plan: RenderPlan, ready: Mapping[int, EncodedRange]) -> list[EncodedRange]:
+        return encode_ranges(job.source, job.video, index, plan, job.context.temp_path, progress, ready)
+
+    measure = partial(measure_limits, film_rates(index, job.video.codec), index, job.video.time_base)
+    plan, encoded, uses = within_limits(plan, job.video, measure, encode_missing, ready_ranges or {})
     output = job.context.temp_path("film" + job.suffix)
     if index.grid.track is not None:
         pictures = place_in_slots(job.source, index, plan.encoder, encoded)
@@ -92,8 +104,8 @@ def _render(
     else:
         _write_streamed(job, output, index, plan, encoded)
         write_metrics = {"in_place": False, "in_place_reason": ONLY_MP4_IN_PLACE} if job.in_place else {}
-    film, finer_steps = _check_ranges(job, output, index, plan, write_metrics)
-    return film, encoded, finer_steps
+    film, finer_steps = _check_ranges(job, output, index, plan, {**write_metrics, **limit_metrics(uses)})
+    return replace(film, notes=(*film.notes, *limit_notes(plan, uses))), encoded, plan, finer_steps
 
 
 def _write_streamed(
@@ -150,7 +162,7 @@ def _check_ranges(
     finer_steps = {
         number: finer
         for number, (diff, seams, steps) in enumerate(zip(diffs, rows, plan.coarser_steps, strict=False))
-        if (finer := _finer_steps(job, diff, seams, steps)) < steps
+        if (finer := _finer_steps(job, diff, seams, steps, is_limited=number in plan.least_steps)) < steps
     }
     edited = count_frames((insert.start, insert.end) for insert in job.inserts)
     metrics = {
@@ -182,8 +194,15 @@ def _check_ranges(
     return film, finer_steps
 
 
-def _finer_steps(job: SpliceJob, diff: PictureDiff, rows: Sequence[SeamRow], steps: float) -> float:
-    """Return by how many steps a range may be coarser: as many as it is, or fewer if it came out too coarse."""
+def _finer_steps(
+    job: SpliceJob, diff: PictureDiff, rows: Sequence[SeamRow], steps: float, *, is_limited: bool = False
+) -> float:
+    """Return by how many steps a range may be coarser: as many as it is, or fewer if it came out too coarse.
+
+    A range that is limited by the bits that the film declares becomes finer only where a check would refuse the film.
+    """
+    if is_limited:
+        return max(steps - _UNLIKE_STEPS, _FINEST) if diff.failure or failures_of(rows, job.limits) else steps
     if diff.failure or failures_of(rows, job.limits, _SEAM_MARGIN):
         return min(0.0, steps)
     if diff.min_psnr_db >= MIN_PSNR_DB and diff.mean_ssim >= MIN_SSIM:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from ..not_applicable import NoSampleTable, NotApplicable
 
-_ENTRY_HEAD_BYTES = 8 + 78
+ENTRY_HEAD_BYTES = 8 + 78
 """Of a visual sample entry, box header included; its child boxes follow."""
 _CONFIGS = frozenset({b"avcC", b"hvcC", b"vpcC", b"av1C", b"esds", b"glbl"})
 _STALE = _CONFIGS | {b"btrt", b"dvcC", b"dvvC", b"dvwC", b"lhvC"}
@@ -47,13 +47,13 @@ def replace_config(stsd: bytes, old_config: bytes, new_config: bytes) -> bytes:
     entry = single_entry(stsd)
     if new_config == old_config:
         return stsd
-    boxes, changed = parse_boxes(entry[_ENTRY_HEAD_BYTES:]), 0
+    boxes, changed = parse_boxes(entry[ENTRY_HEAD_BYTES:]), 0
     for box in boxes:
         if box.body == old_config:
             box.body, changed = new_config, changed + 1
     if changed != 1:
         raise NotApplicable("the sample description does not contain the decoder configuration")
-    body = entry[8:_ENTRY_HEAD_BYTES] + b"".join(box.to_bytes() for box in boxes)
+    body = entry[8:ENTRY_HEAD_BYTES] + b"".join(box.to_bytes() for box in boxes)
     return stsd[:8] + Box(entry[4:8], body).to_bytes()
 
 
@@ -61,9 +61,9 @@ def merge_entries(source: bytes, encoded: bytes) -> bytes:
     """Merge two `stsd` bodies: size, shape and color boxes of the source, decoder configuration of the encoder."""
     source_entry, encoded_entry = single_entry(source), single_entry(encoded)
     codec = source_entry[4:8] if _same_codec(source_entry, encoded_entry) else encoded_entry[4:8]
-    shape = [box for box in parse_boxes(source_entry[_ENTRY_HEAD_BYTES:]) if box.kind not in _STALE]
-    config = [box for box in parse_boxes(encoded_entry[_ENTRY_HEAD_BYTES:]) if box.kind in _CONFIGS]
-    body = source_entry[8:_ENTRY_HEAD_BYTES] + b"".join(box.to_bytes() for box in config + shape)
+    shape = [box for box in parse_boxes(source_entry[ENTRY_HEAD_BYTES:]) if box.kind not in _STALE]
+    config = [box for box in parse_boxes(encoded_entry[ENTRY_HEAD_BYTES:]) if box.kind in _CONFIGS]
+    body = source_entry[8:ENTRY_HEAD_BYTES] + b"".join(box.to_bytes() for box in config + shape)
     return source[:8] + Box(codec, body).to_bytes()
 
 

@@ -143,6 +143,8 @@ class SequenceParameters:
     fixed_rate: bool
     fields: bool
     """Whether pictures may be coded as two fields."""
+    buffers: tuple[tuple[int, int], ...]
+    """The rate in bits/s and the size in bits of each buffer model."""
 
 
 def parse_sps(sps: bytes) -> SequenceParameters:
@@ -175,7 +177,7 @@ def parse_sps(sps: bytes) -> SequenceParameters:
     bits.u()
     if bits.u():
         [bits.ue() for _ in range(4)]
-    reordered, aspect, tick, fixed = _parse_vui(bits) if bits.u() else (None, False, None, False)
+    reordered, aspect, tick, fixed, buffers = _parse_vui(bits) if bits.u() else (None, False, None, False, ())
     return SequenceParameters(
         profile=profile,
         level=level,
@@ -192,11 +194,12 @@ def parse_sps(sps: bytes) -> SequenceParameters:
         tick=tick,
         fixed_rate=fixed,
         fields=fields,
+        buffers=buffers,
     )
 
 
-def _parse_vui(bits: BitReader) -> tuple[int | None, bool, Fraction | None, bool]:
-    """Return max_num_reorder_frames, whether there is an aspect ratio, the tick, and whether the rate is fixed."""
+def _parse_vui(bits: BitReader) -> tuple[int | None, bool, Fraction | None, bool, tuple[tuple[int, int], ...]]:
+    """Return max_num_reorder_frames, whether there is an aspect ratio, the tick, whether the rate is fixed, buffers."""
     aspect = bool(bits.u())
     if aspect and bits.u(8) == _EXTENDED_ASPECT:
         bits.u(32)
@@ -212,26 +215,27 @@ def _parse_vui(bits: BitReader) -> tuple[int | None, bool, Fraction | None, bool
     if bits.u():
         units_in_tick, scale, fixed = bits.u(32), bits.u(32), bool(bits.u())
         tick = Fraction(2 * units_in_tick, scale) if scale else None
-    nal_hrd, vcl_hrd = _skip_hrd(bits), _skip_hrd(bits)
+    nal_hrd, vcl_hrd = _parse_hrd(bits), _parse_hrd(bits)
     if nal_hrd or vcl_hrd:
         bits.u()
     bits.u()
     if not bits.u():
-        return None, aspect, tick, fixed
+        return None, aspect, tick, fixed, nal_hrd
     bits.u(), bits.ue(), bits.ue(), bits.ue(), bits.ue()
-    return bits.ue(), aspect, tick, fixed
+    return bits.ue(), aspect, tick, fixed, nal_hrd
 
 
-def _skip_hrd(bits: BitReader) -> bool:
-    """Skip HRD parameters if present; return whether they were."""
+def _parse_hrd(bits: BitReader) -> tuple[tuple[int, int], ...]:
+    """Return the rate in bits/s and the size in bits of each buffer; empty if there are no HRD parameters."""
     if not bits.u():
-        return False
-    count = bits.ue() + 1
-    bits.u(8)
+        return ()
+    count, rate_scale, size_scale = bits.ue() + 1, bits.u(4), bits.u(4)
+    buffers = []
     for _ in range(count):
-        bits.ue(), bits.ue(), bits.u()
+        buffers.append((bits.ue() + 1 << 6 + rate_scale, bits.ue() + 1 << 4 + size_scale))
+        bits.u()
     bits.u(20)
-    return True
+    return tuple(buffers)
 
 
 @dataclass(frozen=True)

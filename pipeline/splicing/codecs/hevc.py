@@ -148,14 +148,14 @@ def _picture_units(packet: bytes, *, annexb: bool) -> Iterator[bytes]:
 
 
 def _config_sets(source: SourceVideo) -> tuple[bytes, ...]:
-    units = split_start_codes(source.config) if source.annexb else _hvcc_units(source.config)
+    units = split_start_codes(source.config) if source.annexb else hvcc_units(source.config)
     sets = tuple(dict.fromkeys(unit for unit in units if unit and _unit_type(unit) in _SETS))
     if len(sets) < len(_SETS):
         raise NotApplicable("the container does not have the parameter sets of the pictures")
     return sets
 
 
-def _hvcc_units(config: bytes) -> Iterator[bytes]:
+def hvcc_units(config: bytes) -> Iterator[bytes]:
     """Yield the units of an hvcC."""
     if len(config) <= _HEAD_BYTES or config[21] & 3 != 3:
         raise NotApplicable("NAL units are not stored with four-byte lengths")
