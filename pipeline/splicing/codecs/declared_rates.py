@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ...media.mp4.boxes import ENTRY_HEAD_BYTES, parse_boxes, single_entry
 from ...media.nal_units import split_start_codes, unescape
-from ..mp4.boxes import ENTRY_HEAD_BYTES, parse_boxes, single_entry
-from ..not_applicable import NotApplicable
+from ...media.not_applicable import NotApplicable
 from . import h264_headers
 from .hevc import hvcc_units
 

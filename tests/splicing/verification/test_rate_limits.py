@@ -12,6 +12,7 @@ from own_span import own_take
 from takes import packets, segment
 
 from react1.nodes.splice import Splice, SpliceParams
+from react1.pipeline.media.mp4.boxes import Box
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import strategies
@@ -22,7 +23,6 @@ from react1.pipeline.splicing.codecs.declared_rates import (
     h264_rates,
     hevc_rates,
 )
-from react1.pipeline.splicing.mp4.boxes import Box
 from react1.pipeline.splicing.packet_index import index_film
 from react1.pipeline.splicing.smart_render import RenderPlan
 from react1.pipeline.splicing.splice_params import Thresholds
