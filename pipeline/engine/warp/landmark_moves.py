@@ -21,7 +21,7 @@ from ..geometry.mesh import (
     SKIN_COUNT,
     UPPER_LIP,
 )
-from ..pose.action_units import ACTION_UNITS, MOUTH_UNITS, Lids, Push
+from ..pose.action_units import ACTION_UNITS, MOUTH_UNITS, Lids
 from ..pose.pose import Pose
 from .lips import LipMoves, lip_points, move_lips, smile_headroom
 
@@ -101,14 +101,50 @@ def push_skin(frame: FaceFrame, pose: Pose, smile: float) -> Points:
         smile: share of AU12 that this face can take before it looks torn, 0 to about 1 (`smile_headroom`).
     """
     moves = np.zeros_like(frame.local)
-    skins = {"brow": _brow_skin(frame), "cheek": _cheek_skin()}
-    for name, amplitude in pose.units.items():
-        strength = amplitude * (smile if name == "AU12" else 1.0)
-        for push in ACTION_UNITS[name].pushes:
-            for side in (1,) if push.once else SIDES:
-                _push(moves, frame, push, side, strength * skins[push.skin])
+    anchors = _anchors(frame)
+    for kind, skin in (("brow", _brow_skin(frame)), ("cheek", _cheek_skin())):
+        rows = [
+            (
+                *np.add(anchors[push.at][side], (side * push.offset[0], push.offset[1])),
+                *push.spread,
+                strength * side * push.outward,
+                strength * push.down,
+            )
+            for name, amplitude in pose.units.items()
+            for strength in [amplitude * (smile if name == "AU12" else 1.0)]
+            for push in ACTION_UNITS[name].pushes
+            if push.skin == kind
+            for side in ((1,) if push.once else SIDES)
+        ]
+        if rows:
+            moves[:, :2] += skin[:, None] * _pushed(frame.local, np.array(rows))
     moves[:, :2] *= foreshortening(frame, frame.local[:, 0])[:, None]
     return moves
+
+
+def _pushed(local: Points, pushes: Points) -> Points:
+    """Return the sum of pushes on landmarks, (478, 2).
+
+    Args:
+        local: the landmarks in units, (478, 3).
+        pushes: (count, 6): where each is strongest, how far it spreads, and its displacement right and down.
+    """
+    at_x, at_y, spread_x, spread_y = pushes[:, :4].T[..., None]
+    weights = np.exp(-0.5 * (((local[:, 0] - at_x) / spread_x) ** 2 + ((local[:, 1] - at_y) / spread_y) ** 2))
+    moves: Points = weights.T @ pushes[:, 4:]
+    return moves
+
+
+_ANCHOR_POINTS = np.array([[ids[side][0], ids[side][-1]] for ids in ANCHORS.values() for side in SIDES])
+"""The points of the anchors, one or two each, by anchor and side."""
+
+
+def _anchors(frame: FaceFrame) -> dict[str, dict[int, tuple[float, float]]]:
+    """Return where pushes start, by their `at` and side, in units."""
+    places = iter(frame.local[_ANCHOR_POINTS, :2].mean(1).tolist())
+    anchors = {name: {side: tuple(next(places)) for side in SIDES} for name in ANCHORS}
+    chin = 0.0, float(frame.local[CHIN, 1])
+    return anchors | {"face": dict.fromkeys(SIDES, (0.0, 0.0)), "chin": dict.fromkeys(SIDES, chin)}
 
 
 def move_lids(frame: FaceFrame, pose: Pose) -> Points:
@@ -149,25 +185,6 @@ def _lid_profile(local: Points, outer: int, inner: int, across: Curve) -> Curve:
     half = max(1e-6, abs(float(local[inner, 0] - local[outer, 0])) / 2)
     profile: Curve = np.sqrt(np.clip(1 - ((across - middle) / half) ** 2, 0, 1))
     return profile
-
-
-def _push(moves: Points, frame: FaceFrame, push: Push, side: int, amplitude: Curve) -> None:
-    local = frame.local
-    base_x, base_y = _base(frame, push, side)
-    across = (local[:, 0] - base_x - side * push.offset[0]) / push.spread[0]
-    along = (local[:, 1] - base_y - push.offset[1]) / push.spread[1]
-    weight = amplitude * np.exp(-0.5 * (across**2 + along**2))
-    moves[:, 0] += side * push.outward * weight
-    moves[:, 1] += push.down * weight
-
-
-def _base(frame: FaceFrame, push: Push, side: int) -> tuple[float, float]:
-    if push.at == "face":
-        return 0.0, 0.0
-    if push.at == "chin":
-        return 0.0, float(frame.local[CHIN, 1])
-    x, y = frame.local[list(ANCHORS[push.at][side])].mean(0)[:2]
-    return float(x), float(y)
 
 
 def _brow_skin(frame: FaceFrame) -> Curve:
