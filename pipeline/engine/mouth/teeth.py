@@ -84,51 +84,88 @@ def draw_teeth(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> Teeth
         edge: how far the edge of its front teeth lies below the base of the nose, in units.
         grid: (height, width, 2) px, in the place of the skull in the picture.
     """
-    along, below, facing = _on_arch(arch, frame, edge, grid)
+    axes, front_px = _front(arch, frame, edge)
+    across_px, below = np.moveaxis((grid - front_px) @ axes, -1, 0)
     soft = max(0.006, 0.7 / frame.unit_px)
+    # All but the place below the edge depends on the place across the mouth alone, so it is computed once for each.
+    start = float(across_px.min())
+    places = start + np.arange(int((float(across_px.max()) - start) * PLACE_STEPS) + 2) / PLACE_STEPS
+    columns = _columns(arch, frame, places, soft)
+    index = np.rint((across_px - start) * PLACE_STEPS).astype(np.intp)
+    edges, roots, per_height, on_arch, shade = np.take(columns, index, axis=1)
+    below = below.astype(np.float32)
+    up = (below if not arch.upper else -below) - edges
+    tooth = _clipped(up / np.float32(soft) + np.float32(0.5)) * on_arch
+    gum = _clipped((up - roots) / np.float32(soft) + np.float32(0.5)) * on_arch
+    high = _clipped(up * per_height)
+    shade = shade * (np.float32(0.95) + high * (np.float32(0.26) - np.float32(0.30) * high))
+    return TeethRow(tooth * (1 - gum), gum * tooth, shade)
+
+
+PLACE_STEPS = 16
+"""Places across the mouth at which a row of teeth is computed, per pixel."""
+
+
+def _clipped(share: Field) -> Field:
+    return np.minimum(np.maximum(share, 0), 1)
+
+
+def _columns(arch: Arch, frame: FaceFrame, across_px: Curve, soft: float) -> Field:
+    """Return what a row of teeth is at places across the mouth, (5, count).
+
+    Rows: where the edge and the root lie, in units; 1 over the height; how far it is on the arch; the lightness.
+    """
+    along, below, facing = _on_arch(arch, frame, across_px)
     tooth_of, place = _tooth(arch, along)
     widths, heights, edges = (np.array(sizes)[tooth_of] for sizes in (arch.widths, arch.heights, arch.edges))
     # Edges rise to the sides, and the corners of each tooth are rounded, the outer one more.
     short = edges + 0.10 * along**2 + 0.016 * np.abs(place) ** 5 + 0.006 * np.clip(place, 0, 1) ** 3
-    up = (below if not arch.upper else -below) - short
-    root = up - heights + 0.022 * np.abs(place) ** 2
     on_arch = np.clip((sum(arch.widths) - np.abs(along)) / 0.05, 0, 1)
-    tooth = np.clip(up / soft + 0.5, 0, 1) * on_arch
-    gum = np.clip(root / soft + 0.5, 0, 1) * on_arch
     border_distance = (1 - np.abs(place)) * widths / 2
     gaps = 1 - GAP_SHADE * min(1.0, 0.010 / soft) * np.exp(-((border_distance / (0.006 + 0.4 * soft)) ** 2))
-    high = np.clip(up / heights, 0, 1)
-    rounded = (0.93 + 0.07 * np.sqrt(np.clip(1 - place**2, 0, 1))) * (0.95 + 0.26 * high - 0.30 * high**2)
+    rounded = 0.93 + 0.07 * np.sqrt(np.clip(1 - place**2, 0, 1))
     shade = gaps * rounded * (0.30 + 0.70 * np.clip(facing, 0, 1) ** 1.4)
-    return TeethRow((tooth * (1 - gum)).astype(np.float32), (gum * tooth).astype(np.float32), shade.astype(np.float32))
+    edge = short + (below if not arch.upper else -below)
+    return np.stack([edge, heights - 0.022 * place**2, 1 / heights, on_arch, shade]).astype(np.float32)
 
 
-def _tooth(arch: Arch, along: Points) -> tuple[Ids, Points]:
+def _tooth(arch: Arch, along: Curve) -> tuple[Ids, Curve]:
     """Return which tooth lies at a place along the arch, and where on it: -1 at its inner side, 1 at its outer side."""
     ends = np.cumsum(arch.widths)
     away = np.abs(along)
-    tooth_of = np.minimum(np.searchsorted(ends, away.ravel(), "right").reshape(away.shape), len(ends) - 1)
+    tooth_of = np.minimum(np.searchsorted(ends, away, "right"), len(ends) - 1)
     starts = ends - np.array(arch.widths)
     place = 2 * (away - starts[tooth_of]) / np.array(arch.widths)[tooth_of] - 1
     return tooth_of, np.clip(place, -1, 1)
 
 
-def _on_arch(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> tuple[Points, Points, Points]:
-    """Return for each pixel its place along the arch and below its edge, in units, and how much it faces the camera."""
-    unit, (right, down, back) = frame.unit_px, (axis[:2] for axis in frame.axes)
-    base = frame.local[NOSE_BASE]
+def _front(arch: Arch, frame: FaceFrame, edge: float) -> tuple[Points, Points]:
+    """Return the directions across the mouth in px and down in units, as columns, and the front of the arch in px."""
+    base, down = frame.local[NOSE_BASE], frame.axes[1, :2]
     front = np.array([base[0], base[1] + edge, frame.local[UPPER_LIP[3, 5], 2] + arch.behind])
-    front_px = frame.origin_px[:2] + unit * (front @ frame.axes)[:2]
+    front_px = frame.origin_px[:2] + frame.unit_px * (front @ frame.axes)[:2]
+    return np.stack([_across(frame), down / (frame.unit_px * max(1e-6, float(down @ down)))], 1), front_px
+
+
+def _across(frame: FaceFrame) -> Curve:
+    down = frame.axes[1, :2]
+    across: Curve = np.array([down[1], -down[0]]) / max(1e-6, float(np.linalg.norm(down)))
+    return across
+
+
+def _on_arch(arch: Arch, frame: FaceFrame, across_px: Curve) -> tuple[Curve, Curve, Curve]:
+    """Return, for places across the mouth, the place along the arch, how far below its front the arch lies there, both
+    in units, and how much it faces the camera."""
+    unit, (right, down, back) = frame.unit_px, (axis[:2] for axis in frame.axes)
+    across = _across(frame)
     angles = np.radians(np.linspace(-ARCH_DEG, ARCH_DEG, 157))
     curve = unit * arch.radius * (np.sin(angles)[:, None] * right + (1 - np.cos(angles))[:, None] * back)
-    across = np.array([down[1], -down[0]]) / max(1e-6, float(np.linalg.norm(down)))
-    angle = _inverse(curve @ across, angles, (grid - front_px) @ across)
-    lies = np.stack([np.interp(angle, angles, curve[:, axis]) for axis in (0, 1)], -1)
-    below = (grid - front_px - lies) @ down / (unit * max(1e-6, float(down @ down)))
+    angle = _inverse(curve @ across, angles, across_px)
+    lower = np.interp(angle, angles, curve @ down) / (unit * max(1e-6, float(down @ down)))
     turn = np.cos(angle + float(np.arctan2(back @ across, right @ across)))
-    return arch.radius * angle, below, turn
+    return arch.radius * angle, lower, turn
 
 
-def _inverse(rising: Curve, values: Curve, targets: Points) -> Points:
+def _inverse(rising: Curve, values: Curve, targets: Curve) -> Curve:
     """Return where a curve takes a value; parts that turn back behind the arch are hidden."""
     return np.interp(targets, np.maximum.accumulate(rising), values)
