@@ -67,7 +67,7 @@ class Opening:
             source: the mouth of the source, over the same pixels.
             skull: the place of the skull in the source picture, for each pixel, (height, width, 2) px.
         """
-        fixed = ((skull - source.middle) @ source.axes)[..., 1]
+        fixed = along_axes(skull, source.middle, source.axes)[1]
         border = np.interp(self.across, *source.upper)
         # The source shows nothing above the old border; a rising lip bares more tooth, so the teeth are mirrored up.
         edge = border + LIP_EDGE * source.half_px
@@ -93,11 +93,11 @@ def opening_on_grid(places_px: Points, grid: Points) -> Opening:
     right = (upper[-1] - upper[0]) / width_px
     axes = np.stack([right, [-right[1], right[0]]], 1)
     middle = (upper[0] + upper[-1]) / 2
-    along = (grid - middle) @ axes
-    across = along[..., 0] / (width_px / 2)
+    across, down = along_axes(grid, middle, axes)
+    across /= width_px / 2
     top_line, bottom_line = (_border((border - middle) @ axes, width_px / 2) for border in (upper, lower))
     top, bottom = np.interp(across, *top_line), np.interp(across, *bottom_line)
-    below = along[..., 1] - top
+    below = down - top
     return Opening(
         places=grid,
         middle=middle,
@@ -109,6 +109,12 @@ def opening_on_grid(places_px: Points, grid: Points) -> Opening:
         height_px=np.maximum(bottom - top, 1e-3).astype(np.float32),
         upper=top_line,
     )
+
+
+def along_axes(places: Points, origin: Points, axes: Points) -> Points:
+    """Return places, (height, width, 2), along two axes, the columns of a matrix, from an origin: (2, height, width)."""
+    along: Points = axes.T @ (places.reshape(-1, 2) - origin).T
+    return along.reshape(2, *places.shape[:2])
 
 
 def _border(border: Points, half_px: float) -> tuple[Curve, Curve]:
@@ -207,21 +213,30 @@ def _carried(frame: FaceFrame, pose: Pose, places_px: Points, depth: float) -> P
 
 def _draw_interior(place: _Place, frame: FaceFrame, pose: Pose, light: Light, tooth_color: Curve) -> Field:
     """Draw an interior that the picture does not show, (height, width, 3) in 0..255."""
+    import cv2
+
     rest = pose.resting_lip if pose.resting_lip is not None else resting_lip(frame)
     edge = rest + EDGE_BELOW_LIP
     lower_edge = edge - OVERLAP + place.jaw + ROUND_HIDES * pose.spoken.round
-    picture = draw_cavity(place.opening, pose.gap) * light.white.astype(np.float32)
+    planes = draw_cavity(place.opening, pose.gap)
+    planes *= _of_planes(light.white)
     gum = GUM * light.white
-    picture = _with_row(picture, draw_teeth(LOWER, frame, lower_edge, place.skull), LOWER_DIMMER * tooth_color, gum)
-    picture = _with_row(picture, draw_teeth(UPPER, frame, edge, place.skull), tooth_color, gum)
-    picture *= reddened(light_falloff(place.opening, pose.gap, frame.unit_px))
-    return match_shot(picture, light)
+    _add_row(planes, draw_teeth(LOWER, frame, lower_edge, place.skull), LOWER_DIMMER * tooth_color, gum)
+    _add_row(planes, draw_teeth(UPPER, frame, edge, place.skull), tooth_color, gum)
+    planes *= reddened(light_falloff(place.opening, pose.gap, frame.unit_px))
+    return match_shot(np.asarray(cv2.merge(list(planes)), np.float32), light)
 
 
-def _with_row(picture: Field, row: TeethRow, tooth_color: Curve, gum: Curve) -> Field:
-    shade = reddened(row.shade)
-    picture = blend(picture, shade * gum.astype(np.float32), row.gum)
-    return blend(picture, shade * tooth_color.astype(np.float32), row.cover)
+def _add_row(planes: Field, row: TeethRow, tooth_color: Curve, gum: Curve) -> None:
+    """Draw a row over planes of red, green and blue, (3, height, width), in place: its gum first, then its teeth."""
+    bare = 1 - row.cover
+    planes *= (1 - row.gum) * bare
+    planes += reddened(row.shade) * (_of_planes(gum) * (row.gum * bare) + _of_planes(tooth_color) * row.cover)
+
+
+def _of_planes(color: Curve) -> Field:
+    """Return a colour, (3,), so that planes of red, green and blue, (3, height, width), can be multiplied by it."""
+    return color.astype(np.float32)[:, None, None]
 
 
 def hide_interior(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
@@ -276,45 +291,41 @@ TOOTHLIKE = (0.55, 0.85)
 """Between these shares of a tooth's expected brightness, the brightest part of a mouth starts to count as a tooth."""
 
 
-def blend(under: Field, over: Field | Curve, cover: Field) -> Field:
-    """Blend a colour, or a picture, over another with the opacity `cover`, (height, width)."""
+def blend(under: Field, over: Field, cover: Field) -> Field:
+    """Blend a picture over another with the opacity `cover`, (height, width)."""
     import cv2
 
-    share = cv2.merge([cover, cover, cover])
-    if np.ndim(over) == 1:
-        mixed: Field = under * (1 - share) + tinted(cover, np.asarray(over))
-    else:
-        mixed = np.subtract(over, under, dtype=np.float32)
-        mixed *= share
-        mixed += under
+    mixed: Field = np.subtract(over, under, dtype=np.float32)
+    mixed *= cv2.merge([cover, cover, cover])
+    mixed += under
     return mixed
 
 
-def tinted(plane: Field, color: Curve) -> Field:
-    """Return a plane, (height, width), in a colour, (3,)."""
-    import cv2
-
-    return np.asarray(cv2.merge([plane * np.float32(share) for share in color]), np.float32)
+REDDENS_STEPS = 2048
+"""Steps of light between 0 and 1."""
+_REDDENED = (np.linspace(0, 1, REDDENS_STEPS + 1) ** REDDENS[:, None]).astype(np.float32)
 
 
 def reddened(light: Field) -> Field:
-    """Return the red, green and blue that are left of light which falls off to shares of 0 to 1, (height, width, 3)."""
-    import cv2
-
-    return np.asarray(cv2.merge([light**exponent for exponent in REDDENS]), np.float32)
+    """Return the red, green and blue that are left of light which falls off to shares of 0 to 1, (3, height, width)."""
+    left: Field = np.take(_REDDENED, np.rint(light * np.float32(REDDENS_STEPS)).astype(np.intp), axis=1, mode="clip")
+    return left
 
 
 def draw_cavity(opening: Opening, gap: float) -> Field:
-    """Draw the dark and the tongue behind the teeth, (height, width, 3) as shares of white."""
+    """Draw the dark and the tongue behind the teeth, (3, height, width) as shares of white."""
     across = np.abs(opening.across)
     wall = np.clip((opening.share - 0.45) / 0.55, 0, 1) ** 2 * np.float32(0.55)
-    drawn = tinted(1 - wall, DEEP) + tinted(wall, FLESH)
+    drawn = _of_planes(DEEP) + _of_planes(FLESH - DEEP) * wall
     height = float(np.clip((gap - TONGUE_FROM) / (TONGUE_FULL - TONGUE_FROM), 0, 1))
+    if height == 0:
+        return drawn
     top = 0.58 + 0.30 * across**2
     body = np.clip((opening.share - top) / 0.16, 0, 1) * np.clip((0.74 - across) / 0.20, 0, 1)
     furrow = 1 - 0.12 * np.exp(-((opening.across / 0.05) ** 2))
     light = 0.52 + 0.48 * np.clip((opening.share - top) / 0.45, 0, 1)
-    return blend(drawn, tinted(furrow * light, TONGUE), (0.92 * height * body).astype(np.float32))
+    cover = (0.92 * height * body).astype(np.float32)
+    return np.asarray(drawn * (1 - cover) + _of_planes(TONGUE) * (furrow * light * cover).astype(np.float32))
 
 
 def light_falloff(opening: Opening, gap: float, unit_px: float) -> Field:

@@ -85,7 +85,7 @@ def draw_teeth(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> Teeth
         grid: (height, width, 2) px, in the place of the skull in the picture.
     """
     axes, front_px = _front(arch, frame, edge)
-    across_px, below = np.moveaxis((grid - front_px) @ axes, -1, 0)
+    across_px, below = (axes.T @ (grid.reshape(-1, 2) - front_px).T).reshape(2, *grid.shape[:2])
     soft = max(0.006, 0.7 / frame.unit_px)
     # All but the place below the edge depends on the place across the mouth alone, so it is computed once for each.
     start = float(across_px.min())
