@@ -184,9 +184,9 @@ def _plane(plane: VideoPlane) -> Plane:
     return rows
 
 
-# A constant quantiser needs no lookahead: six films take 0.60 to 0.85 of the time of crf 11 with adaptive quantisers, have a
-# PSNR of 49 to 55 dB (before 46 to 56), and 48 to 49 dB in their worst hundredth of blocks (before 41 to 47), for 0.8 to
-# 1.5 times the bytes. Where B-frames go is fixed, and motion is searched to the pixel.
+# A constant quantiser needs no lookahead: six films take 0.60 to 0.85 of the time of crf 11 with adaptive quantisers,
+# have a PSNR of 49 to 55 dB (before 46 to 56), and 48 to 49 dB in their worst hundredth of blocks (before 41 to 47),
+# for 0.8 to 1.5 times the bytes. Where B-frames go is fixed, and motion is searched to the pixel.
 # A take is decoded several times: without CABAC and the loop filter that takes two fifths of the time, at the same
 # PSNR, for a tenth more bytes.
 X264 = {

@@ -112,7 +112,7 @@ def opening_on_grid(places_px: Points, grid: Points) -> Opening:
 
 
 def along_axes(places: Points, origin: Points, axes: Points) -> Points:
-    """Return places, (height, width, 2), along two axes, the columns of a matrix, from an origin: (2, height, width)."""
+    """Return places, (height, width, 2), from an origin along two axes, a matrix's columns: (2, height, width)."""
     along: Points = axes.T @ (places.reshape(-1, 2) - origin).T
     return along.reshape(2, *places.shape[:2])
 
@@ -316,7 +316,7 @@ def draw_cavity(opening: Opening, gap: float) -> Field:
     """Draw the dark and the tongue behind the teeth, (3, height, width) as shares of white."""
     across = np.abs(opening.across)
     wall = np.clip((opening.share - 0.45) / 0.55, 0, 1) ** 2 * np.float32(0.55)
-    drawn = _of_planes(DEEP) + _of_planes(FLESH - DEEP) * wall
+    drawn: Field = _of_planes(DEEP) + _of_planes(FLESH - DEEP) * wall
     height = float(np.clip((gap - TONGUE_FROM) / (TONGUE_FULL - TONGUE_FROM), 0, 1))
     if height == 0:
         return drawn

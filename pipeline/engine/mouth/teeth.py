@@ -154,8 +154,10 @@ def _across(frame: FaceFrame) -> Curve:
 
 
 def _on_arch(arch: Arch, frame: FaceFrame, across_px: Curve) -> tuple[Curve, Curve, Curve]:
-    """Return, for places across the mouth, the place along the arch, how far below its front the arch lies there, both
-    in units, and how much it faces the camera."""
+    """Return what an arch is at places across the mouth.
+
+    The place along the arch and how far it lies below its front, both in units, and how much it faces the camera.
+    """
     unit, (right, down, back) = frame.unit_px, (axis[:2] for axis in frame.axes)
     across = _across(frame)
     angles = np.radians(np.linspace(-ARCH_DEG, ARCH_DEG, 157))

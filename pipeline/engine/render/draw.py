@@ -196,9 +196,11 @@ def restore_above_nose(picture: Image, changed: Image, frame: FaceFrame, box: Bo
     origin, across, down = frame.to_local(frame.points_px[[NOSE_BASE], :2] + np.array([[0, 0], [1, 0], [0, 1]]))[:, 1]
     columns = (np.arange(left, right) - frame.points_px[NOSE_BASE, 0]) * (across - origin)
     rows = (np.arange(top, bottom) - frame.points_px[NOSE_BASE, 1]) * (down - origin)
-    share = smoothstep((columns[None, :] + rows[:, None]) / SETS_IN_UNITS)
     before, after = picture[top:bottom, left:right], changed[top:bottom, left:right]
-    after[share <= 0] = before[share <= 0]
-    border = (share > 0) & (share < 1)
-    weight = share[border][:, None]
-    after[border] = np.round(before[border] * (1 - weight) + after[border] * weight).astype(np.uint8)
+    # Most rows are all above the base of the nose, or all far below it.
+    above = rows + columns.max() <= 0
+    fading = np.flatnonzero(~above & (rows + columns.min() < SETS_IN_UNITS))
+    after[above] = before[above]
+    weight = smoothstep((columns[None, :] + rows[fading, None]) / SETS_IN_UNITS)[..., None]
+    mixed = before[fading] * (1 - weight) + after[fading] * weight
+    after[fading] = np.round(mixed).astype(np.uint8)

@@ -47,8 +47,10 @@ def restore_eyeballs(original: Image, warped: Warped, frame: FaceFrame, pose: Po
             _show_still_eyes(original, warped, frame.unit_px)
         return
     if lids.widen > 0:
+        # Squinting eyes show lids beside the iris; white is then as dark as it mostly is under lids in this light.
+        least_white = SHADED_WHITE * measure_light(original, frame).white
         for eye in EYES.values():
-            _uncover(original, warped, frame, eye)
+            _uncover(original, warped, frame, eye, least_white)
 
 
 def _show_still_eyes(original: Image, warped: Warped, unit_px: float) -> None:
@@ -63,7 +65,7 @@ def _show_still_eyes(original: Image, warped: Warped, unit_px: float) -> None:
             blend_layer(warped.picture, box, layer, soft_mask(contour, box, blur_px))
 
 
-def _uncover(original: Image, warped: Warped, frame: FaceFrame, eye: Eye) -> None:
+def _uncover(original: Image, warped: Warped, frame: FaceFrame, eye: Eye, least_white: Curve) -> None:
     """Draw one eye through the opening of its risen lids."""
     import cv2
 
@@ -99,9 +101,7 @@ def _uncover(original: Image, warped: Warped, frame: FaceFrame, eye: Eye) -> Non
     radius = _iris_radius(before, eye)
     away = np.hypot(across, down)
     in_iris = 1 - smoothstep((away / radius - (1 - IRIS_EDGE)) / (2 * IRIS_EDGE))
-    white = _sclera(copied, across, down, upper, lower, radius, unit)
-    # Squinting eyes show lids there; white is then as dark as it mostly is under lids in this light.
-    white = np.maximum(white, SHADED_WHITE * measure_light(original, frame).white)
+    white = np.maximum(_sclera(copied, across, down, upper, lower, radius, unit), least_white)
     drawn = seen * in_iris[..., None] + white * (1 - in_iris[..., None])
     shade = 1 - SHADOW * np.clip(1 - (down - risen) / (1.6 * LID_SHADOW_UNITS * unit), 0, 1) ** 1.5
     drawn = drawn * shade[..., None]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Box, Field, Points, box_around
+from ..arrays import Box, Field, Ids, Points, box_around
 from ..geometry.head_frame import FaceFrame, foreshortening
 from ..geometry.mesh import EYES, LIPS, SIDES
 from ..pose.pose import Pose
@@ -50,7 +50,11 @@ WARM = 0.5
 """Red changes by this share of what green and blue change by: skin in shadow is redder, not grey."""
 CELL_UNITS = 0.05
 """The shading is smooth, so it is computed on a grid of this step."""
+SOFT_UNITS = 0.02
+"""The deviation of the blur at the borders of eyes and lips."""
 LEAST = 0.004
+UNCHANGED = 200
+"""Light is multiplied in steps of this part, up to 255 of them: brighter by at most 0.27."""
 
 
 def shade_relief(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
@@ -83,14 +87,16 @@ def shade_relief(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     if box is None:
         return
     left, top, right_px, bottom = box
-    size = (right_px - left, bottom - top)
-    light = cv2.resize(_light(acting, frame, origin, box), size, interpolation=cv2.INTER_LINEAR)
+    # The border of the skin is soft, so it is found in a smaller picture.
+    shrink = 2 if SOFT_UNITS * unit >= 2 else 1
+    small = (max(1, (right_px - left) // shrink), max(1, (bottom - top) // shrink))
+    light = cv2.resize(_light(acting, frame, origin, box), small, interpolation=cv2.INTER_LINEAR)
+    light *= _skin(warped, box, unit, small)
+    light = cv2.resize(light, (right_px - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     part = warped.picture[top:bottom, left:right_px]
-    light = light * _skin(warped, box, unit)
-    others = 1 + light
-    warped.picture[top:bottom, left:right_px] = cv2.multiply(
-        part, cv2.merge([1 + WARM * light, others, others]), dtype=cv2.CV_8U
-    )
+    # In bytes, where `UNCHANGED` is 1: as fine as the steps of the picture.
+    red, others = (cv2.convertScaleAbs(light, alpha=share * UNCHANGED, beta=UNCHANGED) for share in (WARM, 1.0))
+    cv2.multiply(part, cv2.merge([red, others, others]), dst=part, scale=1 / UNCHANGED)
 
 
 def _light(acting: list[tuple[Bulge, float]], frame: FaceFrame, origin: Points, box: Box) -> Field:
@@ -111,16 +117,19 @@ def _light(acting: list[tuple[Bulge, float]], frame: FaceFrame, origin: Points, 
     return np.asarray(np.clip(gained, -MOST, MOST), np.float32)
 
 
-def _skin(warped: Warped, box: Box, unit_px: float) -> Field:
-    """Return 1 on the skin of a box and 0 on eyes and lips, with soft borders."""
+def _skin(warped: Warped, box: Box, unit_px: float, size: tuple[int, int]) -> Field:
+    """Return 1 on the skin of a box and 0 on eyes and lips, with soft borders, scaled to a size of (columns, rows)."""
     import cv2
 
-    mask = np.full((box[3] - box[1], box[2] - box[0]), 255, np.uint8)
-    corner = np.array(box[:2])
+    mask = np.full(size[::-1], 255, np.uint8)
+    corner, scale = np.array(box[:2]), np.array(size) / (box[2] - box[0], box[3] - box[1])
+
+    def fixed(places_px: Points) -> Ids:
+        return np.asarray(np.round(((places_px - corner + 0.5) * scale - 0.5) * 16).astype(np.int32))
+
     for contour in [eye.contour for eye in EYES.values()]:
-        fixed = np.round((warped.places_px[contour] - corner) * 16).astype(np.int32)
-        cv2.fillPoly(mask, [fixed], 0, cv2.LINE_AA, 4)
-    lips = np.round((warped.places_px[LIPS] - corner) * 16).astype(np.int32)
-    cv2.fillConvexPoly(mask, cv2.convexHull(lips), 0, cv2.LINE_AA, 4)
-    soft: Field = cv2.GaussianBlur(mask, (0, 0), max(0.7, 0.02 * unit_px)).astype(np.float32) / 255
+        cv2.fillPoly(mask, [fixed(warped.places_px[contour])], 0, cv2.LINE_AA, 4)
+    cv2.fillConvexPoly(mask, cv2.convexHull(fixed(warped.places_px[LIPS])), 0, cv2.LINE_AA, 4)
+    sigma_px = max(0.7, SOFT_UNITS * unit_px * float(scale[0]))
+    soft: Field = cv2.GaussianBlur(mask, (0, 0), sigma_px).astype(np.float32) / 255
     return soft

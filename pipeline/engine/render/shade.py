@@ -58,6 +58,8 @@ SOFT, FLANKS = 0.036, 0.55
 """Blur of the crease in units, and the share of its depth that the flanks, three times as wide, brighten."""
 MOST_DEPTH = 0.19
 """No fold is deeper than this, whichever units add up; deeper ones would look painted."""
+LEAST_DEPTH = 0.01
+"""Folds that are no deeper are not drawn."""
 UNCHANGED = 200
 """Folds are multiplied in steps of this part, up to 255 of them: brighter by at most 0.27."""
 SEAM_GAP = 0.05
@@ -75,7 +77,7 @@ def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     """Darken the folds that the units of a pose make, in place."""
     import cv2
 
-    lines = [line for line in _lines(warped.places_px, frame, pose) if line.depth > 0.01]
+    lines = list(_lines(warped.places_px, frame, pose))
     if not lines:
         return
     unit_px = frame.unit_px
@@ -195,6 +197,7 @@ def _depth_map(lines: list[_Line], box: Box, unit_px: float) -> Field:
 
 
 def _lines(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
+    """Yield the lines that are deep enough to be drawn."""
     right, down = frame.plane_px
     for side in SIDES:
         anchors = _anchors(places, side)
@@ -204,14 +207,17 @@ def _lines(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
                 continue
             depth = sum(weight * pose.amplitude(unit) for unit, weight in fold.weights.items())
             depth = seen * min(depth, MOST_DEPTH)
+            if depth <= LEAST_DEPTH:
+                continue
             path = [anchors[name] + side * right * outward + down * below for name, outward, below in fold.path]
             yield _Line(np.array(path), depth, fold.width)
     if pose.mode != "lips":
         yield from _forehead(places, frame, pose)
     shuts = min(1.0, max(0.0, MouthShape.of(frame).gap - pose.gap) / SEAM_GAP)
     if pose.gap < 0.03 and shuts > 0:
-        seam = (places[UPPER_LIP[3]] + places[LOWER_LIP[3]]) / 2
-        yield _Line(seam, SEAM_DEPTH * shuts * (1 - pose.gap / 0.03), 0.75)
+        depth = SEAM_DEPTH * shuts * (1 - pose.gap / 0.03)
+        if depth > LEAST_DEPTH:
+            yield _Line((places[UPPER_LIP[3]] + places[LOWER_LIP[3]]) / 2, depth, 0.75)
 
 
 _ANCHOR_POINTS = {side: np.concatenate([ids[side] for ids in ANCHORS.values()]) for side in SIDES}
@@ -228,6 +234,9 @@ def _anchors(places: Points, side: int) -> dict[str, Points]:
 
 
 def _forehead(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
+    depth = FOREHEAD_DEPTH * min(pose.amplitude("AU1"), 1.0)
+    if depth <= LEAST_DEPTH:
+        return
     right, down = frame.plane_px
     middle = (places[107] + places[336]) / 2
     half = right * (0.42 if pose.amplitude("AU2") > 0.3 * pose.amplitude("AU1") else 0.20)
@@ -237,4 +246,4 @@ def _forehead(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
             middle - down * (above + 0.02),
             middle + half - down * (above - 0.02),
         ]
-        yield _Line(np.array(path), FOREHEAD_DEPTH * min(pose.amplitude("AU1"), 1.0), 1.2)
+        yield _Line(np.array(path), depth, 1.2)

@@ -15,7 +15,6 @@ ones there is hardly any, and the finest detail flickers.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import Box, Field, Image, Plane
 
