@@ -34,12 +34,13 @@ def paint_mesh(
     painted = np.flatnonzero(owner >= 0)
     index = owner[painted]
     first, second = _weights(corners, index, painted % columns, painted // columns)
-    third = 1 - first - second
+    # Relative to the third corner, two products give a value.
     vertex = values[triangles].astype(np.float32)
+    steps = np.concatenate([vertex[:, :2] - vertex[:, 2:], vertex[:, 2:]], 1).reshape(-1, 6)
+    first_x, first_y, second_x, second_y, third_x, third_y = _gathered(steps.T, index)
     field = np.zeros((rows * columns, 2), np.float32)
-    for axis in (0, 1):
-        a, b, c = _gathered(vertex[..., axis].T, index)
-        field[painted, axis] = first * a + second * b + third * c
+    field[painted, 0] = first * first_x + second * second_x + third_x
+    field[painted, 1] = first * first_y + second * second_y + third_y
     return field.reshape(rows, columns, 2), (owner >= 0).reshape(rows, columns)
 
 
@@ -52,29 +53,31 @@ def signed_areas(triangles: Ids, places: Points) -> NDArray[np.float64]:
 
 def _owners(corners: Field, rows: int, columns: int) -> Ids:
     """Return for each cell, row by row, the last triangle that touches it; -1 where none does."""
-    tops, bottoms = _cell(corners[..., 1].min(1), rows), _cell(corners[..., 1].max(1), rows)
-    of_row, down = _ranges(tops, bottoms)
+    y = corners[..., 1]
+    tops, bottoms = _cell(y.min(1), rows), _cell(y.max(1), rows)
+    of_row, down = _ranges(tops, bottoms, np.arange(len(corners)))
     low, high = _extent(corners, of_row, down.astype(np.float32))
     inside = np.flatnonzero((high >= -0.5) & (low < columns - 0.5))
-    of_span, right = _ranges(_cell(low[inside], columns), _cell(high[inside], columns))
+    start = down[inside] * columns
+    triangle, cell = _ranges(start + _cell(low[inside], columns), start + _cell(high[inside], columns), of_row[inside])
     owner = np.full(rows * columns, -1, np.int64)
-    starts, owners = _gathered(np.stack([down * columns, of_row])[:, inside], of_span)
-    owner[starts + right] = owners
+    owner[cell] = triangle
     return owner
 
 
 def _cell(place: Field, count: int) -> Ids:
     """Return the nearest cells to places, inside the field."""
-    cells: Ids = np.clip(np.floor(place + np.float32(0.5)), 0, count - 1).astype(np.int64)
-    return cells
+    nearest = np.minimum(np.maximum(place + np.float32(0.5), 0), count - 1)  # not negative, so it is cut off below
+    return nearest.astype(np.int64)
 
 
-def _ranges(first: Ids, last: Ids) -> tuple[Ids, Ids]:
-    """Return the numbers from `first` to `last`, one range after the other, and the index of each one's range."""
+def _ranges(first: Ids, last: Ids, names: Ids) -> tuple[Ids, Ids]:
+    """Return the numbers from `first` to `last`, one range after the other; before them, the name of each range."""
     lengths = last - first + 1
-    of_range = np.repeat(np.arange(len(lengths)), lengths)
-    starts = np.cumsum(lengths) - lengths
-    return of_range, np.arange(len(of_range)) + np.take(first - starts, of_range)
+    ends = np.cumsum(lengths)
+    numbers = np.arange(int(ends[-1]) if len(ends) else 0)
+    numbers += np.repeat(first - ends + lengths, lengths)
+    return np.repeat(names, lengths), numbers
 
 
 def _gathered(rows: NDArray[Any], index: Ids) -> NDArray[Any]:
@@ -92,25 +95,19 @@ def _extent(corners: Field, of_row: Ids, down: Field) -> tuple[Field, Field]:
         of_row: the triangle of each row.
         down: the y of each row.
     """
-    low, high = np.full(len(down), np.inf, np.float32), np.full(len(down), -np.inf, np.float32)
-    above, below = down - np.float32(0.5), down + np.float32(0.5)
-    for corner in range(3):
-        start, end = corners[:, corner], corners[:, (corner + 1) % 3]
-        height = end[:, 1] - start[:, 1]
-        slope = (end[:, 0] - start[:, 0]) / np.where(np.abs(height) < _LEVEL, np.float32(_LEVEL), height)
-        least, most = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
-        flat = np.where(np.abs(slope) < 1, np.float32(0), np.float32(0.5))
-        least, most, reach, along, zero = _gathered(
-            np.stack([least, most, flat, slope, start[:, 0] - slope * start[:, 1]]), of_row
-        )
-        misses = (below < least) | (above > most)
-        for at in (down - reach, down + reach):
-            place = np.minimum(np.maximum(at, least, out=at), most, out=at)
-            place *= along
-            place += zero
-            np.minimum(low, np.where(misses, np.inf, place), out=low)
-            np.maximum(high, np.where(misses, -np.inf, place), out=high)
-    return low, high
+    x, y = np.ascontiguousarray(corners.transpose(2, 1, 0))  # by edge, from each corner to the next
+    end_x, end_y = x[[1, 2, 0]], y[[1, 2, 0]]
+    height = end_y - y
+    slope = (end_x - x) / np.where(np.abs(height) < _LEVEL, np.float32(_LEVEL), height)
+    flat = np.where(np.abs(slope) < 1, np.float32(0), np.float32(0.5))
+    edges = np.concatenate([np.minimum(y, end_y), np.maximum(y, end_y), flat, slope, x - slope * y])
+    least, most, reach, along, zero = _gathered(edges, of_row).reshape(5, 3, -1)
+    misses = (down + np.float32(0.5) < least) | (down - np.float32(0.5) > most)
+    above = np.minimum(np.maximum(down - reach, least), most) * along
+    below = np.minimum(np.maximum(down + reach, least), most) * along
+    low, high = np.minimum(above, below) + zero, np.maximum(above, below) + zero
+    low[misses], high[misses] = np.inf, -np.inf
+    return low.min(0), high.max(0)
 
 
 _LEVEL = 1e-6
