@@ -68,7 +68,8 @@ def _owners(corners: Field, rows: int, columns: int) -> Ids:
 def _cell(place: Field, count: int) -> Ids:
     """Return the nearest cells to places, inside the field."""
     nearest = np.minimum(np.maximum(place + np.float32(0.5), 0), count - 1)  # not negative, so it is cut off below
-    return nearest.astype(np.int64)
+    cells: Ids = nearest.astype(np.int64)
+    return cells
 
 
 def _ranges(first: Ids, last: Ids, names: Ids) -> tuple[Ids, Ids]:
