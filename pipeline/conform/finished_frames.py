@@ -184,7 +184,8 @@ def finished_frames(
     known = _drafted(job, drafted) if drafted else _read(job, alignment)
     for index, plate in exact_frames(job.source_path, job.source, segment.first_frame, segment.last_frame):
         number, (position, change) = index - segment.first_frame, next(known)
-        frame = frame_from_planes(plane_views(reformat(plate, pix_fmt=job.pix_fmt)), job.pix_fmt)
+        source_planes = plane_views(reformat(plate, pix_fmt=job.pix_fmt))
+        frame = frame_from_planes(source_planes, job.pix_fmt)
         planes = plane_views(frame, writeable=True)
         job.changed.in_span = segment.start_frame <= index < segment.end_frame
         boxes: tuple[Box, ...] = ()
@@ -195,7 +196,8 @@ def finished_frames(
         else:
             boxes = _add_picture(job, transfer, planes, change, number, position)
         if job.take_changes is not None:
-            job.take_changes.add(planes, boxes)
+            # Only handles fade in and out.
+            job.take_changes.add(planes, boxes, None if job.changed.in_span else source_planes)
         yield frame, number
 
 

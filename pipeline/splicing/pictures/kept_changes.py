@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,16 @@ class FrameBoxes:
 
     boxes: tuple[Box, ...] = ()
     pixels: tuple[Plane, ...] = ()
+    reach: tuple[int, int] | None = None
+    """The least and the largest difference of a pixel to the source's, if they are known."""
+
+    def shows_at(self, numerator: int, denominator: int) -> bool | None:
+        """Return whether a dissolve with this share of the frame changes the source's; None if that is not known."""
+        if self.reach is None:
+            return None
+        least, largest = self.reach
+        # A weighted mean is rounded half up.
+        return 2 * largest * numerator >= denominator or 2 * least * numerator < -denominator
 
 
 @dataclass
@@ -43,10 +53,17 @@ class TakeChanges:
     frames: list[FrameBoxes] = field(default_factory=list)
     size_bytes: int = 0
 
-    def add(self, planes: Sequence[Plane], boxes: Sequence[Box]) -> None:
-        """Add the next frame: its finished planes, and the box of each that differs from the source's."""
+    def add(self, planes: Sequence[Plane], boxes: Sequence[Box], source: Sequence[Plane] | None = None) -> None:
+        """Add the next frame: its finished planes, and the box of each that differs from the source's.
+
+        With the planes of the source, how far its pixels differ is kept, too.
+        """
         pixels = tuple(plane[box].copy() for plane, box in zip(planes, boxes, strict=False))
-        self.frames.append(FrameBoxes(tuple(boxes), pixels))
+        reach = None
+        if source is not None:
+            before = (plane[box] for plane, box in zip(source, boxes, strict=False))
+            reach = _reach(pixels, before)
+        self.frames.append(FrameBoxes(tuple(boxes), pixels, reach))
         self.size_bytes += sum(part.nbytes for part in pixels)
 
     def fits(self, frame: VideoFrame) -> bool:
@@ -69,6 +86,16 @@ class TakeChanges:
         complete = frame_from_planes(plane_views(frame), self.pix_fmt)
         _write(plane_views(complete, writeable=True), self.frames[number])
         return complete
+
+
+def _reach(pixels: Iterable[Plane], source: Iterable[Plane]) -> tuple[int, int]:
+    """Return the least and the largest difference of pixels to the source's; 0 counts as one of them."""
+    least = largest = 0
+    for after, before in zip(pixels, source, strict=True):
+        if after.size:
+            difference = after.astype("int32") - before
+            least, largest = min(least, int(difference.min())), max(largest, int(difference.max()))
+    return least, largest
 
 
 def _write(planes: Sequence[Plane], change: FrameBoxes) -> None:

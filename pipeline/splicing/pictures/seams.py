@@ -99,9 +99,30 @@ def _trim_unchanged(source: Path, video: VideoStream, insert: Insert, *, over_ta
 
 def _count_unchanged(source: Path, video: VideoStream, insert: Insert, span: range, *, from_end: bool = False) -> int:
     """Count the frames at the outer end of a span that blending leaves as they are."""
-    if not span:
-        return 0
-    changed, first = [], insert.skip + span.start - insert.start
+    first = insert.skip + span.start - insert.start
+    changed = _changed_by_boxes(insert, span, first) if span else []
+    if changed is None:
+        changed = _changed_by_blending(source, video, insert, span, first)
+    outer = changed[::-1] if from_end else changed
+    return outer.index(True) if True in outer else len(outer)
+
+
+def _changed_by_boxes(insert: Insert, span: range, first: int) -> list[bool] | None:
+    """Return of each frame of a ramp whether blending changes it, by what is kept of the take; None if that is little.
+
+    `first` is the number of the take's frame for the first one.
+    """
+    if insert.changes is None or insert.style != "dissolve":
+        return None
+    kept = insert.changes.frames[first : first + len(span)]
+    changed = [boxes.shows_at(*insert.weight(index)) for index, boxes in zip(span, kept, strict=False)]
+    known = [each for each in changed if each is not None]
+    return known if len(known) == len(span) else None
+
+
+def _changed_by_blending(source: Path, video: VideoStream, insert: Insert, span: range, first: int) -> list[bool]:
+    """Return of each frame of a ramp whether blending changes it."""
+    changed = []
     with closing(take_frames(insert.path, first)) as takes:
         for number, (index, frame) in enumerate(exact_frames(source, video, span.start, span.stop), first):
             changes = insert.changes
@@ -110,5 +131,4 @@ def _count_unchanged(source: Path, video: VideoStream, insert: Insert, span: ran
             if take is None:
                 raise InputMediaError(f"the take for {frames_text(insert.start, insert.end)} has too few frames")
             changed.append(blend_changes(frame, take, *insert.weight(index), insert.style))
-    outer = changed[::-1] if from_end else changed
-    return outer.index(True) if True in outer else len(outer)
+    return changed

@@ -5,16 +5,19 @@ from __future__ import annotations
 from contextlib import closing
 
 import av
+import numpy as np
 import pytest
 from takes import edited_take, moving_film, segment
 
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.splice import Splice, SpliceParams
-from react1.pipeline.media.frames.decode import decode_frames
+from react1.pipeline.media.frames.decode import decode_frames, exact_frames
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing.pictures import frames, kept_changes
-from react1.pipeline.splicing.pictures.kept_changes import keeping_changes
+from react1.pipeline.splicing.pictures import frames, kept_changes, seams
+from react1.pipeline.splicing.pictures.kept_changes import FrameBoxes, keeping_changes
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
+from react1.pipeline.splicing.pictures.seams import plan_inserts
+from react1.pipeline.splicing.splice_params import Seam
 
 NO_LIMITS = {"seam_delta_e": None, "frozen_frames": None, "doubled_frames": None}
 SEAMS = {"cut": "cut", "dissolve": {"video": "dissolve", "frames": 3}, "morph": {"video": "morph", "frames": 3}}
@@ -103,6 +106,41 @@ def test_so_it_is_of_other_films_and_takes(context, read, film, options, params)
     by_files = spliced(context, media, conformed(context, take, **params))
 
     assert read_by_changes == 0 < len(read) and by_changes.file == by_files.file
+
+
+@pytest.mark.parametrize("changed", [None, {0, 1, 14, 18}])
+def test_ramps_are_planned_without_a_look_at_the_source(context, monkeypatch, changed):
+    """A take that changes all frames, and one that changes some of the handles: the frames that fade are the same."""
+    media = source_of(context)
+    take = take_of(context, media, 12, 24, **({"changed": changed} if changed else {}))
+    decoded = []
+
+    def noted(*args):
+        decoded.append(args)
+        return exact_frames(*args)
+
+    monkeypatch.setattr(seams, "exact_frames", noted)
+    seam = Seam.model_validate(SEAMS["dissolve"])
+    with keeping_changes():
+        by_changes = plan_inserts(context, media, conformed(context, take), seam)
+    assert not decoded
+    assert by_changes == plan_inserts(context, media, conformed(context, take), seam)
+    assert decoded
+
+
+def test_a_dissolve_shows_where_the_mean_is_another():
+    """Every difference of eight bits, at every weight of a ramp of three frames and of one."""
+    for denominator in (2, 4):
+        for numerator in range(1, denominator):
+            for difference in range(-255, 256):
+                below, above = (max(0, -difference), max(0, difference))
+                planes = [[np.full((1, 1), value, np.uint8)] for value in (below, above)]
+                mix = frames.dissolve(*planes, numerator, denominator)
+                least, largest = min(0, difference), max(0, difference)
+
+                shows = FrameBoxes(reach=(least, largest)).shows_at(numerator, denominator)
+
+                assert shows == (mix[0] != below), (difference, numerator, denominator)
 
 
 def test_where_takes_overlap_their_files_are_read(context, read):
