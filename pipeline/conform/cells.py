@@ -31,15 +31,15 @@ class CellDifferences:
     signed: Sums
     """Sums of the second plane minus the first."""
     largest: NDArray[np.uint8]
-    """The largest absolute difference of a pixel."""
+    """The largest absolute difference of a pixel; without cells if that is not measured."""
 
 
-def cell_differences(first: Plane, second: Plane, size: int = CELL_PX) -> CellDifferences:
+def cell_differences(first: Plane, second: Plane, size: int = CELL_PX, *, with_largest: bool = True) -> CellDifferences:
     """Compare two 8-bit planes cell by cell; incomplete cells at the right and bottom are padded with their edges."""
     height, width = first.shape
     rows, columns = -(-height // size), -(-width // size)
     absolute, signed = np.empty((rows, columns), np.int32), np.empty((rows, columns), np.int32)
-    largest = np.empty((rows, columns), np.uint8)
+    largest = np.empty((rows, columns) if with_largest else (0, 0), np.uint8)
     band = max(1, _BAND_BYTES // max(width * size, 1))
     lower, upper = (np.empty((band * size, columns * size), np.uint8) for _ in range(2))
     for top in range(0, rows, band):
@@ -57,6 +57,8 @@ def cell_differences(first: Plane, second: Plane, size: int = CELL_PX) -> CellDi
         cells = slice(top, top + count)
         np.add(more, less, out=absolute[cells])
         np.subtract(more, less, out=signed[cells])
+        if not with_largest:
+            continue
         np.maximum(below, above, out=above)
         lines = np.maximum.reduce(above.reshape(count, size, -1), axis=1)
         largest[cells] = np.maximum.reduce([lines[:, at::size] for at in range(size)])

@@ -73,7 +73,10 @@ def find_change(
     With `allow_full`, the mask of a frame that changed nearly everywhere is 1 everywhere.
     """
     sizes = [max(1, CELL_PX * own.shape[1] // sent[0].shape[1]) for own in sent]
-    planes = [cell_differences(own, part, size) for own, part, size in zip(sent, taken, sizes, strict=True)]
+    planes = [
+        cell_differences(own, part, size, with_largest=not number)
+        for number, (own, part, size) in enumerate(zip(sent, taken, sizes, strict=True))
+    ]
     level, shift = _level(planes, sizes), _shift(planes, sizes)
     limit = max(min_difference, 3 * _median(level) + 1)
     seeds = without_specks((level > SEED_FACTOR * limit) & (shift > max(MIN_SHIFT, 4 * _median(shift))))

@@ -53,10 +53,11 @@ def fit_linear(x: NDArray[np.float64], y: NDArray[np.float64]) -> LinearMap:
     random = np.random.default_rng(0)
     chosen = random.integers(0, len(x), min(len(x), _MAX_POINTS))
     px, py = x[chosen], y[chosen]
-    pairs = random.integers(0, len(px), (_TRIES, 2))
+    tries = random.integers(0, len(px), (_TRIES, 2))
     best, inliers = LinearMap(), _inliers(LinearMap(), px, py)
     threshold = float(inliers.sum()) * 1.02 + 1
-    for a, b in pairs.tolist():
+    # Where nearly all points agree already, no line can be better by enough.
+    for a, b in tries.tolist() if threshold < len(px) else ():
         line = _through(px[a], py[a], px[b], py[b])
         agreeing = _inliers(line, px, py)
         if agreeing.sum() > threshold:
