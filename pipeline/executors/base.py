@@ -23,6 +23,7 @@ from ..core import errors
 from ..core.cancellation import stop_checked_by
 from ..core.errors import CheckFailed, InternalError, Interrupted, ProviderError, React1Error, StorageFailed, ToolFailed
 from ..core.file import File
+from ..core.freed_memory import return_freed_memory
 from ..core.nodes.node import Need, Node, Params, ports
 from ..core.tracing import worker_span
 from ..core.values import Value
@@ -108,6 +109,7 @@ def execute_call(call: Call, store: Store, monitor: CallMonitor | None = None) -
         raise RuntimeError(f"{call.fn} raised {type(stop).__name__}") from stop
     finally:
         context.close()
+        return_freed_memory()
     context.confirm_inputs()
     seconds = time.monotonic() - began
     stored = store.put_result(call.key, value, call.args["parts"], seconds)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import secrets
@@ -27,6 +26,7 @@ from typing import Any
 from ..config.film_list import BatchJob, load_batch
 from ..config.load import job_from_document
 from ..core.errors import InternalError, Interrupted, PresetError, React1Error
+from ..core.freed_memory import glibc
 from ..core.nodes.registry import Registry
 from ..executors.choose_executor import SharedExecutors
 from ..jobs.connection import Hosts
@@ -47,7 +47,7 @@ _MAX_ARENAS = 2
 @contextlib.asynccontextmanager
 async def freed_memory_returned() -> AsyncIterator[None]:
     """Return freed memory to the system every second, while the block runs."""
-    libc = _glibc()
+    libc = glibc()
     if libc is None:
         yield
         return
@@ -59,18 +59,10 @@ async def freed_memory_returned() -> AsyncIterator[None]:
         trimming.cancel()
 
 
-async def _trim(libc: ctypes.CDLL) -> None:
+async def _trim(libc: Any) -> None:
     while True:
         await asyncio.sleep(TRIM_EVERY_S)
         await asyncio.to_thread(libc.malloc_trim, 0)
-
-
-def _glibc() -> ctypes.CDLL | None:
-    try:
-        libc = ctypes.CDLL(None)
-        return libc if hasattr(libc, "malloc_trim") and hasattr(libc, "mallopt") else None
-    except (OSError, TypeError):
-        return None
 
 
 FINISHED = ("done", "choose", "kept-original")

@@ -27,12 +27,14 @@ from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from ..core.freed_memory import return_freed_memory
 from ..core.side_by_side import run_side_by_side
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable
-from .codecs.family import MatchedEncoder, encode_opened, open_encoder
+from .codecs.family import EncodedPacket, MatchedEncoder, encode_opened, open_encoder
+from .encoders import EncoderSettings
 from .job import SpliceJob
 from .mp4.sample_times import IGNORE_EDIT_LIST
 from .packet_index import PacketIndex
@@ -123,7 +125,9 @@ def match_rate(job: SpliceJob, index: PacketIndex, plan: RenderPlan) -> RenderPl
     missing = [number for number, choice in choices.items() if choice is None]
     calls = [partial(_choose, job, index, plan, plan.ranges[number]) for number in missing]
     workers = worker_count(job.video, plan.encoder.settings.encoder)
-    for number, choice in zip(missing, run_side_by_side(calls, workers), strict=True):
+    results = run_side_by_side(calls, workers)
+    return_freed_memory()
+    for number, choice in zip(missing, results, strict=True):
         if choice is None:
             return plan
         choices[number] = choice
@@ -265,10 +269,9 @@ def _try(
         return None
     psnrs, ssims = list[float](), list[float]()
     try:
-        context = open_encoder(video, tried)
-        if context.extradata != header:
-            return None  # another parameter set
-        packets = list(encode_opened(context, ((frame, number) for number, frame in enumerate(frames)), tried.pix_fmt))
+        packets = _encode_trial(frames, video, tried, header)
+        if packets is None:
+            return None
         decoded = decode_packets([packet.data for packet in packets], video.codec, header)
         for number, (frame, picture) in enumerate(zip(frames, decoded, strict=True)):
             pair = luma_plane(frame), luma_plane(picture)
@@ -282,6 +285,19 @@ def _try(
     first = sum(size for number, size in sizes.items() if number < uncounted)
     bit_ratio = max(coded, 1) / source_bytes[0]
     return Trial(steps, bit_ratio, bit_ratio + first / source_bytes[1], min(psnrs), float(np.mean(ssims)))
+
+
+def _encode_trial(
+    frames: Sequence[VideoFrame], video: VideoStream, settings: EncoderSettings, header: bytes | None
+) -> list[EncodedPacket] | None:
+    """Encode pictures; None with another header. The encoder's memory is free before the packets are decoded."""
+    context = open_encoder(video, settings)
+    if context.extradata != header:
+        return None
+    packets = list(encode_opened(context, ((frame, number) for number, frame in enumerate(frames)), settings.pix_fmt))
+    del context
+    return_freed_memory()
+    return packets
 
 
 def decode_packets(packets: Sequence[bytes], codec: str, header: bytes | None) -> Iterator[VideoFrame]:

@@ -25,6 +25,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from ..core.cancellation import stoppable
+from ..core.freed_memory import return_freed_memory
 from ..core.side_by_side import run_side_by_side, usable_cores
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
@@ -298,6 +299,7 @@ def _encode_range(
             numbers.append(packet.number)
             sync.append(packet.key)
             note_picture()
+    return_freed_memory()
     if sorted(numbers) != list(range(item.end - item.first)):
         raise NotApplicable(f"a range stores {item.end - item.first} pictures, but {len(numbers)} were encoded")
     composition = composition_offsets(index.grid, item.first, item.first + np.array(numbers, np.int64))

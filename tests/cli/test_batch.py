@@ -272,13 +272,13 @@ def test_freed_memory_goes_back_to_the_system_while_films_run(monkeypatch):
 
     async def wait():
         async with film_batch.freed_memory_returned():
-            while len(calls) < 3 and film_batch._glibc():
+            while len(calls) < 3 and film_batch.glibc():
                 await asyncio.sleep(0)
 
-    monkeypatch.setattr(film_batch, "_glibc", lambda: libc)
+    monkeypatch.setattr(film_batch, "glibc", lambda: libc)
     asyncio.run(wait())
     assert calls[:3] == [(-8, 2), 0, 0]
-    monkeypatch.setattr(film_batch, "_glibc", lambda: None)
+    monkeypatch.setattr(film_batch, "glibc", lambda: None)
     calls.clear()
     asyncio.run(wait())
     assert calls == []

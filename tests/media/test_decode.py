@@ -9,6 +9,7 @@ from numbered_clips import frame_number, make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.values import Timestamps
+from react1.pipeline.media.frames import decode
 from react1.pipeline.media.frames.decode import decode_frames, exact_frames, images, turn_coded, turn_upright
 
 SPANS = [(0, 50), (0, 1), (49, 50), (11, 13), (12, 13), (30, 41)]
@@ -110,3 +111,17 @@ def test_a_time_in_a_message_is_on_the_clock_of_players(tmp_path, probed):
 
     with pytest.raises(InputMediaError, match=r"frame 3 of the film \(at 00:00:00.090\) cannot be decoded.*damaged"):
         list(exact_frames(path, video.model_copy(update={"timestamps": stamps})))
+
+
+@pytest.mark.parametrize(("large_px", "limited"), [(96 * 64, False), (96 * 64 - 1, True)])
+def test_few_threads_decode_large_pictures(tmp_path, monkeypatch, large_px, limited):
+    """Each holds pictures; the pictures are the same."""
+    monkeypatch.setattr(decode, "_LARGE_PX", large_px)
+    monkeypatch.setattr(decode, "thread_count", lambda: 29)
+    path = make_clip(tmp_path / "a.mp4", tracks=0, frames=6, size=(96, 64))
+
+    with decode.open_packets(path, None, "AUTO", None) as (container, packets):
+        count = sum(len(packet.decode()) for packet in packets)
+        threads = container.streams.video[0].codec_context.thread_count
+
+    assert count == 6 and (threads == 29) == limited

@@ -16,6 +16,7 @@ from react1.pipeline.core.errors import InputMediaError, Interrupted, ToolFailed
 from react1.pipeline.core.nodes.node import Need, Params
 from react1.pipeline.core.side_by_side import read_ahead
 from react1.pipeline.core.values import Media
+from react1.pipeline.executors import base as executor_base
 from react1.pipeline.executors.base import Call, CallMonitor, execute_call, from_json
 from react1.pipeline.executors.local_executor import Capacity, LocalExecutor
 from react1.pipeline.media.clip_writer import ClipWriter, VideoSettings
@@ -81,6 +82,18 @@ def test_a_call_runs_once_and_then_comes_from_the_store(store):
     assert first.value == second.value
     assert SEEN == ["one"]
     assert store.path(from_json(Media, first.value).file).read_text() == "one"
+
+
+def test_a_call_returns_the_memory_that_it_freed(store, monkeypatch):
+    """Also one that fails, but none that the store answers."""
+    returned = []
+    monkeypatch.setattr(executor_base, "return_freed_memory", lambda: returned.append(1))
+    for _ in range(2):
+        execute_call(_call(text="one"), store)
+    with pytest.raises(InputMediaError, match="no good"):
+        execute_call(_call("bb" * 32, fail=True), store)
+
+    assert len(returned) == 2
 
 
 def test_a_failed_call_leaves_no_files(store):

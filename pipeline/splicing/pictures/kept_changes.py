@@ -52,19 +52,25 @@ class TakeChanges:
     pix_fmt: str
     frames: list[FrameBoxes] = field(default_factory=list)
     size_bytes: int = 0
+    is_complete: bool = True
+    """Whether it has every frame so far: what takes more memory than all takes may is not kept, not even meanwhile."""
 
     def add(self, planes: Sequence[Plane], boxes: Sequence[Box], source: Sequence[Plane] | None = None) -> None:
         """Add the next frame: its finished planes, and the box of each that differs from the source's.
 
         With the planes of the source, how far its pixels differ is kept, too.
         """
+        self.size_bytes += sum(plane[box].nbytes for plane, box in zip(planes, boxes, strict=False))
+        if not self.is_complete or self.size_bytes > MAX_KEPT_BYTES:
+            self.is_complete = False
+            self.frames.clear()
+            return
         pixels = tuple(plane[box].copy() for plane, box in zip(planes, boxes, strict=False))
         reach = None
         if source is not None:
             before = (plane[box] for plane, box in zip(source, boxes, strict=False))
             reach = _reach(pixels, before)
         self.frames.append(FrameBoxes(tuple(boxes), pixels, reach))
-        self.size_bytes += sum(part.nbytes for part in pixels)
 
     def fits(self, frame: VideoFrame) -> bool:
         """Check whether a frame of the source has the format of the boxes."""
@@ -131,7 +137,8 @@ class _Keeper:
         identity = _identity(path)
         with self._lock:
             kept_bytes = sum(each.size_bytes for each in self._takes.values())
-            if self._runs and identity is not None and kept_bytes + changes.size_bytes <= MAX_KEPT_BYTES:
+            has_room = changes.is_complete and kept_bytes + changes.size_bytes <= MAX_KEPT_BYTES
+            if self._runs and identity is not None and has_room:
                 self._takes[identity] = changes
 
     def find(self, path: Path) -> TakeChanges | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import pytest
@@ -110,19 +111,34 @@ X265 = {
 }
 
 
+def test_x265_holds_few_large_pictures(monkeypatch):
+    """One picture at a time, and as short a lookahead as its B-frames allow."""
+    video = SimpleNamespace(width_px=320, height_px=180, pix_fmt="yuv420p10le")
+    small = hevc._settings(video, "12", {"bframes": "3"}).options["x265-params"]
+    monkeypatch.setattr(hevc, "_LARGE_PX", 320 * 180 - 1)
+    large = [hevc._settings(video, "12", params).options["x265-params"] for params in ({"bframes": "3"}, {})]
+
+    assert "frame-threads" not in small and "rc-lookahead" not in small
+    assert {"bframes=3", "frame-threads=1", "rc-lookahead=4"} <= set(large[0].split(":"))
+    assert {"frame-threads=1", "rc-lookahead=5"} <= set(large[1].split(":"))
+
+
 @pytest.mark.parametrize("shape", X265)
-def test_a_twin_of_x265_is_found(context, shape):
+@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
+def test_a_twin_of_x265_is_found(context, monkeypatch, shape, large):
     """From its note, and where it left none among its presets."""
+    if large:
+        monkeypatch.setattr(hevc, "_LARGE_PX", 0)
     recipe = dict(X265[shape])
     params = "log-level=none:" + recipe.pop("params", "info=1")
     recipe["options"] = {**recipe["options"], "x265-params": params}
     video, config, data = opened(context, codec="libx265", **recipe)
-    stored = hevc._hvcc_units(config)
+    stored = hevc.hvcc_units(config)
     own = tuple(unit for unit in stored if unit[0] >> 1 & 63 in (32, 33, 34))
 
     choice = hevc.matching_encoder(video, own, hevc._parse_x265_note(data[0] + config), 2)
 
-    assert choice is not None
+    assert choice is not None and ("frame-threads=1" in choice.options["x265-params"]) == large
     assert set(hevc.parameter_sets(video, choice)) == set(own)
 
 

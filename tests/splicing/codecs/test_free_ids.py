@@ -59,7 +59,7 @@ def test_both_sets_are_in_the_hvcc_and_the_tag_stays(context):
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
 
     (tag, was), (came_tag, came) = config(context.path(media.file)), config(result.path)
-    old, new = ([unit for unit in hevc._hvcc_units(item) if unit[0] >> 1 & 63 in (32, 33, 34)] for item in (was, came))
+    old, new = ([unit for unit in hevc.hvcc_units(item) if unit[0] >> 1 & 63 in (32, 33, 34)] for item in (was, came))
     assert came_tag == tag
     assert set(old) < set(new) and len(new) == 2 * len(old)
     assert sorted(hevc._set_id(unit) for unit in new) == [0, 0, 0, 14, 15, 15]

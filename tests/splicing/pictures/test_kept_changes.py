@@ -186,3 +186,15 @@ def test_no_more_is_kept_than_the_limit_and_nothing_after_the_run(context, monke
     with keeping_changes():
         (done,) = conformed(context, take)
         assert kept_changes.kept_changes(context.path(done.media.file), digest) is None
+
+
+def test_what_will_not_be_kept_is_not_held_meanwhile(monkeypatch):
+    """At 4K a take's changes can take several times the limit while it is conformed."""
+    monkeypatch.setattr(kept_changes, "MAX_KEPT_BYTES", 250)
+    changes = kept_changes.TakeChanges("0" * 64, "gray")
+    held = []
+    for _ in range(4):
+        changes.add([np.zeros((10, 20), np.uint8)], [(slice(0, 10), slice(0, 10))])
+        held.append(sum(part.nbytes for frame in changes.frames for part in frame.pixels))
+
+    assert held == [100, 200, 0, 0] and not changes.is_complete
