@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..core.edits.edit import Edit
 from ..core.errors import PresetError, list_available, not_one_of
 from ..core.nodes.registry import Registry
+from ..core.shared_values import share_parts
 from ..located_yaml.explain import is_url
 from ..located_yaml.located import Json, Located, Location, Problems, describe, parse_yaml
 from .checked_job import Job, OnFailure, Step, output_path
@@ -258,7 +259,7 @@ def job_from_document(document: Json, registry: Registry) -> Job:
 def _step(stored: StoredStep, registry: Registry) -> Step:
     info = registry.get(stored.node)
     try:
-        params = info.ports.params.model_validate(stored.params)
+        params = share_parts(info.ports.params.model_validate(stored.params))
     except ValidationError as error:
         message = f"step {stored.id!r} of the stored job: {_first_error(error)}; start a new run from its files"
         raise PresetError(message) from error

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ...config.checked_job import Job, Step
 from ...core.errors import InternalError, React1Error, StorageFailed
 from ...core.nodes.node import need_of
+from ...core.shared_values import share_parts
 from ...core.tracing import current_traceparent
 from ...core.values import Media, Record, Segment, StepRecord, Take, Value, segment_of
 from ...executors.base import Call, Executor, Result, from_json
@@ -181,7 +182,7 @@ class StepRunner:
             seconds=result.seconds,
             makes_takes=makes_takes(step),
         )
-        return value, record
+        return value, share_parts(record)
 
     def _convert_error(self, step: Step, error: Exception) -> React1Error:
         """Convert any exception into a React1Error: ENOSPC into StorageFailed, others into InternalError."""
@@ -271,7 +272,7 @@ def load_result(step: Step, inputs: Mapping[str, Any], value: Any) -> Value | li
     result: Value | list[Value] = from_json(step.info.ports.output, value)
     if ignored := ignored_fields(step):
         result = with_current_edits(result, step.params, inputs, ignored)
-    return result
+    return share_parts(result)
 
 
 def latest_name(job: str, step: Step, segment: str) -> str:
