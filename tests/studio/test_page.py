@@ -91,6 +91,7 @@ def test_an_editor_makes_a_film_without_a_command_line(page, studio):
     page.wait_for_selector("canvas[data-shows=preview]")
     page.evaluate("performance.clearMeasures()")
     page.click("[data-emotion=surprised]")
+    wait_for(lambda: "prompt: surprised, temperature: 0.7" in job.read_text())
     page.focus("#temperature")
     page.keyboard.press("End")
     wait_for(lambda: "prompt: surprised, temperature: 1" in job.read_text())
@@ -125,10 +126,12 @@ def test_an_editor_makes_a_film_without_a_command_line(page, studio):
     until(page, "document.querySelector('studio-viewer video').src.includes('film')")
     until(page, "document.querySelector('.badge').textContent.startsWith('finished film')")
 
-    page.click("#undo")
-    wait_for(lambda: "prompt: happy, temperature: 0.7" in job.read_text())
-    page.click("#redo")
-    wait_for(lambda: "prompt: surprised, temperature: 1" in job.read_text())
+    before = ("prompt: surprised, temperature: 0.7", "prompt: happy, temperature: 0.7")
+    after = ("prompt: surprised, temperature: 0.7", "prompt: surprised, temperature: 1")
+    for button, texts in (("#undo", before), ("#redo", after)):
+        for text in texts:
+            page.click(button)
+            wait_for(lambda text=text: text in job.read_text())
 
 
 def test_the_playing_film_names_its_frames(page):

@@ -13,11 +13,15 @@ def open_page(chromium, url, **options):
     page = context.new_page()
     page.complaints = []
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("console", lambda line: page.complaints.append(line.text) if line.type == "error" else None)
+    page.on("console", lambda line: page.complaints.append(_with_url(line)) if line.type == "error" else None)
     page.set_default_timeout(60_000)
     page.goto(url)
     page.wait_for_selector("html[data-started]")
     return page
+
+
+def _with_url(line) -> str:
+    return f"{line.text} {line.location.get('url', '')}".rstrip()
 
 
 def close_page(page) -> None:
