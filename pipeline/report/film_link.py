@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from html import escape
 from pathlib import Path
-from urllib.request import pathname2url
 
 FILM_SLOT = '<p class="made-film" hidden></p>'
 """Where the link to the film goes; the page itself is made before the film has its place."""
@@ -27,4 +26,4 @@ def without_film_link(page: str) -> str:
 
 def file_url(path: str | None) -> str:
     """Return the URL of a local file; "" if there is none."""
-    return f"file://{pathname2url(path)}" if path else ""
+    return Path(path).absolute().as_uri() if path else ""

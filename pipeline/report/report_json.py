@@ -172,14 +172,22 @@ def film_checks(source: Media | None, film: Media | None) -> dict[str, bool]:
     if source is None or film is None or source.video is None or film.video is None:
         return {}
     source_video, film_video = source.video, film.video
-    source_times = [int(tick) * source_video.time_base - source.start_s for tick in source_video.timestamps.array]
-    film_times = [int(tick) * film_video.time_base - film.start_s for tick in film_video.timestamps.array]
     return {
         "same frame count": source_video.frame_count == film_video.frame_count,
-        "same frame times": source_times == film_times,
+        "same frame times": _times(source) == _times(film),
         "same shown size": source_video.shown_size_px == film_video.shown_size_px,
         "same number of sound tracks": len(source.audio) == len(film.audio),
     }
+
+
+def _times(media: Media) -> list[tuple[Fraction, Fraction, int]]:
+    """Return when the frames of a film are shown: runs of constant spacing, each as the first time, the spacing, count.
+
+    Runs are as long as they can be, so films with the same times have the same runs in whatever time base.
+    """
+    assert media.video is not None
+    base = media.video.time_base
+    return [(first * base - media.start_s, step * base, count) for first, step, count in media.video.timestamps.runs]
 
 
 def redact_request(request: Json) -> Json:

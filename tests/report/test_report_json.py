@@ -7,6 +7,8 @@ import pytest
 from numbered_clips import make_clip
 from records import adopted, record_of, segment_of, take_of
 
+from react1.pipeline.core.values import Timestamps
+from react1.pipeline.report.film_link import file_url
 from react1.pipeline.report.report_json import describe, frame_position, redact_request
 
 
@@ -57,6 +59,30 @@ def test_a_film_that_lost_a_frame_fails_its_checks(source, context, tmp_path):
     assert all(same.values())
 
 
+def test_the_same_times_in_another_time_base_are_the_same(source, context):
+    """One frame that is shown a tick later is another time, and so is a later start."""
+    video = source.video
+    base = video.time_base
+
+    def checked(ticks, time_base, start_s):
+        times = Timestamps.of(ticks, 1)
+        film = source.model_copy(
+            update={
+                "video": video.model_copy(update={"timestamps": times, "time_base": time_base}),
+                "start_s": start_s,
+            }
+        )
+        return describe(record_of(source, film), "film")["checks"]["same frame times"]
+
+    ticks = video.timestamps.array
+    later = ticks.copy()
+    later[20] += 1
+    assert checked(3 * ticks, base / 3, source.start_s)
+    assert checked(ticks + 5, base, source.start_s + 5 * base)
+    assert not checked(later, base, source.start_s)
+    assert not checked(ticks, base, source.start_s + base)
+
+
 def test_urls_lose_signatures_users_and_folders():
     """A presigned query is a key, user information has a password, a folder is private."""
     request = {
@@ -70,6 +96,14 @@ def test_urls_lose_signatures_users_and_folders():
         "audio_url": "voice.wav",
         "prompt": "happy",
     }
+
+
+def test_the_url_of_a_local_file_is_absolute_and_quoted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert file_url("/films/Über uns #1.mp4") == "file:///films/%C3%9Cber%20uns%20%231.mp4"
+    assert file_url("film.mp4") == f"file://{tmp_path}/film.mp4"
+    assert file_url(None) == file_url("") == ""
 
 
 def test_metrics_that_are_not_finite_are_null(source):
