@@ -6,7 +6,7 @@ A mask blends a layer into a picture.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,12 @@ RAMP_S, LEAST_RAMP_S, RAMP_SHARE = Fraction(1, 4), Fraction(4, 25), Fraction(19,
 def fraction_between(value: float, between: tuple[float, float]) -> float:
     """Return the position of a value between two others, clipped to 0..1."""
     return float(np.clip((value - between[0]) / (between[1] - between[0]), 0, 1))
+
+
+def quantile(values: NDArray[Any], share: float) -> float:
+    """Return the value below which a share of the values lies: not interpolated, a tenth of the time of NumPy's."""
+    place = int(share * (values.size - 1))
+    return float(np.partition(values, place, axis=None)[place])
 
 
 def smoothstep(share: Curve) -> Curve:

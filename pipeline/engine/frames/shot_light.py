@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Box, Curve, Field, Image, Points, box_around
+from ..arrays import Box, Curve, Field, Image, Points, box_around, quantile
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import CHEEKS, EYES, LIPS, OVAL
 
@@ -71,8 +71,8 @@ def _white(picture: Image, frame: FaceFrame, skin: Curve) -> Curve:
     """Estimate white by the brightness of the cheeks, raised towards the brightest parts, with some of their tint."""
     luma = float(skin @ LUMA)
     box = _face_box(picture, frame)
-    face = picture[box[1] : box[3] : 3, box[0] : box[2] : 3].reshape(-1, 3) @ LUMA
-    brightest = float(np.percentile(face, 97)) if face.size else luma
+    face = (picture[box[1] : box[3] : 3, box[0] : box[2] : 3].reshape(-1, 3) @ LUMA).ravel()
+    brightest = quantile(face, 0.97) if face.size else luma
     level = max(luma, 1.0) ** 0.7 * max(luma, brightest, 1.0) ** 0.3
     tint = np.clip(skin / max(luma, 1.0) / SKIN_TINT, 0.6, 1.6) ** LIGHT_TINT
     return np.asarray(np.clip(level * tint / float(tint @ LUMA), 0, 250))
@@ -103,8 +103,8 @@ def _edge_blur_px(picture: Image, frame: FaceFrame) -> float:
     grey = grey.astype(np.float32)
     second = 1.5
     once, twice = (_gradient(plane) for plane in (grey, cv2.GaussianBlur(grey, (0, 0), second)))
-    edges = once >= np.partition(once, int(0.97 * (once.size - 1)), axis=None)[int(0.97 * (once.size - 1))]
-    ratio = float(np.median(once[edges] / np.maximum(twice[edges], 1e-3)))
+    edges = once >= quantile(once.ravel(), 0.97)
+    ratio = quantile(once[edges] / np.maximum(twice[edges], 1e-3), 0.5)
     return float(np.clip(second / np.sqrt(max(ratio**2 - 1, 1e-3)), *BLUR_PX))
 
 

@@ -19,7 +19,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Box, Curve, Field, Image, Points, blend_layer, box_around, fraction_between, smoothstep, soft_mask
+from ..arrays import (
+    Box,
+    Curve,
+    Field,
+    Image,
+    Points,
+    blend_layer,
+    box_around,
+    fraction_between,
+    quantile,
+    smoothstep,
+    soft_mask,
+)
 from ..frames.shot_light import LUMA, Light, match_shot, measure_light
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.mesh import CHIN, INNER_LIPS, LOWER_LIP, SKIN_COUNT, UPPER_LIP
@@ -364,7 +376,7 @@ def visible_tooth_color(original: Image, frame: FaceFrame, expected: Curve, own:
     if len(seen) < 12:
         return expected, 0.0
     luma = seen @ LUMA
-    brightest: Curve = seen[luma >= np.percentile(luma, 75)].mean(0)
+    brightest: Curve = seen[luma >= quantile(luma, 0.75)].mean(0)
     bright = fraction_between(float(brightest @ LUMA) / max(1.0, float(expected @ LUMA)), TOOTHLIKE)
     pale = 1 - fraction_between(float(np.ptp(brightest) / max(1.0, brightest.max())), TOOTH_CHROMA)
     like = own * bright

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Curve, Field, Image, Points, blend_layer, box_around, smoothstep, soft_mask
+from ..arrays import Curve, Field, Image, Points, blend_layer, box_around, quantile, smoothstep, soft_mask
 from ..frames.shot_light import LUMA, measure_light
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import EYES, Eye
@@ -141,5 +141,5 @@ def _sclera(copied: Field, across: Field, down: Field, upper: Field, lower: Fiel
     if len(pixels) < 4:
         return np.asarray(copied.reshape(-1, 3).mean(0), np.float64)
     luma = pixels @ LUMA
-    color: Curve = 0.96 * pixels[luma >= np.percentile(luma, 50)].mean(0)
+    color: Curve = 0.96 * pixels[luma >= quantile(luma, 0.5)].mean(0)
     return color

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..arrays import Curve, Field, Image, Points, fraction_between, smoothstep
+from ..arrays import Curve, Field, Image, Points, fraction_between, quantile, smoothstep
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import EYES, SKIN_COUNT
 
@@ -45,7 +45,7 @@ def glasses_share(picture: Image, frame: FaceFrame) -> float:
     top = PATCH[2]
     seen = cv2.remap(picture, across, along, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     luma = cv2.GaussianBlur(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), (0, 0), 0.8).astype(np.float32)
-    skin = max(16.0, float(np.median(luma[round((0.60 - top) * PATCH_STEPS) :])))
+    skin = max(16.0, quantile(luma[round((0.60 - top) * PATCH_STEPS) :], 0.5))
     bridge, *rims = (_line_depth(luma, place) / skin for place in (BRIDGE, *RIMS))
     return min(fraction_between(bridge, DARK), fraction_between(min(rims), DARK))
 
@@ -67,7 +67,7 @@ def _line_depth(luma: Field, place: tuple[float, float, float, float]) -> float:
     columns = slice(round((left - PATCH[0]) * PATCH_STEPS), round((right - PATCH[0]) * PATCH_STEPS))
     kernel = np.ones((round(LINE_UNITS * PATCH_STEPS), 1), np.uint8)
     depth = cv2.morphologyEx(np.ascontiguousarray(luma[rows, columns]), cv2.MORPH_BLACKHAT, kernel)
-    return float(np.median(depth.max(0)))
+    return quantile(depth.max(0), 0.5)
 
 
 def hold_glasses(moves: Points, frame: FaceFrame, share: float) -> Points:
