@@ -114,8 +114,8 @@ def _changed_by_boxes(insert: Insert, span: range, first: int) -> list[bool] | N
     """
     if insert.changes is None or insert.style != "dissolve":
         return None
-    kept = insert.changes.frames[first : first + len(span)]
-    changed = [boxes.shows_at(*insert.weight(index)) for index, boxes in zip(span, kept, strict=False)]
+    frames = insert.changes.frames[first : first + len(span)]
+    changed = [boxes.shows_at(*insert.weight(index)) for index, boxes in zip(span, frames, strict=False)]
     known = [each for each in changed if each is not None]
     return known if len(known) == len(span) else None
 
