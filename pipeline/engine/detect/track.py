@@ -63,10 +63,10 @@ def _one_euro(run: Sequence[Points], fps: float) -> list[Points]:
 
 
 def resting_shapes(shapes: Sequence[MouthShape | None], fps: float) -> list[MouthShape | None]:
-    """Return the mouth shape without speech per frame: mean lift and width, and the 20th percentile gap, over 1.2 s.
+    """Return the mouth shape without speech per frame: means, and the 20th percentile of the gap, over 1.2 s.
 
     A talking mouth closes often and a grin does not, so the low percentile separates them. A percentile steps when a
-    frame enters or leaves the window, so all three are smoothed.
+    frame enters or leaves the window, so all are smoothed.
     """
     half = max(1, round(0.6 * fps))
     resting: list[tuple[float, ...] | None] = []
@@ -75,9 +75,9 @@ def resting_shapes(shapes: Sequence[MouthShape | None], fps: float) -> list[Mout
         if shape is None or not window:
             resting.append(None)
             continue
-        table = np.array([(other.lift, other.width, other.gap) for other in window])
-        lift, width = table[:, :2].mean(0)
-        resting.append((float(lift), float(width), float(np.percentile(table[:, 2], 20))))
+        table = np.array([(other.lift, other.width, other.gap, other.back) for other in window])
+        lift, width, _, back = table.mean(0).tolist()
+        resting.append((lift, width, float(np.percentile(table[:, 2], 20)), back))
     return [None if row is None else MouthShape(*row) for row in ease(resting, fps)]
 
 

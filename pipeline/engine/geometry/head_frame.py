@@ -118,6 +118,9 @@ class MouthShape:
     width: float
     gap: float
     """Distance of the inner borders of the lips in the middle."""
+    back: float = -0.17
+    """Depth of the corners behind the point between the eyes; negative is in front of it, as in a mouth at rest. A
+    smile pulls them back around the teeth, which tells a closed smile from corners that are high by nature."""
 
     @classmethod
     def of(cls, frame: FaceFrame) -> MouthShape:
@@ -128,4 +131,5 @@ class MouthShape:
             lift=float((upper[1] + lower[1] - left[1] - right[1]) / 2),
             width=float(right[0] - left[0]),
             gap=max(0.0, float(lower[1] - upper[1])),
+            back=float(left[2] + right[2]) / 2,
         )

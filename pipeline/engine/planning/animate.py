@@ -208,13 +208,14 @@ def pose_for(
     return Pose(choices.model_mode, weight, units, calm, rest, gap, widen, lean, spoken)
 
 
-SMILE_LIFT, SMILE_WIDTH = (-0.05, 0.04), (0.85, 1.00)
-"""Between these values a mouth counts as smiling, 0 to 1."""
+SMILE_BACK, SMILE_WIDTH = (-0.16, -0.115), (0.90, 1.02)
+"""Between these values a mouth counts as smiling, 0 to 1. On 60 faces the depth of the corners separates smiles from
+faces at rest; their height does not: many corners are high by nature, and those of a closed smile need not be."""
 
 
 def _relaxed(recipe: Recipe, calm: float, rest: MouthShape, headroom: Mapping[str, float]) -> dict[str, float]:
     """Return the units that undo the performer's own expression: cheeks and lids of a smile, for neutral brows too."""
-    smile = max(fraction_between(rest.lift, SMILE_LIFT), fraction_between(rest.width, SMILE_WIDTH))
+    smile = max(fraction_between(rest.back, SMILE_BACK), fraction_between(rest.width, SMILE_WIDTH))
     units = {"AU0": calm * smile} if calm * smile > 0 else {}
     if recipe.units:
         return units

@@ -39,10 +39,10 @@ RELIEF = (
     Bulge({"AU6": 0.045}, (0.54, 0.38), (0.15, 0.11)),
     Bulge({"AU24": -0.12}, (0.68, 0.44), (0.14, 0.10)),
     Bulge({"AU24": -0.07}, (0.18, 0.68), (0.08, 0.08)),
-    Bulge({"AU0": -0.10}, (0.60, 0.48), (0.20, 0.13), only_at_rest=True),
-    Bulge({"AU0": 0.11}, (0.54, 0.78), (0.12, 0.11), only_at_rest=True),
-    Bulge({"AU0": -0.09}, (0.40, 1.20), (0.11, 0.11), only_at_rest=True),
-    Bulge({"AU0": -0.07}, (0.18, 0.84), (0.07, 0.07), only_at_rest=True),
+    Bulge({"AU0": -0.15}, (0.60, 0.48), (0.20, 0.13), only_at_rest=True),
+    Bulge({"AU0": 0.165}, (0.54, 0.78), (0.12, 0.11), only_at_rest=True),
+    Bulge({"AU0": -0.135}, (0.40, 1.20), (0.11, 0.11), only_at_rest=True),
+    Bulge({"AU0": -0.105}, (0.18, 0.84), (0.07, 0.07), only_at_rest=True),
 )
 MOST = 0.22
 """No place gains or loses more than this share of its light."""
