@@ -192,7 +192,7 @@ def pose_for(
     units = {name: amount * strength * (headroom or {}).get(name, 1.0) for name, amount in recipe.units.items()}
     if talks and "AU4" in units and "AU5" in units:
         units["AU5"] *= TALKING_GLARES
-    calm = recipe.calm * calm_share(strength)
+    calm = recipe.calm * calm_share(strength, alone=not recipe.units)
     units = units | _relaxed(recipe, calm, rest, headroom or {})
     jaw = JAW_TALKING if talks else JAW_STILL
     shows_teeth = float(np.clip((shape.gap - 0.03) / 0.05, 0, 1))

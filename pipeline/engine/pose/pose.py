@@ -106,12 +106,19 @@ def gain(temperature: float) -> float:
     return 0.04 + 0.96 * math.pow(min(1.0, max(0.0, temperature)), 0.62)
 
 
-def calm_share(strength: float) -> float:
+CALMS_FIRST, CALMS_ALONE = 2.4, 1.7
+"""How much sooner than the units come the mouth's own expression goes; 1 is as soon. A smile that stayed in a frowning
+face would look like a fading smile; where nothing else changes, equal steps of the temperature look more equal."""
+
+
+def calm_share(strength: float, *, alone: bool) -> float:
     """Return the share of the mouth's own expression that is removed at a gain of 0 to 1.
 
-    It goes sooner than the units come: a smile that stayed in a frowning face would look like a fading smile.
+    Args:
+        strength: the gain.
+        alone: whether no units come in its place.
     """
-    return 1 - math.pow(1 - min(1.0, max(0.0, strength)), 2.4)
+    return 1 - math.pow(1 - min(1.0, max(0.0, strength)), CALMS_ALONE if alone else CALMS_FIRST)
 
 
 Color: TypeAlias = tuple[float, float, float]
