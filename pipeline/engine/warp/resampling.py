@@ -10,6 +10,9 @@ Grain: a pixel that is read between four others is a mean of them and has less g
 pixel, so that moving skin would look smoother than still skin. The finest detail of each pixel is therefore raised by
 what its subpixel position cost it. Nothing is raised where nothing moved, nor in pictures without grain: in compressed
 ones there is hardly any, and the finest detail flickers.
+
+Detail: skin that is stretched has its detail spread over more pixels, which makes it softer than the skin around it.
+What is stronger than grain is raised there by the stretch.
 """
 
 from __future__ import annotations
@@ -30,6 +33,11 @@ FINEST_PX, FAINT = 0.7, 4.0
 """Detail finer than a Gaussian of this deviation is raised, up to 4 steps of 255: grain, not edges."""
 GRAINY = (1.2, 1.6)
 """Between these means of the finest detail, in steps of 255, a picture starts to count as grainy."""
+SPREAD_GAIN, MOST_SPREAD_GAIN, LEAST_GAIN = 1.2, 0.35, 0.02
+"""How much detail is raised that is spread over twice as many pixels; the most, and what is left out."""
+SPREAD_PX, MOST_FINE = 0.9, 12.0
+"""Detail finer than a Gaussian of this deviation is raised, from `FAINT` up to 12 steps of 255 more: skin and hair,
+neither grain, which would flicker, nor the border of an eye."""
 STRAIGHT = 0.2
 """OpenCV's cubic kernel (-0.75) overshoots; a share of a linear reading evens out the sharpness."""
 _TAPS = np.arange(-3.5, 4)
@@ -141,6 +149,42 @@ def _between(plane: Field, *, across: bool) -> Field:
     anchor = (len(along_x) // 2 - across, len(along_y) // 2 - (not across))
     read: Field = cv2.sepFilter2D(plane, cv2.CV_32F, along_x, along_y, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
     return read
+
+
+def restore_detail(drawn: Image, field: Field, cell_px: float) -> Image:
+    """Return the picture with the detail of stretched skin as strong as it was before it was stretched.
+
+    Skin that is spread over more pixels has as much detail as before, but softer: each of its edges is wider, by the
+    stretch. The fine detail of such places is raised by that stretch; nothing is raised where skin is pushed together.
+
+    Args:
+        drawn: (height, width, 3) RGB, resampled at its own places plus the field.
+        field: (height, width, 2) px, smooth.
+        cell_px: the field varies over this distance at least.
+    """
+    import cv2
+
+    height, width = field.shape[:2]
+    size = (max(2, round(width / cell_px)), max(2, round(height / cell_px)))
+    small = cv2.resize(field, size, interpolation=cv2.INTER_AREA)
+    below, right = (np.gradient(small, (height / size[1], width / size[0])[axis], axis=axis) for axis in (0, 1))
+    # How many pixels of the source a pixel of the result shows.
+    shown = (1 + right[..., 0]) * (1 + below[..., 1]) - right[..., 1] * below[..., 0]
+    gain = np.clip(SPREAD_GAIN * (1 / np.clip(shown, 0.5, 1.0) - 1), 0.0, MOST_SPREAD_GAIN).astype(np.float32)
+    rows, columns = np.flatnonzero(gain.max(1) > LEAST_GAIN), np.flatnonzero(gain.max(0) > LEAST_GAIN)
+    if not len(rows):
+        return drawn
+    top, bottom = (round(at * height / size[1]) for at in (rows[0], rows[-1] + 1))
+    left, right_px = (round(at * width / size[0]) for at in (columns[0], columns[-1] + 1))
+    gain = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)[top:bottom, left:right_px]
+    part = drawn[top:bottom, left:right_px]
+    grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), SPREAD_PX)
+    fine = np.clip(fine - np.clip(fine, -FAINT, FAINT), -MOST_FINE, MOST_FINE)
+    raised = (gain * fine)[..., None]
+    detailed = drawn.copy()
+    detailed[top:bottom, left:right_px] = cv2.add(part, cv2.merge([raised] * 3), dtype=cv2.CV_8U)
+    return detailed
 
 
 def restore_grain(drawn: Image, field: Field) -> Image:

@@ -79,6 +79,18 @@ def test_a_face_at_rest_stays_as_it_is_in_neutral() -> None:
     assert 0 < drops[2] < 0.03 and drops[3] > 0.14
 
 
+def test_a_closed_smile_is_told_by_the_depth_of_its_corners() -> None:
+    """Corners pulled back are a smile that neutral takes away, however low; high corners that lie in front are none."""
+
+    def smile(lift: float, back: float) -> float:
+        rest = MouthShape(lift, 0.8, 0.0, back)
+        return pose_for(React1Choices(prompt="neutral", temperature=1.0), rest, rest, 1.0).amplitude("AU0")
+
+    assert smile(-0.04, -0.10) > 0.95
+    assert 0.2 < smile(0.0, -0.14) < 0.8
+    assert smile(0.05, -0.18) == 0.0
+
+
 def test_a_talker_glares_less_and_is_as_surprised() -> None:
     """Wide eyes over an open mouth look afraid, so only the frown of an angry talker opens its eyes less."""
     rest = MouthShape(-0.06, 0.75, 0.1)

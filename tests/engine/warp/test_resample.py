@@ -63,3 +63,24 @@ def test_a_part_at_the_border_repeats_it(portrait) -> None:
     field = np.full((80, 90, 2), -7.25, np.float32)
 
     assert np.array_equal(bend(picture, field, (0, 0)), resample(picture, x - 7.25, y - 7.25))
+
+
+def test_stretched_detail_is_as_strong_as_before_and_grain_is_not_raised() -> None:
+    """A texture stretched by 1.25 gets a tenth sharper or more; faint grain and what is pushed together stay."""
+    import cv2
+
+    from react1.pipeline.engine.warp.resampling import restore_detail
+
+    noise = np.random.default_rng(7).normal(0, 1, (160, 200))
+    x, y = np.meshgrid(np.arange(200, dtype=np.float32), np.arange(160, dtype=np.float32))
+    field = np.stack([-0.2 * (x - 100), 0 * y], -1)
+    for strength, more in ((18.0, 1.1), (0.8, 1.0)):
+        texture = np.clip(128 + strength * cv2.GaussianBlur(noise, (0, 0), 0.8) / 0.35, 0, 255).astype(np.uint8)
+        drawn = resample(cv2.merge([texture] * 3), x + field[..., 0], y)
+
+        restored = restore_detail(drawn, field, 4.0)
+
+        before, after = (cv2.Laplacian(picture[..., 1], cv2.CV_32F).var() for picture in (drawn, restored))
+        assert after >= more * before
+        assert np.array_equal(restored, drawn) == (more == 1.0)
+        assert np.array_equal(restore_detail(drawn, -field, 4.0), drawn)
