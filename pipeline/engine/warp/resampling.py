@@ -17,6 +17,8 @@ What is stronger than grain is raised there by the stretch.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from ..arrays import Box, Field, Image, Plane
@@ -151,16 +153,12 @@ def _between(plane: Field, *, across: bool) -> Field:
     return read
 
 
-def restore_detail(drawn: Image, field: Field, cell_px: float) -> Image:
-    """Return the picture with the detail of stretched skin as strong as it was before it was stretched.
-
-    Skin that is spread over more pixels has as much detail as before, but softer: each of its edges is wider, by the
-    stretch. The fine detail of such places is raised by that stretch; nothing is raised where skin is pushed together.
+def detail_gain(field: Field, cell_px: float) -> Field:
+    """Return by how much detail is to be raised where a field stretches skin, on a grid over the field.
 
     Args:
-        drawn: (height, width, 3) RGB, resampled at its own places plus the field.
-        field: (height, width, 2) px, smooth.
-        cell_px: the field varies over this distance at least.
+        field: (height, width, 2) px: where each pixel is read, relative to its own place.
+        cell_px: the step of the grid; the field is smooth within it.
     """
     import cv2
 
@@ -170,21 +168,45 @@ def restore_detail(drawn: Image, field: Field, cell_px: float) -> Image:
     below, right = (np.gradient(small, (height / size[1], width / size[0])[axis], axis=axis) for axis in (0, 1))
     # How many pixels of the source a pixel of the result shows.
     shown = (1 + right[..., 0]) * (1 + below[..., 1]) - right[..., 1] * below[..., 0]
-    gain = np.clip(SPREAD_GAIN * (1 / np.clip(shown, 0.5, 1.0) - 1), 0.0, MOST_SPREAD_GAIN).astype(np.float32)
-    rows, columns = np.flatnonzero(gain.max(1) > LEAST_GAIN), np.flatnonzero(gain.max(0) > LEAST_GAIN)
+    gain: Field = np.clip(SPREAD_GAIN * (1 / np.clip(shown, 0.5, 1.0) - 1), 0, MOST_SPREAD_GAIN).astype(np.float32)
+    return gain
+
+
+def restore_detail(drawn: Image, gain: Field) -> Image:
+    """Return the picture with the detail of stretched skin as strong as it was before it was stretched.
+
+    Skin that is spread over more pixels has as much detail as before, but softer: each of its edges is wider, by the
+    stretch. The fine detail of such places is raised by that stretch; nothing is raised where skin is pushed together.
+
+    Args:
+        drawn: (height, width, 3) RGB.
+        gain: `detail_gain` of the field by which it was resampled.
+    """
+    import cv2
+
+    raised = gain > LEAST_GAIN
+    rows, columns = np.flatnonzero(raised.any(1)), np.flatnonzero(raised.any(0))
     if not len(rows):
         return drawn
-    top, bottom = (round(at * height / size[1]) for at in (rows[0], rows[-1] + 1))
-    left, right_px = (round(at * width / size[0]) for at in (columns[0], columns[-1] + 1))
-    gain = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)[top:bottom, left:right_px]
-    part = drawn[top:bottom, left:right_px]
-    grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    fine = grey - cv2.GaussianBlur(grey, (0, 0), SPREAD_PX)
-    fine = np.clip(fine - np.clip(fine, -FAINT, FAINT), -MOST_FINE, MOST_FINE)
-    raised = (gain * fine)[..., None]
+    (height, width), (cells_down, cells_across) = drawn.shape[:2], gain.shape
+    top, bottom = (round(at * height / cells_down) for at in (rows[0], rows[-1] + 1))
+    left, right = (round(at * width / cells_across) for at in (columns[0], columns[-1] + 1))
+    cells = gain[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    part = drawn[top:bottom, left:right]
+    grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
+    fine = cv2.LUT(cv2.addWeighted(grey, 1, cv2.GaussianBlur(grey, (0, 0), SPREAD_PX), -1, 128), _raised_by())
+    light = cv2.multiply(fine, cv2.resize(cells, part.shape[1::-1], interpolation=cv2.INTER_LINEAR))
     detailed = drawn.copy()
-    detailed[top:bottom, left:right_px] = cv2.add(part, cv2.merge([raised] * 3), dtype=cv2.CV_8U)
+    detailed[top:bottom, left:right] = cv2.add(part, cv2.merge([light] * 3), dtype=cv2.CV_8U)
     return detailed
+
+
+@lru_cache(maxsize=1)
+def _raised_by() -> Plane:
+    """Return the detail that is raised, (256,) float32, for a difference from -128 to 127: none as faint as grain."""
+    fine = np.arange(-128, 128, dtype=np.float32)
+    table: Plane = np.clip(fine - np.clip(fine, -FAINT, FAINT), -MOST_FINE, MOST_FINE)
+    return table
 
 
 def restore_grain(drawn: Image, field: Field) -> Image:

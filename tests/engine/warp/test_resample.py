@@ -69,7 +69,7 @@ def test_stretched_detail_is_as_strong_as_before_and_grain_is_not_raised() -> No
     """A texture stretched by 1.25 gets a tenth sharper or more; faint grain and what is pushed together stay."""
     import cv2
 
-    from react1.pipeline.engine.warp.resampling import restore_detail
+    from react1.pipeline.engine.warp.resampling import detail_gain, restore_detail
 
     noise = np.random.default_rng(7).normal(0, 1, (160, 200))
     x, y = np.meshgrid(np.arange(200, dtype=np.float32), np.arange(160, dtype=np.float32))
@@ -78,9 +78,9 @@ def test_stretched_detail_is_as_strong_as_before_and_grain_is_not_raised() -> No
         texture = np.clip(128 + strength * cv2.GaussianBlur(noise, (0, 0), 0.8) / 0.35, 0, 255).astype(np.uint8)
         drawn = resample(cv2.merge([texture] * 3), x + field[..., 0], y)
 
-        restored = restore_detail(drawn, field, 4.0)
+        restored = restore_detail(drawn, detail_gain(field, 4.0))
 
         before, after = (cv2.Laplacian(picture[..., 1], cv2.CV_32F).var() for picture in (drawn, restored))
         assert after >= more * before
         assert np.array_equal(restored, drawn) == (more == 1.0)
-        assert np.array_equal(restore_detail(drawn, -field, 4.0), drawn)
+        assert np.array_equal(restore_detail(drawn, detail_gain(-field, 4.0)), drawn)
