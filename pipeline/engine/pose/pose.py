@@ -69,7 +69,7 @@ RECIPES: dict[Prompt, Recipe] = {
             "AU11": 0.3,
         },
     ),
-    "surprised": Recipe(1.0, {"AU1": 0.6, "AU2": 1.05, "AU5": 1.45, "AU26": 1.5, "AU18": 0.15}),
+    "surprised": Recipe(1.0, {"AU1": 0.75, "AU2": 1.05, "AU5": 1.45, "AU26": 1.5, "AU18": 0.15}),
     "disgusted": Recipe(
         1.0,
         {
