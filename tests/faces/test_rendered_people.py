@@ -93,9 +93,9 @@ def test_who_leaves_and_comes_back_is_changed_before_and_after(people):
 def test_a_person_is_followed_over_a_cut_to_the_other_side(people):
     """By the look of the face: on the left before, on the right after."""
     context, (warm, cold, _) = people
-    sides = (lambda n: (80.0, 80.0) if n < 10 else (240.0, 80.0)), (lambda n: (240.0, 80.0) if n < 10 else (80.0, 80.0))
+    sides = (lambda n: (82.0, 80.0) if n < 10 else (240.0, 80.0)), (lambda n: (240.0, 80.0) if n < 10 else (82.0, 80.0))
 
-    chosen, change = changes(context, [(warm, sides[0]), (cold, sides[1])], cut=10, face=1)
+    chosen, change = changes(context, [(cold, sides[0]), (warm, sides[1])], cut=10, face=1)
 
     assert [shot.number for shot in chosen.faces.shots] == [1, 2]
     assert min(at(change, sides[0], number).max() for number in (5, 15)) > 12

@@ -73,8 +73,8 @@ def test_frames_outside_the_span_are_passed_through(clip: Path, clip_faces, tmp_
     assert max(int(np.abs(b - a).max()) for b, a in list(zip(before, after, strict=True))[:8]) < 20
     assert mean[8] < 0.4 * mean[15]
     assert mean[23] < 0.4 * mean[16]
-    assert mean[8] < mean[11] < mean[15]
-    assert mean[23] < mean[20] < mean[16]
+    assert mean[8] < mean[9] < mean[10] < mean[15]
+    assert mean[23] < mean[22] < mean[21] < mean[16]
     assert mean[15] > 2
 
 
@@ -146,8 +146,8 @@ def test_the_mouth_opens_in_time_with_the_voice(clip: Path, clip_faces, tmp_path
     assert np.corrcoef(gaps[6:-6], opened[6:-6])[0, 1] > 0.8
 
 
-def test_frames_without_a_face_are_unchanged_with_ramps_around_them(engine_ready: None, tmp_path: Path) -> None:
-    """Grey frames in the middle stay grey and are reported; the change fades before and after them."""
+def test_frames_without_a_face_are_unchanged(engine_ready: None, tmp_path: Path) -> None:
+    """Grey frames in the middle stay grey and are reported; they begin and end with a cut, at which nothing fades."""
     clip = astronaut.write_clip(tmp_path / "clip.mp4", faceless=range(14, 20))
 
     metrics = take(clip, tmp_path / "take.mp4", prompt="sad", temperature=1.0)
@@ -157,8 +157,7 @@ def test_frames_without_a_face_are_unchanged_with_ramps_around_them(engine_ready
     assert metrics.frames_with_face == 24
     assert any("6 of 30 frames" in sentence for sentence in metrics.notes)
     assert max(mean[14:20]) < 0.5
-    assert mean[13] < mean[11]
-    assert mean[20] < mean[22]
+    assert min(mean[13], mean[20]) > 0.9 * mean[11]
 
 
 def test_a_span_without_a_face_is_refused(engine_ready: None, tmp_path: Path) -> None:
