@@ -9,10 +9,15 @@ import pytest
 from react1.pipeline.core import freed_memory
 
 
-def test_freed_memory_is_returned_if_the_c_library_can(monkeypatch):
-    """Without glibc nothing happens."""
+def test_a_large_process_returns_freed_memory_if_the_c_library_can(monkeypatch):
+    """A smaller one keeps it, and without glibc nothing happens."""
     trims = []
     monkeypatch.setattr(freed_memory, "glibc", lambda: SimpleNamespace(malloc_trim=trims.append))
+    monkeypatch.setattr(freed_memory, "LARGE_BYTES", 1 << 40)
+    freed_memory.return_freed_memory()
+    assert trims == []
+
+    monkeypatch.setattr(freed_memory, "LARGE_BYTES", 1 << 20)
     freed_memory.return_freed_memory()
     assert trims == [0]
 
