@@ -74,7 +74,7 @@ def find_change(
     """
     sizes = [max(1, CELL_PX * own.shape[1] // sent[0].shape[1]) for own in sent]
     planes = [
-        cell_differences(own, part, size, with_largest=not number)
+        cell_differences(own, part, size, with_largest=number == 0)
         for number, (own, part, size) in enumerate(zip(sent, taken, sizes, strict=True))
     ]
     level, shift = _level(planes, sizes), _shift(planes, sizes)

@@ -32,6 +32,7 @@ from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .packet_index import PacketIndex, index_film
 from .pictures.fields import field_order, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts
+from .rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
 from .rate_match import MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
 from .reencode import encode
 from .remux import picture_options, remux_argv, restore_description, stale_tags
@@ -47,7 +48,6 @@ from .smart_render import (
 from .splice_params import failures_of
 from .verification.packet_comparison import Bools
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
-from .verification.rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
 from .verification.seam_meter import SeamMeter, SeamRow
 from .verification.strict_pictures import NotShared, can_share, strict_frames
 from .verification.verify import ranges_to_decode

@@ -116,7 +116,7 @@ def test_a_time_in_a_message_is_on_the_clock_of_players(tmp_path, probed):
 @pytest.mark.parametrize(("large_px", "limited"), [(96 * 64, False), (96 * 64 - 1, True)])
 def test_few_threads_decode_large_pictures(tmp_path, monkeypatch, large_px, limited):
     """Each holds pictures; the pictures are the same."""
-    monkeypatch.setattr(decode, "_LARGE_PX", large_px)
+    monkeypatch.setattr(decode, "LARGE_PX", large_px)
     monkeypatch.setattr(decode, "thread_count", lambda: 29)
     path = make_clip(tmp_path / "a.mp4", tracks=0, frames=6, size=(96, 64))
 

@@ -37,6 +37,7 @@ SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
     ("packet_index",),
     ("reencode", "remux", "smart_render"),
     ("rate_match",),
+    ("rate_limits",),
     ("audio",),
     ("verification",),
     ("feasibility", "strategies"),

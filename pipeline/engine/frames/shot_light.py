@@ -71,7 +71,7 @@ def _white(picture: Image, frame: FaceFrame, skin: Curve) -> Curve:
     """Estimate white by the brightness of the cheeks, raised towards the brightest parts, with some of their tint."""
     luma = float(skin @ LUMA)
     box = _face_box(picture, frame)
-    face = (picture[box[1] : box[3] : 3, box[0] : box[2] : 3].reshape(-1, 3) @ LUMA).ravel()
+    face = picture[box[1] : box[3] : 3, box[0] : box[2] : 3] @ LUMA
     brightest = quantile(face, 0.97) if face.size else luma
     level = max(luma, 1.0) ** 0.7 * max(luma, brightest, 1.0) ** 0.3
     tint = np.clip(skin / max(luma, 1.0) / SKIN_TINT, 0.6, 1.6) ** LIGHT_TINT
@@ -103,7 +103,7 @@ def _edge_blur_px(picture: Image, frame: FaceFrame) -> float:
     grey = grey.astype(np.float32)
     second = 1.5
     once, twice = (_gradient(plane) for plane in (grey, cv2.GaussianBlur(grey, (0, 0), second)))
-    edges = once >= quantile(once.ravel(), 0.97)
+    edges = once >= quantile(once, 0.97)
     ratio = quantile(once[edges] / np.maximum(twice[edges], 1e-3), 0.5)
     return float(np.clip(second / np.sqrt(max(ratio**2 - 1, 1e-3)), *BLUR_PX))
 

@@ -17,8 +17,6 @@ What is stronger than grain is raised there by the stretch.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 from ..arrays import Box, Field, Image, Plane
@@ -43,6 +41,9 @@ neither grain, which would flicker, nor the border of an eye."""
 STRAIGHT = 0.2
 """OpenCV's cubic kernel (-0.75) overshoots; a share of a linear reading evens out the sharpness."""
 _TAPS = np.arange(-3.5, 4)
+_FINE = np.arange(-128, 128, dtype=np.float32)
+_RAISED_BY = np.clip(_FINE - np.clip(_FINE, -FAINT, FAINT), -MOST_FINE, MOST_FINE)
+"""How much detail is raised for a difference from -128 to 127: none as faint as grain."""
 _LANCZOS = np.sinc(_TAPS) * np.sinc(_TAPS / 4)
 _HALFWAY, _ITSELF = (_LANCZOS / _LANCZOS.sum()).astype(np.float32), np.ones(1, np.float32)
 """Lanczos's kernel halfway between two pixels, and no filter."""
@@ -194,19 +195,11 @@ def restore_detail(drawn: Image, gain: Field) -> Image:
     cells = gain[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     part = drawn[top:bottom, left:right]
     grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
-    fine = cv2.LUT(cv2.addWeighted(grey, 1, cv2.GaussianBlur(grey, (0, 0), SPREAD_PX), -1, 128), _raised_by())
+    fine = cv2.LUT(cv2.addWeighted(grey, 1, cv2.GaussianBlur(grey, (0, 0), SPREAD_PX), -1, 128), _RAISED_BY)
     light = cv2.multiply(fine, cv2.resize(cells, part.shape[1::-1], interpolation=cv2.INTER_LINEAR))
     detailed = drawn.copy()
     detailed[top:bottom, left:right] = cv2.add(part, cv2.merge([light] * 3), dtype=cv2.CV_8U)
     return detailed
-
-
-@lru_cache(maxsize=1)
-def _raised_by() -> Plane:
-    """Return the detail that is raised, (256,) float32, for a difference from -128 to 127: none as faint as grain."""
-    fine = np.arange(-128, 128, dtype=np.float32)
-    table: Plane = np.clip(fine - np.clip(fine, -FAINT, FAINT), -MOST_FINE, MOST_FINE)
-    return table
 
 
 def restore_grain(drawn: Image, field: Field) -> Image:

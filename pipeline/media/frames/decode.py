@@ -71,7 +71,7 @@ def reformat(
 
 ENCODE_AGAIN = "ffmpeg -i film -c:v libx264 -crf 12 -c:a copy film.mkv"
 """What helps if a film's packets do not fit its pictures; for messages."""
-_LARGE_PX = 4_000_000
+LARGE_PX = 4_000_000
 """Pictures above this size are decoded by at most four threads, not by one per core: each holds pictures, at 4K with
 ten bits 30 MB of them."""
 _ATTEMPTS = (("AUTO", True), ("AUTO", False), ("SLICE", False))
@@ -233,7 +233,7 @@ def open_packets(
             stream = container.streams[stream_index] if stream_index is not None else container.streams.video[0]
             if not stream.codec_context.is_open:
                 stream.thread_type = threads
-                if stream.codec_context.width * stream.codec_context.height > _LARGE_PX:
+                if stream.codec_context.width * stream.codec_context.height > LARGE_PX:
                     stream.codec_context.thread_count = thread_count()
             packets = container.demux(stream) if position is None else packets_from(container, stream, position)
             if packets is not None:

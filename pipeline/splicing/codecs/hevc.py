@@ -22,6 +22,7 @@ from fractions import Fraction
 from typing import Any
 
 from ...core.values import VideoStream
+from ...media.frames.decode import LARGE_PX
 from ...media.nal_units import BitReader, PacketConverter, escape, join_units, split_start_codes, split_units, unescape
 from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, pixel_formats
@@ -92,8 +93,8 @@ _HEADER_OPTIONS = (
 """Options that x265 writes into its parameter sets, by the names of its note."""
 _PRESET, _PRESETS = "veryfast", ("medium", "fast", "faster", "veryfast", "superfast", "ultrafast", "slow", "slower")
 _FINER_STEPS, _FINE_CRF = 4, 12
-_LARGE_PX, _USUAL_BFRAMES = 4_000_000, 4
-"""Of larger pictures x265 holds as few as it can: at 4K with ten bits each takes 50 MB while it waits, and 90 MB more
+_USUAL_BFRAMES = 4
+"""Of large pictures x265 holds as few as it can: at 4K with ten bits each takes 50 MB while it waits, and 90 MB more
 while it is coded or others refer to it. The lookahead only needs to see the next B-frames, since nothing here asks it
 for more, and the rows of one such picture keep many cores busy."""
 _MAX_KBPS = {30: 128, 60: 1500, 63: 3000, 90: 6000, 93: 10000, 120: 12000, 123: 20000, 150: 25000, 153: 40000}
@@ -245,7 +246,7 @@ def _default_encoder(video: VideoStream, reorder: int) -> EncoderSettings:
 
 def _settings(video: VideoStream, crf: str, params: dict[str, str]) -> EncoderSettings:
     fixed = {"log-level": "none", "open-gop": "0", "repeat-headers": "0", "info": "0", "cutree": "0"}
-    if video.width_px * video.height_px > _LARGE_PX:
+    if video.width_px * video.height_px > LARGE_PX:
         lookahead = int(params.get("bframes", _USUAL_BFRAMES)) + 1
         fixed |= {"frame-threads": "1", "rc-lookahead": str(lookahead)}
     joined = ":".join(f"{key}={value}" for key, value in {**params, **fixed}.items())

@@ -109,9 +109,8 @@ def read_samples(film: FragmentedFilm, track: Box) -> Samples:
     Raises:
         NotApplicable: it has none.
     """
-    runs = [
-        run for fragment in film.fragments for run in fragment.runs if run.track_id == sample_tables.track_id(track)
-    ]
+    number = sample_tables.track_id(track)
+    runs = [run for fragment in film.fragments for run in fragment.runs if run.track_id == number]
     if not runs:
         raise NotApplicable("a track has no samples")
     flags = np.concatenate([run.flags for run in runs])

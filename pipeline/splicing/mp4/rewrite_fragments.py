@@ -70,9 +70,8 @@ def rewrite_fragments(source: Path, output: Path, film: FragmentedFilm, new: Seq
     """
     tracks = film.moov.all(b"trak")
     require_self_contained(tracks)
-    by_track = {
-        sample_tables.track_id(tracks[index]): numbers for index, numbers in group_by_track(tracks, new).items()
-    }
+    by_index = group_by_track(tracks, new)
+    by_track = {sample_tables.track_id(tracks[index]): numbers for index, numbers in by_index.items()}
     for track in tracks:
         numbers = by_track.get(sample_tables.track_id(track))
         if numbers and new[numbers[-1]].stsd:

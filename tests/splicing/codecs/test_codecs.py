@@ -115,7 +115,7 @@ def test_x265_holds_few_large_pictures(monkeypatch):
     """One picture at a time, and as short a lookahead as its B-frames allow."""
     video = SimpleNamespace(width_px=320, height_px=180, pix_fmt="yuv420p10le")
     small = hevc._settings(video, "12", {"bframes": "3"}).options["x265-params"]
-    monkeypatch.setattr(hevc, "_LARGE_PX", 320 * 180 - 1)
+    monkeypatch.setattr(hevc, "LARGE_PX", 320 * 180 - 1)
     large = [hevc._settings(video, "12", params).options["x265-params"] for params in ({"bframes": "3"}, {})]
 
     assert "frame-threads" not in small and "rc-lookahead" not in small
@@ -128,7 +128,7 @@ def test_x265_holds_few_large_pictures(monkeypatch):
 def test_a_twin_of_x265_is_found(context, monkeypatch, shape, large):
     """From its note, and where it left none among its presets."""
     if large:
-        monkeypatch.setattr(hevc, "_LARGE_PX", 0)
+        monkeypatch.setattr(hevc, "LARGE_PX", 0)
     recipe = dict(X265[shape])
     params = "log-level=none:" + recipe.pop("params", "info=1")
     recipe["options"] = {**recipe["options"], "x265-params": params}

@@ -15,7 +15,7 @@ from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.media.mp4.boxes import Box
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import strategies
+from react1.pipeline.splicing import rate_limits, strategies
 from react1.pipeline.splicing.codecs.declared_rates import (
     DeclaredRate,
     container_rates,
@@ -26,7 +26,6 @@ from react1.pipeline.splicing.codecs.declared_rates import (
 from react1.pipeline.splicing.packet_index import index_film
 from react1.pipeline.splicing.smart_render import RenderPlan
 from react1.pipeline.splicing.splice_params import Thresholds
-from react1.pipeline.splicing.verification import rate_limits
 from react1.pipeline.splicing.verification.picture_diff import PictureDiff
 
 LEVEL_11 = 192 * 1500, 500 * 1500

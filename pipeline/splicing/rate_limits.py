@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.values import VideoStream
-from ...media.mp4 import sample_tables
-from ...media.mp4.sample_tables import Ints
-from ..codecs.declared_rates import DeclaredRate, declared_rates
-from ..packet_index import PacketIndex
-from ..quantiser import COARSEST_STEPS, has_quantiser
-from ..rate_match import first_guess
-from ..smart_render import EncodedRange, RenderPlan
+from ..core.values import VideoStream
+from ..media.mp4 import sample_tables
+from ..media.mp4.sample_tables import Ints
+from .codecs.declared_rates import DeclaredRate, declared_rates
+from .packet_index import PacketIndex
+from .quantiser import COARSEST_STEPS, has_quantiser
+from .rate_match import first_guess
+from .smart_render import EncodedRange, RenderPlan
 
 Floats = NDArray[np.float64]
 _TRIES = 6
