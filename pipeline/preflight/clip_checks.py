@@ -10,7 +10,7 @@ enough, so that little is decoded of a film without problems.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +33,7 @@ from ..media.trim import container_time_s
 
 if TYPE_CHECKING:
     from ..engine.detect.faces import FaceFinder
+    from ..engine.landmarks.landmarker import Box
 
 Code = Literal[
     "too_long", "no_face", "small_face", "face_unknown", "cut_inside", "too_large", "no_voice", "silent_voice"
@@ -189,18 +190,22 @@ def sampled_frames(start: int, end: int) -> list[int]:
     return list(dict.fromkeys(frames))
 
 
+def _scaled(boxes: Sequence[Box], scale: float) -> list[Box]:
+    return [(left * scale, top * scale, right * scale, bottom * scale) for left, top, right, bottom in boxes]
+
+
 def _confirmed_faces(finder: FaceFinder, picture: Image) -> list[Points]:
     from ..engine.detect.detect import shrink_for_detection
 
     small, scale = shrink_for_detection(picture)
-    faces = [face * scale for face in finder.find(small)]
-    boxes = [
-        (left * scale, top * scale, right * scale, bottom * scale)
-        for left, top, right, bottom in finder.detect_boxes(small)
-    ]
+    small_faces = finder.find(small)
+    faces = [face * scale for face in small_faces]
+    small_boxes = finder.detect_boxes(small)
+    boxes = _scaled(small_boxes, scale)
     if not faces:
         faces = finder.find_small_faces(picture)
         boxes += finder.small_boxes
     elif finder.wants_missed_faces(faces, boxes):
         faces += finder.find_missed_faces(picture, faces)
+    boxes += _scaled(finder.close_boxes(small, small_faces, small_boxes), scale)
     return [track.points[0] for track in confirmed_tracks([Track({0: face}) for face in faces], {0: boxes})]

@@ -92,8 +92,10 @@ def _detect_in_frame(
     finder: FaceFinder, picture: Picture, small: Image, video_format: VideoFormat, run_detector: bool
 ) -> FrameDetections:
     _, scale = detection_size(video_format.width, video_format.height)
-    pairs = [(face * scale, sample_face(small, FaceFrame(face))) for face in finder.find(small)]
-    boxes = _detect_boxes(finder, small, video_format) if run_detector else None
+    small_faces = finder.find(small)
+    pairs = [(face * scale, sample_face(small, FaceFrame(face))) for face in small_faces]
+    small_boxes = finder.detect_boxes(small) if run_detector else None
+    boxes = None if small_boxes is None else _scale_boxes(small_boxes, scale)
     if not pairs:
         full = _full_rgb(picture, video_format)
         pairs = [(face, sample_face(full, FaceFrame(face))) for face in finder.find_small_faces(full)]
@@ -103,17 +105,14 @@ def _detect_in_frame(
         full = _full_rgb(picture, video_format)
         missed = finder.find_missed_faces(full, [face for face, _ in pairs])
         pairs += [(face, sample_face(full, FaceFrame(face))) for face in missed]
+    if boxes is not None and small_boxes is not None:
+        boxes += _scale_boxes(finder.close_boxes(small, small_faces, small_boxes), scale)
     faces = tuple(_to_float32(face) for face, _ in pairs)
     return FrameDetections(faces, tuple(face_texels for _, face_texels in pairs), boxes)
 
 
 def _full_rgb(picture: Picture, video_format: VideoFormat) -> Image:
     return to_rgb(picture, (0, 0, video_format.width, video_format.height), video_format)
-
-
-def _detect_boxes(finder: FaceFinder, small: Image, video_format: VideoFormat) -> tuple[Box, ...]:
-    _, scale = detection_size(video_format.width, video_format.height)
-    return _scale_boxes(finder.detect_boxes(small), scale)
 
 
 def _scale_boxes(boxes: Sequence[Box], scale: float) -> tuple[Box, ...]:
@@ -140,7 +139,7 @@ def shrink_for_detection(picture: Image) -> tuple[Image, float]:
     return (picture, 1.0) if scale == 1 else (cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale)
 
 
-CACHE_VERSION = 6
+CACHE_VERSION = 7
 """Raise it when detection results or the file format change."""
 CACHE_SUFFIX = ".npz"
 _DID_NOT_RUN = -1

@@ -13,7 +13,7 @@ from types import TracebackType
 import numpy as np
 
 from ..arrays import Image, Points
-from ..landmarks.landmarker import MAX_FACES, Box, Landmarker
+from ..landmarks.landmarker import MAX_FACES, Box, Landmarker, holds_face
 
 CROP_PX = 320
 """The long side of the crops for small faces."""
@@ -99,6 +99,18 @@ class FaceFinder:
     def detect_boxes(self, picture: Image) -> Sequence[Box]:
         """Return the far detector's boxes: left, top, right, bottom in pixels of this picture."""
         return self._landmarker.detect_boxes(picture)
+
+    def close_boxes(self, picture: Image, faces: Sequence[Points], boxes: Sequence[Box]) -> tuple[Box, ...]:
+        """Return boxes of faces that the detector sees only from close up: it looks at those without a box again.
+
+        Args:
+            picture: the picture.
+            faces: the faces of the picture, px.
+            boxes: what the detector sees in it.
+        """
+        unseen = [face for face in faces if not any(holds_face(box, face) for box in boxes)]
+        close = (self._landmarker.close_box(picture, face) for face in unseen)
+        return tuple(box for box in close if box is not None)
 
     def _mesh_of_crop(self, picture: Image, centre: tuple[float, float], half_px: float) -> Points | None:
         import cv2

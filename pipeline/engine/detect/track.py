@@ -21,7 +21,7 @@ import numpy as np
 
 from ..arrays import Curve, Points
 from ..geometry.head_frame import FaceFrame, MouthShape
-from ..landmarks.landmarker import Box
+from ..landmarks.landmarker import Box, holds_face
 from ..occlusion.occlusion import FaceTexels
 
 EASED_S = 0.25
@@ -117,7 +117,7 @@ def _share_seen(track: Track, boxes: Mapping[int, Sequence[Box]]) -> float:
     """Return the share of the detector's frames of a track in which the detector saw it."""
     seen: dict[int, bool] = {}
     for frame, points in _detector_frames(track, sorted(boxes)):
-        seen[frame] = seen.get(frame, False) or _is_inside(points, boxes.get(frame, ()))
+        seen[frame] = seen.get(frame, False) or any(holds_face(box, points) for box in boxes.get(frame, ()))
     return sum(seen.values()) / max(1, len(seen))
 
 
@@ -127,11 +127,6 @@ def _detector_frames(track: Track, detector_frames: Sequence[int]) -> Iterable[t
         count = bisect_right(detector_frames, number)
         if count:
             yield detector_frames[count - 1], points
-
-
-def _is_inside(points: Points, boxes: Sequence[Box]) -> bool:
-    x, y = np.median(points[:, :2], axis=0)
-    return any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in boxes)
 
 
 SAME_FACE_UNITS, SAME_SIZE = 1.5, 1.6

@@ -58,9 +58,9 @@ class Detector:
         self._network = Network(kind.network)
         self._centres = np.concatenate([_cell_centres(cells, finds) for cells, finds in kind.grids])
 
-    def find(self, picture: Image) -> list[Detection]:
-        """Return the faces of a picture, the surest first."""
-        square = whole_picture(picture)
+    def find(self, picture: Image, square: Region | None = None) -> list[Detection]:
+        """Return the faces of a picture, or of a square of it, the surest first; in pixels of the picture."""
+        square = whole_picture(picture) if square is None else square
         cut = square.cut(picture, self._kind.size_px, repeat_border=False)
         places, logits = self._network.run(cut * np.float32(2 / 255) - 1)
         scores = 1 / (1 + np.exp(-np.clip(logits.ravel().astype(np.float64), -100, 100)))

@@ -48,6 +48,54 @@ def test_watch_dial_is_not_a_face(media_folder, tmp_path):
         pictures = [image for _, image in images(path, media.video, 40, 44)]
         meshes = [finder.find(image) for image in pictures]
         boxes = [finder.detect_boxes(image) for image in pictures]
+        close = [
+            finder.close_boxes(image, faces, ()) for image, faces in zip(pictures, meshes, strict=True) if len(faces)
+        ]
 
     assert any(meshes)
     assert not any(boxes)
+    assert not any(close)
+
+
+LEFT, RIGHT = (82.0, 74.0), (240.0, 80.0)
+"""Where two portraits stand; the detector never sees the left one in the complete picture."""
+
+
+def _two_people():
+    two_faces = pytest.importorskip("two_faces")
+    left = two_faces.portrait("cold", mirrored=True, height=120), lambda _: LEFT
+    return two_faces, [left, (two_faces.portrait("warm", height=96), two_faces.still(*RIGHT))]
+
+
+def test_face_that_is_only_seen_from_close_up_has_a_box(engine_ready):
+    """The detector looks again, around the one face that it missed."""
+    from react1.pipeline.engine.detect.faces import FaceFinder
+    from react1.pipeline.engine.landmarks.landmarker import holds_face
+
+    two_faces, people = _two_people()
+    picture = two_faces.compose((320, 160), people, 0, cut=0)
+    with FaceFinder() as finder:
+        faces = sorted(finder.find(picture), key=lambda face: face[:, 0].mean())
+        boxes = finder.detect_boxes(picture)
+        (close,) = finder.close_boxes(picture, faces, boxes)
+
+    assert [any(holds_face(box, face) for box in boxes) for face in faces] == [False, True]
+    assert [holds_face(close, face) for face in faces] == [True, False]
+
+
+def test_face_that_is_only_seen_from_close_up_is_a_person(engine_ready, tmp_path):
+    """Whoever asks for the left of two people gets it, and the checks before payment count both."""
+    from react1.pipeline.core.file import File
+    from react1.pipeline.engine.detect.people import people_in_shots
+    from react1.pipeline.engine.render.render import find_faces
+    from react1.pipeline.media.probe import probe
+    from react1.pipeline.preflight.clip_checks import sampled_faces
+
+    two_faces, people = _two_people()
+    path = two_faces.write_people(tmp_path / "film.mp4", people, size=(320, 160), frames=8, cut=0)
+    video = probe(path, File(digest="0" * 64, suffix=".mp4", size_bytes=path.stat().st_size)).video
+
+    (shot,) = people_in_shots(find_faces(path, lambda _: None), (0, 8))
+
+    assert [len(person.points) for person in shot.people] == [8, 8]
+    assert [len(faces) for faces in sampled_faces(path, video, 0, 8)] == [2, 2, 2]
