@@ -120,7 +120,7 @@ def _aimed_face(tracks: Sequence[Track], shot: Shot, aims: Sequence[FaceAim]) ->
     return None
 
 
-TURNED_DEG, TILTED_DEG = (38.0, 50.0), (32.0, 44.0)
+TURNED_DEG, TILTED_DEG = (44.0, 54.0), (32.0, 44.0)
 """The edit fades out between these angles of yaw and pitch, because the far side of the face is estimated."""
 BLURRED = (0.55, 0.35)
 """The edit fades out between these fractions of the usual sharpness, because landmarks are inaccurate."""

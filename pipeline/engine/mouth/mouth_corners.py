@@ -9,12 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import Image, blend_layer, box_around, soft_mask
-from ..geometry.head_frame import FaceFrame
+from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.mesh import UPPER_LIP
 from ..pose.pose import Pose
 
 STARTS, RUNS_ON, HALF_HEIGHT = 0.14, 0.17, 0.050
-"""The place at a corner: how far it reaches into the mouth and into the cheek, and its half height, in units."""
+"""The place at a corner: how far it reaches into an open mouth and into the cheek, and its half height, in units."""
+OPEN_GAP = 0.06
+"""From this gap on, in units, a mouth is open. Between closed lips the dark line is their own: without it they would
+end short of their corners, on one side most of all in a turned head."""
 LINE_UNITS = 0.075
 """Lines up to this width are raised, in units."""
 SOFT_UNITS = 0.020
@@ -37,13 +40,14 @@ def hide_corners(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     line = max(1, round(LINE_UNITS * unit / 2))
     ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * line + 1, 2 * line + 1))
     down = frame.plane_px[1]
+    starts = STARTS * min(1.0, MouthShape.of(frame).gap / OPEN_GAP)
     painted = picture.copy()
     for end, inner in ((0, 1), (-1, -2)):
         corner = frame.points_px[UPPER_LIP[0, end], :2]
         out = corner - frame.points_px[UPPER_LIP[3, inner], :2]
         out = out / max(1e-6, float(np.linalg.norm(out))) * unit
         tip, half = corner + RUNS_ON * out, HALF_HEIGHT * down
-        back = corner - STARTS * out
+        back = corner - starts * out
         contour = np.array([back - half, corner - half, tip - half * 1.2, tip + half * 0.6, corner + half, back + half])
         box = box_around(contour, 3 * SOFT_UNITS * unit + line + 2, picture.shape)
         if box is None:

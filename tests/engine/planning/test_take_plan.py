@@ -145,9 +145,12 @@ def test_weights_ramp_around_a_lost_face(face) -> None:
     assert "no face in 10 of 70 frames" in plan.notes[0]
 
 
-@pytest.mark.parametrize(("yaw", "pitch", "expected"), [(36, 0, 1), (54, 0, 0), (0, 20, 1), (0, 55, 0), (0, -50, 0)])
+@pytest.mark.parametrize(
+    ("yaw", "pitch", "expected"),
+    [(36, 0, 1), (42, 0, 1), (-42, 0, 1), (56, 0, 0), (0, 20, 1), (0, 55, 0), (0, -50, 0)],
+)
 def test_a_head_turned_or_tilted_away_is_unchanged(face, yaw: float, pitch: float, expected: float) -> None:
-    """The weight is 1 up to 38 degrees of yaw and about 30 of pitch, 0 from 50 and 44 degrees on."""
+    """The weight is 1 up to 44 degrees of yaw and about 30 of pitch, 0 from 54 and 44 degrees on."""
     frames = [detections_of(face(300, yaw=yaw, pitch=pitch))] * 20 + [detections_of(face(300), thumbnail=HALL)] * 20
 
     plan = plan_for(frames)
