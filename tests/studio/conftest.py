@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the studio needs the extra studio")
 
-from browser import find_browser
+from browser import NO_SUGGESTIONS, find_browser
 from running_studio import Studio, start_studio, stop_studio
 
-FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+FLAGS = [NO_SUGGESTIONS, "--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 MICROPHONE = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 
 
