@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import importlib
 import inspect
 import json
 import os
@@ -304,6 +305,8 @@ def _wait_for(child: int, kill_after_s: float | None) -> int:
 
 def main() -> None:
     """Run one order after the other."""
+    for name in ("anyio._backends._asyncio", "anyio.streams.tls", "av.subtitles.stream", "encodings.idna", "httpcore"):
+        importlib.import_module(name)  # what the first request would import, in every child
     tls_context()
     gc.collect()
     gc.freeze()  # so that no child touches, and copies, what all share
