@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LIMIT_S = 120
+_LEAN = {
+    "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+}
+"""A worker is forked from a process that has imported Dask, and does not profile itself a hundred times a second."""
 
 
 @contextlib.contextmanager
@@ -21,7 +26,7 @@ def open_dask(folder: Path, *, workers: int = 2, resources: str = "", environ: d
     worker = ["dask_worker", "--scheduler-file", contact, "--nworkers", workers, "--nthreads", 1, "--no-dashboard"]
     worker += ["--host", "127.0.0.1", "--local-directory", folder, *(["--resources", resources] if resources else [])]
     # A lost worker counts at once, so that the executor's own attempts are what is tested.
-    environ = {**environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    environ = {**environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0", **_LEAN}
     children = []
     try:
         for command in (scheduler, worker):
