@@ -29,6 +29,8 @@ _BORDER_S, _REFERENCE_S = 0.08, 0.1
 """What is measured on either side of a border, margin packets included, and what it is compared with."""
 MAX_MEASURED_S = 60
 """A line is measured over its first minute, to bound memory."""
+_READ_ONCE_S = 10
+"""Up to this length a line and what is heard on either side are read at once, not piece by piece."""
 
 
 def check_borders(
@@ -58,18 +60,43 @@ class _DialogueTracks:
     """The dialogue tracks of the film and of its source."""
 
     def __init__(self, film: Path, source: Path, audio: AudioStream) -> None:
-        self.source, self.film, self.audio = source, film, audio
         self.rate_hz, self.layout = audio.sample_rate_hz, audio.layout
         with open_media(film) as container:
-            self._index = int(container.streams.audio[0].index)
+            index = int(container.streams.audio[0].index)
+        self._film, self._source = _Track(film, index, self.rate_hz), _Track(source, audio.index, self.rate_hz)
+
+    def read_ahead(self, line: DialogueLine) -> None:
+        """Read all that a line needs at once, unless it is long; the next line's takes its place."""
+        if line.end - line.start <= _READ_ONCE_S * self.rate_hz:
+            for track, around_s in ((self._film, AROUND_S), (self._source, _REFERENCE_S)):
+                around = round(around_s * self.rate_hz)
+                track.keep(line.start - around, line.end + around)
 
     def source_samples(self, low: int, high: int) -> Sound:
         """Read the source's samples [low, high)."""
-        return read_samples(self.source, self.audio.index, self.rate_hz, low, high)
+        return self._source.samples(low, high)
 
     def film_samples(self, low: int, high: int) -> Sound:
         """Read the film's samples [low, high)."""
-        return read_samples(self.film, self._index, self.rate_hz, low, high)
+        return self._film.samples(low, high)
+
+
+class _Track:
+    """One track of a file, and a span of its samples that is kept in memory."""
+
+    def __init__(self, path: Path, index: int, rate_hz: int) -> None:
+        self._path, self._index, self._rate_hz = path, index, rate_hz
+        self._first, self._kept = 0, np.zeros((1, 0), np.float32)
+
+    def keep(self, low: int, high: int) -> None:
+        """Read the samples [low, high), and keep them in place of those before."""
+        self._first, self._kept = low, read_samples(self._path, self._index, self._rate_hz, low, high)
+
+    def samples(self, low: int, high: int) -> Sound:
+        """Return the samples [low, high)."""
+        if self._first <= low and high <= self._first + self._kept.shape[1]:
+            return self._kept[:, low - self._first : high - self._first].copy()
+        return read_samples(self._path, self._index, self._rate_hz, low, high)
 
 
 def read_samples(path: Path, index: int, rate_hz: int, low: int, high: int) -> Sound:
@@ -78,6 +105,7 @@ def read_samples(path: Path, index: int, rate_hz: int, low: int, high: int) -> S
 
 
 def _line_metrics(context: NodeContext, track: _DialogueTracks, line: DialogueLine) -> dict[str, Any]:
+    track.read_ahead(line)
     row: dict[str, Any] = {"name": line.name, "over": line.is_mixed}
     row["click_db"] = round(max(_click_db(track, *border) for border in _borders(line, track)), 1)
     step = _step_lu(context, track, line)
