@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import astronaut
@@ -30,11 +31,20 @@ def portrait(tint: str = "plain", *, mirrored: bool = False, height: int = 288) 
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if height < 288 else cv2.INTER_CUBIC)
 
 
+@cache
 def background(width: int, height: int) -> np.ndarray:
-    """Return a soft texture without faces."""
+    """Return a soft texture without faces, which nobody may change."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     waves = np.sin(columns / 23) * 12 + np.sin(rows / 17 + columns / 41) * 14
     return np.clip(np.stack([96 + waves, 104 + waves, 112 + waves], -1), 0, 255).astype(np.uint8)
+
+
+@cache
+def _soft_edge(width: int, height: int) -> np.ndarray:
+    """Return the opacity of a portrait, 0 to 1, which nobody may change."""
+    y, x = np.mgrid[:height, :width]
+    alpha = np.clip(1.6 - 1.6 * np.hypot((x - width / 2) / (width / 2.0), (y - height / 2) / (height / 2.0)), 0, 1)
+    return alpha.astype(np.float32)
 
 
 def compose(
@@ -51,11 +61,9 @@ def compose(
         if middle is None:
             continue
         height, width = face.shape[:2]
-        y, x = np.mgrid[:height, :width]
-        alpha = np.clip(1.6 - 1.6 * np.hypot((x - width / 2) / (width / 2.0), (y - height / 2) / (height / 2.0)), 0, 1)
         matrix = np.float32([[1, 0, middle[0] - width / 2], [0, 1, middle[1] - height / 2]])
         moved = cv2.warpAffine(face.astype(np.float32), matrix, size, flags=cv2.INTER_CUBIC)
-        weight = cv2.warpAffine(alpha.astype(np.float32), matrix, size)[..., None]
+        weight = cv2.warpAffine(_soft_edge(width, height), matrix, size)[..., None]
         picture = picture + (moved - picture) * weight
     return np.clip(picture.round(), 0, 255).astype(np.uint8)
 
