@@ -135,15 +135,16 @@ def test_a_run_of_one_segment_leaves_the_others(react1, job, tmp_path):
 
 
 @pytest.mark.slow
-def test_openjd_runs_the_template_to_the_same_film(react1, job, tmp_path, talking_clip, monkeypatch):
+def test_openjd_runs_the_template_to_the_same_film(react1, job, tmp_path, talking_clip, environment, monkeypatch):
     """Every task has a home of its own, as on machines of a farm; each take is paid for once."""
     openjd = Path(sys.executable).with_name("openjd")
     if not openjd.exists():
         pytest.skip("openjd is not installed: this test needs openjd-cli")
     bin_folder, template = tmp_path / "bin", tmp_path / "template.json"
+    commands = environment["PATH"].partition(os.pathsep)[0]
     bin_folder.mkdir()
     (bin_folder / "react1").write_text(
-        f'#!/bin/sh\nexport REACT1_HOME="{tmp_path}/machine-$$"\nexec "{sys.executable}" -m react1 "$@"\n'
+        f'#!/bin/sh\nexport REACT1_HOME="{tmp_path}/machine-$$"\nexec "{commands}/react1" "$@"\n'
     )
     (bin_folder / "react1").chmod(0o755)
     (tmp_path / "mounted").mkdir()
