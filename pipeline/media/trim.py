@@ -3,18 +3,20 @@
 The result holds exactly the frames of the span as coded, on the source's time base from 0, and every audio track of the
 span as PCM, each exactly as long as the picture.
 
-Packets are copied out of an H.264 MP4 or MOV: the file is as small as the film's. They begin with an IDR picture, and
-an edit list hides what is shown before the first frame and after the last. Readers that decode the file get the frames
-of the span alone, as coded, since nothing refers to what is left out.
+Packets are copied out of an MP4 or MOV, if decoding can begin before the span: the file is as small as the film's. They
+begin with an IDR picture in H.264, with a random access picture in HEVC, anywhere in codecs without references, and an
+edit list hides what is shown before the first frame and after the last. Readers that decode the file get the frames of
+the span alone, as coded, since nothing refers to what is left out.
 
-Source: ISO/IEC 14496-12 8.6.6 (edit lists); ISO/IEC 14496-10 7.4.1.2.4 (an IDR picture ends all references). `qp 0`
-makes x264 lossless at 8 bits; FFV1 (RFC 9043) is lossless for everything else.
+Source: ISO/IEC 14496-12 8.6.6 (edit lists); ITU-T H.264 7.4.1.2.4 (an IDR picture ends all references); ITU-T H.265
+table 7-1 and 8.3.2 (what follows a random access picture refers to nothing before it, but for its skipped leading
+pictures, RASL). `qp 0` makes x264 lossless at 8 bits; FFV1 (RFC 9043) is lossless for everything else.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from typing import Any
 import av
 import ffmpeg
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.cancellation import stoppable
 from ..core.errors import InputMediaError, ToolFailed
@@ -32,14 +35,17 @@ from ..core.values import Media, VideoStream
 from .audio import samples as sound
 from .clip_writer import track_timescale
 from .frames import decode
-from .frames.decode import reformat
 from .frames.film_readers import open_media
+from .frames.random_access import OpenFilm
 from .nal_units import split_units
 from .probe import probe, probe_path, require_video, restore_properties
 from .tools.ffmpeg import ffmpeg_path
 
 _SUFFIXES = (".mp4", ".mov", ".m4v")
 _IDR = 5
+_HEVC_RASL, _HEVC_RANDOM_ACCESS, _HEVC_PICTURES = range(8, 10), range(16, 22), range(32)
+_WITHOUT_REFERENCES = frozenset({"dnxhd", "mjpeg", "prores"})
+"""Compressed ones: what is not compressed takes more bytes as it is than in FFV1."""
 _MOST_HIDDEN = 300
 """Packets before the span; with more, what is saved in bytes is paid in decoding."""
 _FINEST_TICKS = (1 << 31) - 1
@@ -59,15 +65,18 @@ def copy_span(
         timescale: ticks per second of its picture.
     """
     video = source.video
-    if video is None or video.codec != "h264" or path.suffix.lower() not in _SUFFIXES:
+    starts = _STARTS.get(video.codec) if video is not None else None
+    if video is None or starts is None or path.suffix.lower() not in _SUFFIXES:
         return False
     times = video.timestamps.array
     first, last = int(times[span[0]]), int(times[span[1] - 1])
     try:
         with open_media(path) as container:
-            packets = _packets_of_span(container, container.streams[video.index], first, last)
+            packets = _packets_of_span(container, container.streams[video.index], starts, first, last)
             if packets is None:
                 return False
+            if video.codec == "hevc":
+                packets = list(_without_skipped(packets))
             movie_ticks = _write(container.streams[video.index], packets, first, tracks, target, timescale)
     except (av.FFmpegError, ValueError):
         return False
@@ -76,8 +85,10 @@ def copy_span(
     return _end_edit(target, round(shown * movie_ticks)) if movie_ticks else False
 
 
-def _packets_of_span(container: Any, stream: Any, first: int, last: int) -> list[Any] | None:
-    """Return the packets from the last IDR picture up to `first` on, as far as those up to `last` need."""
+def _packets_of_span(
+    container: Any, stream: Any, starts: Callable[[bytes], bool], first: int, last: int
+) -> list[Any] | None:
+    """Return the packets from the last start of decoding up to `first` on, as far as those up to `last` need."""
     container.seek(first, stream=stream, backward=True)
     packets: list[Any] = []
     needed = 0
@@ -86,7 +97,7 @@ def _packets_of_span(container: Any, stream: Any, first: int, last: int) -> list
             continue
         if packet.is_keyframe and packet.pts <= first:
             packets, needed = [], 0
-        if not packets and not _is_idr(packet):
+        if not packets and not (packet.is_keyframe and starts(bytes(packet))):
             return None
         packets.append(packet)
         if first <= packet.pts <= last:
@@ -98,10 +109,37 @@ def _packets_of_span(container: Any, stream: Any, first: int, last: int) -> list
     return packets[:needed] if needed and packets[0].pts <= first else None
 
 
-def _is_idr(packet: Any) -> bool:
-    return packet.is_keyframe and any(
-        unit and unit[0] & 31 == _IDR for unit in split_units(bytes(packet), annexb=False)
-    )
+def _is_idr(packet: bytes) -> bool:
+    return any(unit and unit[0] & 31 == _IDR for unit in split_units(packet, annexb=False))
+
+
+def _is_hevc_random_access(packet: bytes) -> bool:
+    return _hevc_picture(packet) in _HEVC_RANDOM_ACCESS
+
+
+def _hevc_picture(packet: bytes) -> int:
+    """Return the type of the first picture unit; -1 without one."""
+    types = (unit[0] >> 1 & 63 for unit in split_units(packet, annexb=False) if unit)
+    return next((kind for kind in types if kind in _HEVC_PICTURES), -1)
+
+
+_STARTS: dict[str, Callable[[bytes], bool]] = {
+    "h264": _is_idr,
+    "hevc": _is_hevc_random_access,
+    **dict.fromkeys(_WITHOUT_REFERENCES, lambda _: True),
+}
+"""By codec, whether decoding can begin with a keyframe's packet."""
+
+
+def _without_skipped(packets: list[Any]) -> Iterator[Any]:
+    """Yield packets of HEVC without the RASL pictures of the first one, which refer to what comes before it."""
+    yield packets[0]
+    belongs_to_first = True
+    for packet in packets[1:]:
+        kind = _hevc_picture(bytes(packet))
+        belongs_to_first = belongs_to_first and kind not in _HEVC_RANDOM_ACCESS
+        if not (belongs_to_first and kind in _HEVC_RASL):
+            yield packet
 
 
 def _write(stream: Any, packets: list[Any], first: int, tracks: Sequence[Path], target: Path, timescale: int) -> int:
@@ -169,17 +207,16 @@ def cut_lossless(context: NodeContext, source: Media, start: int, end: int) -> M
     video = require_video(source)
     tracks = write_tracks(context, path, source, start, end)
     target = context.temp_path("copied.mov")
-    if copy_span(path, source, (start, end), tracks, target, track_timescale(video)):
-        cut = _exact_cut(target, path, video, start, end)
-        if cut is not None and _is_undamaged(target, cut):
-            return _probe_result(context.store(target), context, source, start, end)
+    is_copied = copy_span(path, source, (start, end), tracks, target, track_timescale(video))
+    if is_copied and _exact_cut(target, path, video, start, end, _decode_all):
+        return _probe_result(context.store(target), context, source, start, end)
     for seek in (True, False):  # some files cannot be sought in; reading from the start is slow and always right
         target = context.temp_path("span.mov")
         context.run_tool(
             build_command(path, source, (start, end), tracks, target, seek=seek),
             duration_s=_span_duration_s(video, start, end),
         )
-        if _exact_cut(target, path, video, start, end) is not None:
+        if _exact_cut(target, path, video, start, end):
             return _probe_result(context.store(target), context, source, start, end)
     for index, frame in decode.exact_frames(path, video, start, end):  # raises with the damaged frame, if that is why
         if (frame.width, frame.height) != (video.width_px, video.height_px):
@@ -269,42 +306,69 @@ def _decimal(seconds: Fraction) -> str:
     return f"{float(seconds):.6f}"
 
 
-def _exact_cut(target: Path, path: Path, video: VideoStream, start: int, end: int) -> VideoStream | None:
-    """Return the new file's picture if its frame count, its times, its first and its last frame are the source's."""
+def _decode_ends(path: Path, video: VideoStream, start: int, end: int) -> list[Any]:
+    """Return the first and the last of the frames [start, end), which may be the same one."""
+    film = OpenFilm(path, video)
+    try:
+        return [frame for index in (start, end - 1) for _, frame in film.frames(index, index + 1)]
+    finally:
+        film.close()
+
+
+def _decode_all(path: Path, video: VideoStream, start: int, end: int) -> list[Any]:
+    """Return the same, but decode all of the frames in between: of copied packets some may be damaged.
+
+    Raises:
+        InputMediaError: a frame is damaged, or of another size.
+    """
+    first = last = None
+    for index, last in decode.exact_frames(path, video, start, end):
+        first = first or last
+        if (last.width, last.height) != (video.width_px, video.height_px):
+            raise InputMediaError(f"the picture changes its size at frame {index}")
+    return [first, last]
+
+
+def _exact_cut(
+    target: Path,
+    path: Path,
+    video: VideoStream,
+    start: int,
+    end: int,
+    decode_target: Callable[[Path, VideoStream, int, int], list[Any]] = _decode_ends,
+) -> bool:
+    """Return whether the new file's frame count, its times, its first and its last frame are the source's."""
+    ticks = video.timestamps.array[start:end]
     try:
         cut = require_video(probe_path(target))
+        own = decode_target(target, cut, 0, cut.frame_count) if cut.frame_count == len(ticks) else []
     except InputMediaError:
-        return None
-    ticks = video.timestamps.array[start:end]
-    if cut.frame_count != len(ticks):
-        return None
+        return False
+    if not own:
+        return False
     expected, actual = (ticks - ticks[0]).tolist(), cut.timestamps.array.tolist()
     off_s = max(abs(a * video.time_base - b * cut.time_base) for a, b in zip(expected, actual, strict=True))
     if off_s > cut.time_base:
-        return None
-    ends = {0, len(ticks) - 1}
-    return cut if all(_same_picture(target, cut, index, path, video, start + index) for index in ends) else None
-
-
-def _is_undamaged(target: Path, cut: VideoStream) -> bool:
-    """Check that all pictures of copied packets decode, and in one size: a damaged one would be copied, too."""
-    try:
-        sizes = {(frame.width, frame.height) for _, frame in decode.exact_frames(target, cut)}
-    except InputMediaError:
         return False
-    return sizes == {(cut.width_px, cut.height_px)}
+    return all(_same_picture(*pair) for pair in zip(own, _decode_ends(path, video, start, end), strict=True))
 
 
-def _same_picture(target: Path, cut: VideoStream, index: int, path: Path, video: VideoStream, frame: int) -> bool:
-    ((_, cut_frame),) = decode.exact_frames(target, cut, index, index + 1)
-    ((_, source_frame),) = decode.exact_frames(path, video, frame, frame + 1)
-    if cut_frame.format.name != source_frame.format.name:
+def _same_picture(cut: Any, source: Any) -> bool:
+    if cut.format.name != source.format.name:
         return False
-    try:
-        return np.array_equal(cut_frame.to_ndarray(), source_frame.to_ndarray())
-    except ValueError:  # PyAV cannot convert this format to an array
-        as_16_bit = [reformat(frame, pix_fmt="gbrp16le").to_ndarray() for frame in (cut_frame, source_frame)]
-        return np.array_equal(*as_16_bit)
+    return all(np.array_equal(mine, theirs) for mine, theirs in zip(_pixels(cut), _pixels(source), strict=True))
+
+
+def _pixels(frame: Any) -> list[NDArray[Any]]:
+    """Return the pixels of a frame, whatever colors its file says they have."""
+    parts = frame.format.components
+    if len({part.plane for part in parts}) < len(parts):  # packed
+        return [frame.to_ndarray()]
+    planes = []
+    for plane, part in zip(frame.planes, parts, strict=True):
+        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        planes.append(rows[:, : plane.width * (-(-part.bits // 8))])
+    return planes
 
 
 def _probe_result(file: File, context: NodeContext, source: Media, start: int, end: int) -> Media:

@@ -76,28 +76,62 @@ def test_pictures_are_the_source_s_bit_for_bit(context, pix_fmt, colour):
     assert [getattr(segment.media.video, name) for name in stored] == [getattr(media.video, name) for name in stored]
 
 
-def test_packets_of_h264_are_copied(context):
-    """Nothing is encoded: from the IDR picture on the packets are the film's, and what they show around is hidden."""
-    media = film(context, tracks=1, gop=40)
+def packets(context, media):
+    with av.open(str(context.path(media.file))) as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+CLOSED, OPEN = ({"x265-params": f"log-level=none:open-gop={number}:keyint=40:bframes=3:b-adapt=0"} for number in (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("codec", "recipe", "hidden"),
+    [
+        ("libx264", {"gop": 40}, True),
+        ("libx265", {"options": CLOSED, "pix_fmt": "yuv420p10le"}, True),
+        ("prores_ks", {"pix_fmt": "yuv422p10le"}, False),
+        ("dnxhd", {"pix_fmt": "yuv422p", "options": {"profile": "dnxhr_sq"}}, False),
+        ("mjpeg", {"pix_fmt": "yuvj420p"}, False),
+    ],
+)
+def test_packets_are_copied(context, codec, recipe, hidden):
+    """Nothing is encoded: from the start of decoding on they are the film's, and what they show around is hidden."""
+    media = film(context, tracks=1, codec=codec, **recipe)
 
     (segment,) = trimmed(context, media, ("50f", "53f"), handles="0f")
 
-    def packets(file):
-        with av.open(str(context.path(file))) as container:
-            return [bytes(packet) for packet in container.demux(video=0) if packet.size]
-
-    own, theirs = packets(segment.media.file), packets(media.file)
+    own, theirs = packets(context, segment.media), packets(context, media)
     start = theirs.index(own[0])
     assert context.calls == []
     assert own == theirs[start : start + len(own)]
-    assert len(own) > 3 == segment.media.video.frame_count
+    assert segment.media.video.frame_count == 3
+    assert len(own) > 3 if hidden else len(own) == 3
+    assert all(map(np.array_equal, planes(context, segment.media), planes(context, media, 50, 53)))
     assert numbers(context, segment.media) == [50, 51, 52]
     assert read_sound(context.path(segment.media.file))[0].shape[1] == 3 * 1920
 
 
+def test_pictures_that_decoders_skip_are_not_copied(context):
+    """In an open GOP of HEVC some packets after a keyframe show pictures before it, and refer further back."""
+    media = film(context, tracks=0, codec="libx265", options=OPEN)
+
+    (segment,) = trimmed(context, media, ("50f", "53f"), handles="0f")
+
+    own, theirs = packets(context, segment.media), packets(context, media)
+    start = theirs.index(own[0])
+    assert context.calls == []
+    assert theirs[start + 1] not in own
+    assert set(own) < set(theirs[start:])
+    assert all(map(np.array_equal, planes(context, segment.media), planes(context, media, 50, 53)))
+
+
 @pytest.mark.parametrize(
     ("suffix", "recipe"),
-    [(".mov", {"options": {"x264-params": "open-gop=1"}}), (".mkv", {}), (".mov", {"codec": "libx265"})],
+    [
+        (".mov", {"options": {"x264-params": "open-gop=1"}}),
+        (".mkv", {}),
+        (".avi", {"codec": "mjpeg", "pix_fmt": "yuvj422p"}),
+    ],
 )
 def test_other_films_are_cut_by_encoding(context, suffix, recipe):
     """Where decoding cannot begin exactly, or no edit list can hide anything."""

@@ -161,7 +161,8 @@ class ExpressionPanel extends HTMLElement {
       this.cardsNote.textContent = faces?.problem ? "" : "The cards appear when the faces of this part of the film are found.";
       return;
     }
-    this.cardsNote.textContent = faces.faces.length ? "" : "No face in this frame: the cards show the last one.";
+    const last = this.cardsKey ? "the cards show the last one." : "go to one that shows a face from the front.";
+    this.cardsNote.textContent = faces.faces.length ? "" : `No face in this frame: ${last}`;
     if (!faces.faces.length || faces.frame !== frame) return;
     const { temperature, model_mode } = state.draft;
     const key = [state.project, frame, face, temperature, model_mode].join();
