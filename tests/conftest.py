@@ -18,6 +18,7 @@ import film_cache
 import pytest
 from command_line import react1
 from forked_commands import forked_commands
+from hypothesis import settings
 from loopback_only import loopback_only
 from selection import selects_nothing
 from web import open_web
@@ -27,6 +28,9 @@ from react1.testing import FolderContext
 __all__ = ["react1"]
 # A worker holds thousands of tests and all modules: to look for garbage in them often is half the time of some tests.
 gc.set_threshold(100_000, 20, 20)
+# How long an example takes says nothing on a machine that others use.
+settings.register_profile("react1", deadline=None)
+settings.load_profile("react1")
 TALKING_PX = (320, 180)
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -83,10 +83,10 @@ def label_take(context: NodeContext, take: Take, text: str, where: Corner, heigh
     letters, outlined = (
         turn_coded(mask, source) for mask in label_masks(text, where, source.upright_size_px, height_share)
     )
-    settings = lossless_settings(video.pix_fmt)
+    coded_as = source.model_copy(update={"pix_fmt": video.pix_fmt})
+    settings = lossless_settings(coded_as)
     target = context.temp_path("labelled" + (".mov" if settings.encoder == "libx264" else ".mkv"))
     times = source.timestamps.array[segment.first_frame : segment.last_frame]
-    coded_as = source.model_copy(update={"pix_fmt": video.pix_fmt})
 
     def frames() -> Iterator[tuple[VideoFrame, int]]:
         for number, frame in enumerate(decode_frames(context.path(take.media.file), video.index)):

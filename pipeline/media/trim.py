@@ -10,7 +10,7 @@ the span alone, as coded, since nothing refers to what is left out.
 
 Source: ISO/IEC 14496-12 8.6.6 (edit lists); ITU-T H.264 7.4.1.2.4 (an IDR picture ends all references); ITU-T H.265
 table 7-1 and 8.3.2 (what follows a random access picture refers to nothing before it, but for its skipped leading
-pictures, RASL). `qp 0` makes x264 lossless at 8 bits; FFV1 (RFC 9043) is lossless for everything else.
+pictures, RASL).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ..core.nodes.node import NodeContext
 from ..core.times import frames_text
 from ..core.values import Media, VideoStream
 from .audio import samples as sound
-from .clip_writer import track_timescale
+from .clip_writer import lossless_encoder, track_timescale
 from .frames import decode
 from .frames.film_readers import open_media
 from .frames.random_access import OpenFilm
@@ -192,7 +192,6 @@ def _end_edit(target: Path, ticks: int) -> bool:
     return True
 
 
-_X264_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
 _SEEK_MARGIN_S = Fraction(2)
 
 
@@ -251,10 +250,7 @@ def select_frames(path: Path, source: Media, span: tuple[int, int], *, seek: boo
 
 
 def _encoder_options(video: VideoStream) -> dict[str, str]:
-    if video.pix_fmt in _X264_FORMATS:
-        codec = {"c:v": "libx264", "preset": "ultrafast", "qp": "0", "bf": "0"}
-    else:
-        codec = {"c:v": "ffv1", "level": "3", "slices": "4", "g": "1"}
+    encoder, options = lossless_encoder(video.pix_fmt, (video.width_px, video.height_px))
     tags = {
         "color_range": video.color_range,
         "color_primaries": video.color_primaries,
@@ -262,7 +258,7 @@ def _encoder_options(video: VideoStream) -> dict[str, str]:
         "colorspace": "rgb" if video.color_space == "gbr" else video.color_space,
     }
     return (
-        codec
+        {"c:v": encoder, **options}
         | {"pix_fmt": video.pix_fmt, "fps_mode": "passthrough", "enc_time_base": f"{video.time_base}"}
         | {name: value for name, value in tags.items() if value}
         | {"c:a": "pcm_f32le", "video_track_timescale": str(track_timescale(video))}

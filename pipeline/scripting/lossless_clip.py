@@ -21,6 +21,7 @@ from ..media.clip_writer import (
     ClipWriter,
     ColorTags,
     VideoSettings,
+    lossless_encoder,
     rgb_frame,
     track_timescale,
 )
@@ -111,15 +112,13 @@ def with_facts_of(source: Media, media: Media) -> Media:
     )
 
 
-_X264_FORMATS = frozenset(
-    [f"{family}{layout}p" for family in ("yuv", "yuvj") for layout in (420, 422, 444)]
-    + [f"yuv{layout}p10le" for layout in (420, 422, 444)]
-)
-
-
 def file_name(video: VideoStream) -> str:
     """Name a file that stores this video losslessly on its own time base: x264 in QuickTime, or FFV1 in NUT."""
-    return "scripted.mov" if video.pix_fmt in _X264_FORMATS else "scripted.nut"
+    return "scripted.mov" if _encoder(video)[0] == "libx264" else "scripted.nut"
+
+
+def _encoder(video: VideoStream) -> tuple[str, dict[str, str]]:
+    return lossless_encoder(video.pix_fmt, (video.width_px, video.height_px))
 
 
 class LosslessWriter(ClipWriter):
@@ -161,14 +160,14 @@ class LosslessWriter(ClipWriter):
 
     def _settings(self) -> VideoSettings:
         video = self._like
-        x264 = video.pix_fmt in _X264_FORMATS  # 8 and 10 bits; its `qp 0` is lossless at both
+        encoder, options = _encoder(video)
         return VideoSettings(
-            "libx264" if x264 else "ffv1",
+            encoder,
             (video.width_px, video.height_px),
             video.rate,
             video.pix_fmt,
             time_base=video.time_base,
-            options={"preset": "ultrafast", "qp": "0", "bf": "0"} if x264 else {"level": "3", "g": "1"},
+            options=options,
             color=ColorTags(
                 _code(PRIMARIES, video.color_primaries),
                 _code(TRANSFERS, video.color_transfer),

@@ -13,6 +13,7 @@ import pytest
 
 from react1.pipeline.core.errors import ToolFailed
 from react1.pipeline.media.tools import process
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.media.tools.process import LineProcess, run_tool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills a child with its parent")
@@ -66,3 +67,13 @@ def test_a_tool_that_is_not_there_or_fails_is_one_line(way):
         run_tool(["/nowhere/tool"])
     with pytest.raises(ToolFailed, match=r"^sh failed with exit code 3: not today$"):
         run_tool(["sh", "-c", "echo not today >&2; exit 3"])
+
+
+def test_ffmpeg_s_failure_is_told_by_its_cause(tmp_path):
+    """Not by the last of the lines that follow from it."""
+    raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", "641x359", "-i", "/dev/zero", "-frames:v", "1"]
+
+    with pytest.raises(ToolFailed, match="width not divisible by 2") as failed:
+        run_tool([ffmpeg_path(), *raw, "-c:v", "libx264", str(tmp_path / "odd.mp4")])
+
+    assert "Conversion failed" not in failed.value.message

@@ -131,6 +131,7 @@ def test_pictures_that_decoders_skip_are_not_copied(context):
         (".mov", {"options": {"x264-params": "open-gop=1"}}),
         (".mkv", {}),
         (".avi", {"codec": "mjpeg", "pix_fmt": "yuvj422p"}),
+        (".mkv", {"codec": "ffv1", "size": (641, 359)}),
     ],
 )
 def test_other_films_are_cut_by_encoding(context, suffix, recipe):

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -184,8 +185,23 @@ def _wait(child: subprocess.Popen[str], timeout_s: float, check: Callable[[], No
         check()
 
 
+_FFMPEG_PART = re.compile(r"^\[.*?@ 0x[0-9a-f]+\] ")
+_FFMPEG_ERROR = re.compile(r"(?i)error|invalid|unsupported|not supported|could not|unable|no such|failed")
+_FFMPEG_LAST_LINES = 14
+
+
+def _ffmpeg_cause(lines: Sequence[str]) -> str:
+    """Return what failed, by ffmpeg's last lines: the first error, and what a part said just before; others follow."""
+    last = lines[-_FFMPEG_LAST_LINES:]
+    first = next(number for number, line in enumerate(last) if _FFMPEG_ERROR.search(line))
+    before = [line for line in last[max(0, first - 1) : first] if _FFMPEG_PART.match(line)]
+    return "; ".join(_FFMPEG_PART.sub("", line) for line in [*before, last[first]])
+
+
 def _tool_failure(argv: Sequence[str], code: int, output: str, timeout_s: float) -> ToolFailed:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
+    if lines and lines[-1] == "Conversion failed!":
+        lines.append(_ffmpeg_cause(lines))
     name = argv[0].replace("\\", "/").rsplit("/", 1)[-1]
     if code == -signal.SIGKILL:
         message = f"{name} was killed (limit {timeout_s:g} s, or out of memory)"
