@@ -86,16 +86,16 @@ class _Track:
 
     def __init__(self, path: Path, index: int, rate_hz: int) -> None:
         self._path, self._index, self._rate_hz = path, index, rate_hz
-        self._first, self._kept = 0, np.zeros((1, 0), np.float32)
+        self._first, self._buffer = 0, np.zeros((1, 0), np.float32)
 
     def keep(self, low: int, high: int) -> None:
         """Read the samples [low, high), and keep them in place of those before."""
-        self._first, self._kept = low, read_samples(self._path, self._index, self._rate_hz, low, high)
+        self._first, self._buffer = low, read_samples(self._path, self._index, self._rate_hz, low, high)
 
     def samples(self, low: int, high: int) -> Sound:
         """Return the samples [low, high)."""
-        if self._first <= low and high <= self._first + self._kept.shape[1]:
-            return self._kept[:, low - self._first : high - self._first].copy()
+        if self._first <= low and high <= self._first + self._buffer.shape[1]:
+            return self._buffer[:, low - self._first : high - self._first].copy()
         return read_samples(self._path, self._index, self._rate_hz, low, high)
 
 
