@@ -22,7 +22,7 @@ MIN_CLICK_DB = 6.0
 def splice_lines(context, media, *edits, fade_ms=20):
     """Splice takes with lines, as (first frame, frame after the last, line, what else is asked)."""
     takes = [numbered_take(context, segment(media, *span, audio=line, **options)) for *span, line, options in edits]
-    return splicing.splice(context, ffmpeg_path(), media, takes, sound=SoundParams(fade_ms=fade_ms))
+    return splicing.splice(context, ffmpeg_path(), media, takes, sound=SoundParams(fade_ms=fade_ms), quality="high")
 
 
 @pytest.mark.parametrize("coded", [("pcm_s16le",), ("aac", "-b:a", "96k"), ("libmp3lame", "-b:a", "128k")])
@@ -88,7 +88,7 @@ def test_the_worst_step_of_several_lines_counts(context):
         line = context.store(wave_of(context, own[:, at * 1920 : (at + 15) * 1920] * factor))
         takes.append(numbered_take(context, segment(media, at, at + 15, audio=line)))
 
-    result = splicing.splice(context, ffmpeg_path(), media, takes, sound=SoundParams(match="off"))
+    result = splicing.splice(context, ffmpeg_path(), media, takes, sound=SoundParams(match="off"), quality="high")
 
     steps = [row["loudness_step_lu"] for row in result.metrics["sound_lines"]]
     assert steps[1] == result.metrics["loudness_step_lu"] == pytest.approx(-6, abs=0.5)
@@ -102,7 +102,7 @@ def test_a_mixed_line_is_compared_without_the_films_own_sound(context):
     line = context.store(wave_of(context, own[:, 40 * 1920 : 60 * 1920] * 0.25))
     take = numbered_take(context, segment(media, 40, 60, audio=line, audio_mix="mix"))
 
-    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=SoundParams(match="off"))
+    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=SoundParams(match="off"), quality="high")
 
     assert result.metrics["loudness_step_lu"] == pytest.approx(-12, abs=0.5)
 

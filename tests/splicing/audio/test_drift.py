@@ -60,7 +60,7 @@ def splice_noise(context, media, first, last):
     noise = np.random.default_rng(3).uniform(-0.5, 0.5, (1, 48000)).astype(np.float32)
     line = context.store(wave_of(context, noise))
     take = numbered_take(context, segment(media, first, last, audio=line))
-    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=SoundParams(match="off"))
+    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=SoundParams(match="off"), quality="high")
     return result, begin, end, noise[0]
 
 

@@ -30,7 +30,7 @@ def with_line(context, wave, *, own=OWN, params=DEFAULT_PARAMS, coded=("-c:a", "
     media = speaking_film(context, 250, own, coded=coded)
     line = context.store(wave_of(context, wave))
     take = numbered_take(context, segment(media, *span, audio=line, name="hello", **edit))
-    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=params)
+    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=params, quality="high")
     return result, read_sound(result.path)[0], read_sound(context.path(media.file))[0]
 
 

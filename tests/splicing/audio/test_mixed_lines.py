@@ -27,7 +27,7 @@ def mixed(context, own, wave, *, coded=PCM, params=AS_GIVEN, span=(50, 75), audi
     media = speaking_film(context, 100, own, coded=coded)
     line = context.store(wave_of(context, wave))
     take = numbered_take(context, segment(media, *span, audio=line, audio_mix=audio_mix, name="hello", **fields))
-    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=params)
+    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=params, quality="high")
     return result, context.path(media.file)
 
 

@@ -28,7 +28,9 @@ UNMATCHED = SoundParams(match="off")
 def splice_line(context, media, start, end, **edit):
     """Splice a take with a new line, a tone of 1 kHz at its own level; give the film and the source's path."""
     take = numbered_take(context, segment(media, start, end, audio=dialogue_line(context), **edit))
-    return splicing.splice(context, ffmpeg_path(), media, [take], sound=UNMATCHED), context.path(media.file)
+    return splicing.splice(context, ffmpeg_path(), media, [take], sound=UNMATCHED, quality="high"), context.path(
+        media.file
+    )
 
 
 def mux_clip(context, suffix, *options, **changes):
