@@ -11,6 +11,7 @@ import dataclasses
 import importlib.metadata
 import itertools
 import zipfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.side_by_side import read_ahead
-from ...media.frames.shots import THUMBNAIL_PX, Thumbnail, thumbnail
+from ...media.frames.shots import THUMBNAIL_PX, Thumbnail, find_cuts, thumbnail
 from ..arrays import Image, Points
 from ..frames.clip_frames import ClipFrames, Picture, VideoFormat, planes_of
 from ..frames.frame_color import frame_rgb, small_rgb, to_rgb
@@ -31,7 +32,7 @@ from ..geometry.mesh import COUNT
 from ..landmarks.landmarker import Box
 from ..landmarks.network import networks_identity
 from ..occlusion.occlusion import FaceTexels, sample_face
-from .faces import FaceFinder
+from .faces import SEARCH_EVERY, FaceFinder
 from .track import EVERY_FRAMES
 
 LONG_SIDE_PX = 1280
@@ -71,9 +72,15 @@ def detect_faces(clip_frames: ClipFrames, video_format: VideoFormat, progress: C
         FaceFinder() as finder,
         closing(read_ahead(_pictures(clip_frames, video_format), _READ_AHEAD)) as pictures,
     ):
+        search_is_due = False
+        recent: deque[Thumbnail] = deque(maxlen=3)
         for picture, small, thumb in pictures:
+            recent.append(thumb)
             run_detector = len(detections) % EVERY_FRAMES == 0
-            frame = _detect_in_frame(finder, picture, small, video_format, run_detector)
+            search_is_due |= len(detections) % SEARCH_EVERY == 0 or len(recent) - 1 in find_cuts(recent)
+            searches = run_detector and search_is_due
+            frame = _detect_in_frame(finder, picture, small, video_format, run_detector, searches)
+            search_is_due &= not searches
             detections.append(replace(frame, thumbnail=thumb))
             progress(min(1.0, len(detections) / expected))
     return Detections(tuple(detections), clip_frames.times)
@@ -89,24 +96,29 @@ def _pictures(frames: ClipFrames, video_format: VideoFormat) -> Iterator[tuple[P
 
 
 def _detect_in_frame(
-    finder: FaceFinder, picture: Picture, small: Image, video_format: VideoFormat, run_detector: bool
+    finder: FaceFinder, picture: Picture, small: Image, video_format: VideoFormat, run_detector: bool, searches: bool
 ) -> FrameDetections:
     _, scale = detection_size(video_format.width, video_format.height)
     small_faces = finder.find(small)
     pairs = [(face * scale, sample_face(small, FaceFrame(face))) for face in small_faces]
     small_boxes = finder.detect_boxes(small) if run_detector else None
     boxes = None if small_boxes is None else _scale_boxes(small_boxes, scale)
-    if not pairs:
-        full = _full_rgb(picture, video_format)
+    full = _full_rgb(picture, video_format) if searches or not pairs else None
+    if not pairs and full is not None:
         pairs = [(face, sample_face(full, FaceFrame(face))) for face in finder.find_small_faces(full)]
         if boxes is not None and pairs:
             boxes += _scale_boxes(finder.small_boxes, 1.0)
-    elif finder.wants_missed_faces([face for face, _ in pairs], boxes):
-        full = _full_rgb(picture, video_format)
-        missed = finder.find_missed_faces(full, [face for face, _ in pairs])
-        pairs += [(face, sample_face(full, FaceFrame(face))) for face in missed]
-    if boxes is not None and small_boxes is not None:
-        boxes += _scale_boxes(finder.close_boxes(small, small_faces, small_boxes), scale)
+    else:
+        in_tiles = () if full is None else finder.search_tiles(full)
+        missed: list[Points] = []
+        if finder.wants_missed_faces([face for face, _ in pairs], None if boxes is None else [*boxes, *in_tiles]):
+            full = _full_rgb(picture, video_format) if full is None else full
+            missed = finder.find_missed_faces(full, [face for face, _ in pairs])
+            pairs += [(face, sample_face(full, FaceFrame(face))) for face in missed]
+        if boxes is not None and small_boxes is not None:
+            boxes += _scale_boxes(finder.close_boxes(small, small_faces, small_boxes), scale)
+            if full is not None:
+                boxes += _scale_boxes(finder.close_boxes(full, missed, boxes), 1.0)
     faces = tuple(_to_float32(face) for face, _ in pairs)
     return FrameDetections(faces, tuple(face_texels for _, face_texels in pairs), boxes)
 
@@ -139,7 +151,7 @@ def shrink_for_detection(picture: Image) -> tuple[Image, float]:
     return (picture, 1.0) if scale == 1 else (cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale)
 
 
-CACHE_VERSION = 7
+CACHE_VERSION = 8
 """Raise it when detection results or the file format change."""
 CACHE_SUFFIX = ".npz"
 _DID_NOT_RUN = -1

@@ -2,7 +2,7 @@
 
 Faces are tracked from call to call, so pictures must come in order. Tracking alone finds faces with an eye distance of
 about 5 % of the picture's width. The far detector finds faces down to about 30 px between the eyes; a large picture is
-split into tiles for it. The networks are in landmarks/.
+split into tiles for it, also now and then beside a larger face. The networks are in landmarks/.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ CROP_SHARE = 1.5
 
 REDETECT_EVERY = 6
 """The detector runs on every sixth picture while small faces are tracked, to find new ones."""
+SEARCH_EVERY = 24
+"""Beside a face that `find` sees, smaller ones are searched in tiles on every 24th picture, and after a cut."""
 
 
 class FaceFinder:
@@ -33,7 +35,7 @@ class FaceFinder:
         self.small_boxes: tuple[Box, ...] = ()
         """Boxes of the faces that `find_small_faces` found last; a box moves with its face."""
         self._missed: tuple[Box, ...] = ()
-        """Boxes of the faces that `find_missed_faces` found last."""
+        """Boxes of the faces that `find_missed_faces` found last; they move with their faces."""
 
     def __enter__(self) -> FaceFinder:
         return self
@@ -57,19 +59,25 @@ class FaceFinder:
         if self.small_boxes and self._small_calls % REDETECT_EVERY:
             faces, self.small_boxes = self._faces_in(picture, self.small_boxes)
         if not faces or len(faces) < len(self.small_boxes):
-            boxes = list(self.detect_boxes(picture)) or self._detect_in_tiles(picture)
+            boxes = list(self.detect_boxes(picture)) or self._detect_in_tiles(picture, MIN_TILE_PX)
             faces, self.small_boxes = self._faces_in(picture, boxes[:MAX_FACES])
         return faces
 
     def wants_missed_faces(self, faces: Sequence[Points], boxes: Sequence[Box] | None) -> bool:
-        """Return whether `find` has missed a face that the detector sees, or saw last.
+        """Return whether `find` has missed a face that the detector sees, or that was found by it and followed since.
 
         Args:
             faces: what `find` returned, px of the full picture.
-            boxes: the detector's boxes of the same picture; None if it did not run, then those of the last call count.
+            boxes: the detector's boxes of the same picture; None if it did not run.
         """
-        self._missed = tuple(box for box in (self._missed if boxes is None else boxes) if not _has_face(box, faces))
+        candidates = merge_boxes([*(boxes or ()), *self._missed])
+        self._missed = tuple(box for box in candidates if not _has_face(box, faces))
         return bool(self._missed) and len(faces) < MAX_FACES
+
+    def search_tiles(self, picture: Image) -> list[Box]:
+        """Return the boxes that the detector sees in tiles of a full picture, the largest first."""
+        boxes = self._detect_in_tiles(picture, SEARCH_TILE_PX)
+        return sorted(boxes, key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
 
     def find_missed_faces(self, picture: Image, faces: Sequence[Points]) -> list[Points]:
         """Return the landmarks of the missed faces; the picture must have its full size."""
@@ -89,9 +97,9 @@ class FaceFinder:
                 face_boxes.append((x - width / 2, y - height / 2, x + width / 2, y + height / 2))
         return faces, tuple(face_boxes)
 
-    def _detect_in_tiles(self, picture: Image) -> list[Box]:
+    def _detect_in_tiles(self, picture: Image, least_px: int) -> list[Box]:
         boxes: list[Box] = []
-        for left, top, right, bottom in detection_tiles(picture.shape[1], picture.shape[0]):
+        for left, top, right, bottom in detection_tiles(picture.shape[1], picture.shape[0], least_px):
             tile = np.ascontiguousarray(picture[top:bottom, left:right])
             boxes += [(a + left, b + top, c + left, d + top) for a, b, c, d in self.detect_boxes(tile)]
         return merge_boxes(boxes)
@@ -136,13 +144,14 @@ def _has_face(box: Box, faces: Sequence[Points]) -> bool:
     return any(left <= x <= right and top <= y <= bottom for x, y in middles)
 
 
-MIN_TILE_PX = 960
-"""A tile is at least this large and at least half of the picture's long side, to limit the number of tiles."""
+MIN_TILE_PX, SEARCH_TILE_PX = 960, 640
+"""A tile is at least this large and at least half of the picture's long side, to limit the number of tiles. Beside a
+larger face, which would fill a tile, they are smaller."""
 
 
-def detection_tiles(width: int, height: int) -> list[tuple[int, int, int, int]]:
+def detection_tiles(width: int, height: int, least_px: int = MIN_TILE_PX) -> list[tuple[int, int, int, int]]:
     """Return the tiles of a picture as left, top, right, bottom, overlapping by half; none for a small picture."""
-    side = max(MIN_TILE_PX, max(width, height) // 2)
+    side = max(least_px, max(width, height) // 2)
     if max(width, height) < 1.25 * side:
         return []
     return [

@@ -2,7 +2,7 @@
 
 FaceMesh also fits its mesh to a watch or a patch of light. The full-range detector is another network. On the examined
 films it scored 0.69 to 0.91 on faces and detected nothing on the dial of a watch, on which FaceMesh and the short-range
-detector agreed. A track that it never detects is not a face.
+detector agreed. A track that it detects neither in the picture nor in two squares around the face is not a face.
 
 Landmark jitter is reduced without adding lag. The filter is by Casiez, Roussel & Vogel, "1€ Filter: a simple
 speed-based low-pass filter", CHI 2012. The complete clip is known, so it runs forwards and backwards, and the average

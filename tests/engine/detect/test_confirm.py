@@ -99,3 +99,40 @@ def test_face_that_is_only_seen_from_close_up_is_a_person(engine_ready, tmp_path
 
     assert [len(person.points) for person in shot.people] == [8, 8]
     assert [len(faces) for faces in sampled_faces(path, video, 0, 8)] == [2, 2, 2]
+
+
+def test_small_face_beside_a_large_one_is_a_person(engine_ready, tmp_path):
+    """A clear face of 75 px at 1280x720 is in every frame, though both detectors miss it in the complete picture."""
+    from react1.pipeline.engine.detect.faces import FaceFinder
+    from react1.pipeline.engine.detect.people import people_in_shots
+    from react1.pipeline.engine.render.render import find_faces
+
+    two_faces = pytest.importorskip("two_faces")
+    size, frames = (1280, 720), 5
+    small = two_faces.portrait("plain", height=150), two_faces.still(150, 360)
+    large = two_faces.portrait("warm", height=700), two_faces.still(920, 360)
+    path = two_faces.write_people(tmp_path / "film.mp4", [small, large], size=size, frames=frames)
+    picture = two_faces.compose(size, [small, large], 0)
+    with FaceFinder() as finder:
+        assert len(finder.find(picture)) == len(finder.detect_boxes(picture)) == 1
+
+    (shot,) = people_in_shots(find_faces(path, lambda _: None), (0, frames))
+
+    assert [len(person.points) for person in shot.people] == [frames, frames]
+    assert shot.people[0].unit_px < 0.3 * shot.people[1].unit_px
+
+
+def test_small_face_is_searched_again_after_a_cut(engine_ready, tmp_path):
+    """It comes with the fifth frame, and is found in the next one in which the detector runs."""
+    from react1.pipeline.engine.detect.people import people_in_shots
+    from react1.pipeline.engine.render.render import find_faces
+
+    two_faces = pytest.importorskip("two_faces")
+    small = two_faces.portrait("plain", height=150), lambda number: (150.0, 360.0) if number >= 5 else None
+    large = two_faces.portrait("warm", height=700), two_faces.still(920, 360)
+    path = two_faces.write_people(tmp_path / "film.mp4", [small, large], size=(1280, 720), frames=10, cut=5)
+
+    before, after = people_in_shots(find_faces(path, lambda _: None), (0, 10))
+
+    assert [len(person.points) for person in before.people] == [5]
+    assert [sorted(person.points) for person in after.people] == [list(range(6, 10)), list(range(5, 10))]
