@@ -1,7 +1,7 @@
 """Do others recognise the local engine's emotions? Classifiers that were trained apart from it look at its stills.
 
     .venv/bin/python benchmarks/engine_recognition.py [--portraits FOLDER] [--people NAME…] [--emotions sad…]
-        [--cache FOLDER] [--sheets FOLDER] [--posed FOLDER]
+        [--cache FOLDER] [--sheets FOLDER] [--posed FOLDER] [--steady]
 
 The people are those of benchmarks/engine.py (one frame each) and, with `--portraits`, every picture of a folder with
 one face. Each is rendered at full strength for six emotions at temperature 0.3, 0.5, 0.8 and 1, in stills of at most 56
@@ -11,6 +11,9 @@ px between the eyes: classifiers look at smaller ones still. The face's box is t
 among the first two, of the seven that the classifiers know (fear too). Monotonic: no temperature has a lower
 probability than the one before by more than 0.05. Identity is the distance of dlib's descriptors at temperature 1 (0.6:
 another person), sharpness the variance of the Laplacian, take by source.
+
+A classifier's answer jumps when the crop of a face moves by a pixel. With `--steady` it is the mean over five crops,
+the four others shifted by a pixel: what then falls with the temperature does so because of the expression.
 
 A person takes a few seconds of one core, half of it for identity; with `--cache` faces are searched for once. `--posed`
 first validates the classifiers on real expressions: pictures named `EMOTION-….jpg`. What the packages are and how they
@@ -22,7 +25,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -49,6 +52,8 @@ STILL_PX = 56.0
 """Distance between the eyes in the stills that are judged, at most."""
 LOWER = 0.05
 """A temperature may fall short of the one before by this much: the noise of a classifier."""
+SHIFTS_PX = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
+"""Where the crops of `--steady` lie, right and down."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,16 @@ def _small(person: Person) -> tuple[Rgb, tuple[float, float], float]:
     return np.ascontiguousarray(small), (float(low[0]), float(low[1])), small.shape[1] / part.shape[1]
 
 
-def look_at(person: Person, emotions: list[str], stills: dict[tuple[str, str, float], Rgb]) -> Result | None:
+def _chances(picture: Rgb, seen: Seen, *, steady: bool) -> dict[str, float]:
+    """Return the mean of the classifiers, if `steady` over several crops."""
+    shifts = SHIFTS_PX if steady else SHIFTS_PX[:1]
+    rows = [mean_of(judge(picture, replace(seen, points=seen.points + np.array(shift)))) for shift in shifts]
+    return {word: float(np.mean([row[word] for row in rows])) for word in rows[0]}
+
+
+def look_at(
+    person: Person, emotions: list[str], stills: dict[tuple[str, str, float], Rgb], *, steady: bool = False
+) -> Result | None:
     """Render and judge one person; add the stills. None if dlib does not find the face in the source."""
     picture, corner, scale = _small(person)
     points = (person.points - np.array([*corner, 0.0])) * scale
@@ -165,7 +179,7 @@ def look_at(person: Person, emotions: list[str], stills: dict[tuple[str, str, fl
     stills["source", "", 0.0] = picture
     if source is None:
         return None
-    result, who = Result(mean_of(judge(picture, source))), identity(picture, source)
+    result, who = Result(_chances(picture, source, steady=steady)), identity(picture, source)
     face = Face(points[:, :2])
     sharp = sharpness(luma(picture), face)
     for emotion in emotions:
@@ -175,7 +189,7 @@ def look_at(person: Person, emotions: list[str], stills: dict[tuple[str, str, fl
             take = person.face.draw(picture, person.frame, choices, corner_px=corner, scale=scale)
             stills[emotion, "", temperature] = take
             seen = landmarks_in(take, source.corners)
-            result.after[key] = mean_of(judge(take, seen))
+            result.after[key] = _chances(take, seen, steady=steady)
             result.sharp[key] = sharpness(luma(take), face) / sharp
             if temperature == 1.0:
                 result.distance[key] = float(np.linalg.norm(identity(take, seen) - who))
@@ -247,6 +261,7 @@ def main() -> None:
     parser.add_argument("--emotions", nargs="*", default=list(EMOTIONS))
     parser.add_argument("--cache", type=Path, help="keep clips and landmarks here")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets; those of real people stay private")
+    parser.add_argument("--steady", action="store_true", help="judge five crops of each still")
     parser.add_argument("--posed", type=Path, help="a folder of real expressions, to validate the classifiers")
     args = parser.parse_args()
     print(f"classifiers: {', '.join(CLASSIFIERS)}")
@@ -261,7 +276,7 @@ def main() -> None:
             if args.people and not any(part in person.name for part in args.people):
                 continue
             stills: dict[tuple[str, str, float], Rgb] = {}
-            result = look_at(person, args.emotions, stills)
+            result = look_at(person, args.emotions, stills, steady=args.steady)
             if result is None:
                 print(f"{person.name}: dlib finds no face in the source, skipped")
                 continue

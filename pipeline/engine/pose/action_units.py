@@ -47,7 +47,8 @@ class Pull:
     middle: Literal["bow", "flat"] = "bow"
     """`bow`: strongest in the middle. `flat`: nearly constant up to the corners."""
     tighten: float = 0.0
-    """How far the outer borders move to the line of the mouth, as a share of the lips' thickness."""
+    """How far the outer borders move to the line of the mouth, as a share of the lips' thickness; negative where
+    lips turn out."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "depressor anguli oris",
         pull=Pull(corner_out=-0.006, corner_down=0.110, corner_power=2.0),
     ),
+    "AU16": ActionUnit("lower lip depressor", "depressor labii inferioris", pull=Pull(lower_down=0.090, tighten=-0.18)),
     "AU17": ActionUnit(
         "chin raiser",
         "mentalis",
@@ -163,6 +165,11 @@ ACTION_UNITS: dict[str, ActionUnit] = {
     ),
     "AU25": ActionUnit("lips part", "depressor labii inferioris, or a relaxed mentalis or orbicularis oris"),
     "AU26": ActionUnit("jaw drop", "masseter relaxed, temporalis and medial pterygoid relaxed"),
+    "AU39": ActionUnit(
+        "nostril compressor",
+        "pars transversa nasalis, depressor septi",
+        (Push("face", (0, 0.60), (0.12, 0.12), 0, 0.040, once=True),),
+    ),
     "AU43": ActionUnit("eyes close", "levator palpebrae superioris relaxed", lids=Lids(upper_down=0.50)),
 }
 """AU25 and AU26 move nothing by themselves: they open the lips, together with the voice (`animate`, `lips`)."""
@@ -170,4 +177,5 @@ ACTION_UNITS: dict[str, ActionUnit] = {
 MOUTH_UNITS = frozenset(
     {"AU10", "AU12", "AU15", "AU17", "AU18", "AU20", "AU23", "AU24", "AU25", "AU26"},
 )
-"""The units that act in the edit region `lips`."""
+"""The units that act in the edit region `lips`. AU16 is not one: under a nose that stays, it only undoes a mouth
+that closes."""

@@ -4,7 +4,8 @@ Source: which units make an emotion: P. Ekman & W. V. Friesen, Unmasking the Fac
         FACS, 2002 (happy 6+12, sad 1+4+15, angry 4+5+7+23, disgusted 9 or 10 with 17, surprised 1+2+5+26); what people
         actually show: S. Du, Y. Tao & A. M. Martinez, "Compound facial expressions of emotion", PNAS 111(15), 2014,
         table 1 (also happy 25; sad 11, 17; angry 17, 24; disgusted 4). The amplitudes were set by eye on
-        photographs and talking heads; 1 is the unit at temperature 1.
+        photographs and talking heads; 1 is the unit at temperature 1. Disgusted 16 and 39 are in neither: classifiers
+        take a face that has them for disgusted rather than angry (docs/engine.md).
 """
 
 from __future__ import annotations
@@ -80,10 +81,12 @@ RECIPES: dict[Prompt, Recipe] = {
             "AU7": 1.8,
             "AU43": 0.25,
             "AU15": 0.55,
+            "AU16": 1.0,
             "AU17": 0.3,
             "AU20": 0.45,
             "AU25": 1.3,
             "AU4": 0.6,
+            "AU39": 1.0,
         },
     ),
 }

@@ -102,6 +102,23 @@ def test_the_region_lips_uses_only_units_of_the_mouth(portrait) -> None:
     assert {"AU12", "AU15", "AU26"} <= MOUTH_UNITS
 
 
+def test_in_disgust_the_lower_lip_turns_out_and_the_tip_of_the_nose_stays_low(portrait) -> None:
+    """AU16 lowers the lower lip and gives it more height, AU39 keeps the tip of the nose down; `lips` has neither."""
+    border, inner, tip = LOWER_LIP[0, 5], LOWER_LIP[3, 5], 4
+    shape = MouthShape.of(portrait.face)
+    disgusted = pose_for(React1Choices(prompt="disgusted", temperature=1.0), shape, shape, 1.0)
+    units = {name: amount for name, amount in disgusted.units.items() if name not in {"AU16", "AU39"}}
+    without = replace(disgusted, units=units)
+
+    moved, before = (landmark_moves(portrait.face, pose)[:, 1] for pose in (disgusted, without))
+    in_lips = [landmark_moves(portrait.face, replace(pose, mode="lips")) for pose in (disgusted, without)]
+
+    assert moved[inner] > before[inner] + 0.015
+    assert moved[border] - moved[inner] > before[border] - before[inner] + 0.01
+    assert moved[tip] > before[tip] + 0.01
+    assert (in_lips[0] == in_lips[1]).all()
+
+
 def test_a_voice_opens_the_mouth_to_the_target_gap(portrait) -> None:
     """The gap after the displacement is the target gap, open or shut, within 0.02 units."""
     shape = MouthShape.of(portrait.face)
