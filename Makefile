@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test fast every check lint types docs format clean
+.PHONY: help demo quick test fast every coverage check lint types docs format clean
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -16,7 +16,8 @@ TYPED := build/typecheck
 help:
 	@echo 'make demo    set up, then re-express a segment of a made clip and show the page'
 	@echo 'make quick   set up, then make check and the fast tests: for daily work'
-	@echo 'make test    set up, then make check, all tests, and what the fast ones cover'
+	@echo 'make test    set up, then make check and all tests'
+	@echo 'make coverage  set up, then the fast tests, and which lines and branches they cover'
 	@echo 'make docs    set up, then build the documentation into build/site; a broken link fails'
 	@echo 'make check   make lint (ruff) and make types (mypy --strict, pyright; tsc for the pages where npm is)'
 	@echo 'make format  let ruff put the code in order'
@@ -44,9 +45,12 @@ test: .venv/.dev $(TYPED)/.stamp
 fast: .venv/.compiled
 	$(PYTEST) -m 'not slow'
 
-# Slow tests are not traced (tests/conftest.py): to trace everything would take minutes.
 every: .venv/.compiled
-	$(PYTEST) --cov --cov-report=
+	$(PYTEST)
+
+# Tracing costs a half of the fast tests' time again, and finds little more in the slow ones.
+coverage: .venv/.compiled
+	$(PYTEST) -m 'not slow' --cov --cov-report=
 	@echo "Lines and branches covered by the fast tests: $$($(BIN)/python -m coverage report --format=total) %"
 
 docs: .venv/.docs

@@ -41,14 +41,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return (is_module and selects_nothing(collection_path.read_text("utf-8"), config.option.markexpr)) or None
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Measure the coverage of fast tests alone: tracing slow ones takes minutes and finds little more."""
-    if config.pluginmanager.hasplugin("_cov"):
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker("no_cover")
-
-
 def pytest_sessionfinish() -> None:
     """End the process as the command does: without a last look for garbage through all that was imported."""
     gc.freeze()
