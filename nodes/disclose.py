@@ -40,7 +40,7 @@ class Disclose:
     """Draw a label that says that the picture was edited."""
 
     name: ClassVar[str] = "disclose"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
 

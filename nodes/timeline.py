@@ -63,7 +63,7 @@ class Timeline:
     """Write the changed segments as clips and timelines."""
 
     name: ClassVar[str] = "timeline"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 

@@ -136,7 +136,9 @@ def _strengths(segment: Segment, source: VideoStream) -> list[float]:
 def lossless_settings(video: VideoStream) -> EncoderSettings:
     """Return a lossless encoder for a picture."""
     encoder, options = lossless_encoder(video.pix_fmt, (video.width_px, video.height_px))
-    pix_fmt = video.pix_fmt if encoder == "libx264" else video.pix_fmt.replace("yuvj", "yuv")
+    pix_fmt = video.pix_fmt
+    if encoder == "ffv1":  # it has no formats of full range, and of 8 bits one order of red, green and blue
+        pix_fmt = "bgr0" if pix_fmt == "gbrp" else pix_fmt.replace("yuvj", "yuv")
     return EncoderSettings(encoder, pix_fmt, options)
 
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from ..core.edits.choices import Corner
 from ..core.nodes.node import NodeContext
 from ..core.values import Take, VideoStream
-from ..media.frames.decode import decode_frames, turn_coded
-from ..splicing.pictures.planes import Plane, frame_from_planes, frame_planes, resize_mask
+from ..media.frames.color import full_color
+from ..media.frames.decode import decode_frames, reformat, turn_coded
+from ..splicing.pictures.planes import Plane, frame_from_planes, frame_planes, resize_mask, working_format
 from ..splicing.reencode import encode
 from .conform import lossless_settings
 
@@ -61,14 +62,15 @@ def label_masks(text: str, where: Corner, size_px: tuple[int, int], height_share
 def draw_label(planes: list[Plane], letters: Mask, outlined: Mask, video: VideoStream, depth: int) -> list[Plane]:
     """Return the planes of a picture with the label; the masks have the picture's coded size."""
     top = (1 << depth) - 1
-    full_range = video.color_range == "pc"
+    color = full_color(video)
+    is_rgb, full_range = color.space == "gbr", color.range == "pc"
     black, white = (0, top) if full_range else (16 << (depth - 8), 235 << (depth - 8))
     white = round(black + (white - black) * _HDR_WHITE) if video.is_hdr else white
     drawn = []
     for number, plane in enumerate(planes):
         shape = (plane.shape[0], plane.shape[1])
         inner, outer = resize_mask(letters, shape), resize_mask(outlined, shape)
-        if number:  # grey, so that the label has no colour of the picture
+        if number and not is_rgb:  # grey, so that the label has no colour of the picture
             mixed = plane * (1 - outer) + (1 << (depth - 1)) * outer
         else:
             mixed = (plane * (1 - outer) + black * outer) * (1 - inner) + white * inner
@@ -83,7 +85,8 @@ def label_take(context: NodeContext, take: Take, text: str, where: Corner, heigh
     letters, outlined = (
         turn_coded(mask, source) for mask in label_masks(text, where, source.upright_size_px, height_share)
     )
-    coded_as = source.model_copy(update={"pix_fmt": video.pix_fmt})
+    pix_fmt = working_format(video.pix_fmt)
+    coded_as = source.model_copy(update={"pix_fmt": pix_fmt})
     settings = lossless_settings(coded_as)
     target = context.temp_path("labelled" + (".mov" if settings.encoder == "libx264" else ".mkv"))
     times = source.timestamps.array[segment.first_frame : segment.last_frame]
@@ -93,8 +96,9 @@ def label_take(context: NodeContext, take: Take, text: str, where: Corner, heigh
             if not segment.start_frame <= segment.first_frame + number < segment.end_frame:
                 yield frame, number
                 continue
-            planes = draw_label(frame_planes(frame), letters, outlined, source, video.bit_depth)
-            yield frame_from_planes(planes, frame.format.name), number
+            parts = frame_planes(reformat(frame, pix_fmt=pix_fmt))
+            planes = draw_label(parts, letters, outlined, source, video.bit_depth)
+            yield frame_from_planes(planes, pix_fmt), number
 
     encode(frames(), target, coded_as, settings, lambda _: None, times - times[0])
     return target

@@ -35,6 +35,7 @@ from ..core.values import Media, VideoStream
 from .audio import samples as sound
 from .clip_writer import lossless_encoder, track_timescale
 from .frames import decode
+from .frames.decode import reformat
 from .frames.film_readers import open_media
 from .frames.random_access import OpenFilm
 from .nal_units import split_units
@@ -49,6 +50,7 @@ _WITHOUT_REFERENCES = frozenset({"dnxhd", "mjpeg", "prores"})
 _MOST_HIDDEN = 300
 """Packets before the span; with more, what is saved in bytes is paid in decoding."""
 _FINEST_TICKS = (1 << 31) - 1
+_BYTE_BITS = 8
 
 
 def copy_span(
@@ -350,21 +352,24 @@ def _exact_cut(
 
 
 def _same_picture(cut: Any, source: Any) -> bool:
-    if cut.format.name != source.format.name:
-        return False
+    """Return whether nothing of a picture was lost; an encoder may have stored it in another format."""
+    if source.format.has_palette or (cut.format.is_rgb and source.format.is_rgb):
+        common = "rgba64le" if source.format.components[0].bits > _BYTE_BITS else "rgba"
+        cut, source = (reformat(frame, pix_fmt=common) for frame in (cut, source))
+    elif cut.format.name.replace("yuvj", "yuv") != source.format.name.replace("yuvj", "yuv"):
+        cut = reformat(cut, pix_fmt=source.format.name)
     return all(np.array_equal(mine, theirs) for mine, theirs in zip(_pixels(cut), _pixels(source), strict=True))
 
 
-def _pixels(frame: Any) -> list[NDArray[Any]]:
-    """Return the pixels of a frame, whatever colors its file says they have."""
+def _pixels(frame: Any) -> Iterator[NDArray[np.uint8]]:
+    """Yield the bytes of each plane without padding, whatever colors its file says it has."""
     parts = frame.format.components
-    if len({part.plane for part in parts}) < len(parts):  # packed
-        return [frame.to_ndarray()]
-    planes = []
-    for plane, part in zip(frame.planes, parts, strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-        planes.append(rows[:, : plane.width * (-(-part.bits // 8))])
-    return planes
+    for number, plane in enumerate(frame.planes):
+        in_plane = [part.bits for part in parts if part.plane == number]
+        sample_bits = len(in_plane) * -(-max(in_plane, default=_BYTE_BITS) // _BYTE_BITS) * _BYTE_BITS
+        bits = frame.format.padded_bits_per_pixel if len(frame.planes) == 1 else sample_bits
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height]
+        yield rows[:, : -(-plane.width * bits // _BYTE_BITS)]
 
 
 def _probe_result(file: File, context: NodeContext, source: Media, start: int, end: int) -> Media:

@@ -20,6 +20,7 @@ import numpy as np
 from ..core.cancellation import stoppable
 from ..core.nodes.node import NodeContext
 from ..core.values import Media
+from ..media.frames.decode import ENCODE_AGAIN
 
 _PROGRAM = re.compile(r"^  Program (\d+)")
 _STREAM = re.compile(r"^  Stream #0:(\d+)")
@@ -172,6 +173,8 @@ def remux_refusal(media: Media) -> str:
         if clock_wraps(media)
         else f"{suffix} files cannot hold re-encoded pictures at their exact times"
     )
+    if media.video is not None and media.video.codec == "gif":  # no other container takes it
+        return f"{reason}; encode it again first ({ENCODE_AGAIN})"
     return f"{reason}; copy the film into .mkv or .mov first (ffmpeg -fflags +genpts -i film -c copy film.mkv)"
 
 

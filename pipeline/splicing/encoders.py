@@ -16,9 +16,11 @@ from pathlib import Path
 
 from av.codec import Codec
 from av.video.codeccontext import VideoCodecContext
+from av.video.format import VideoFormat
 from av.video.stream import VideoStream as AvVideoStream
 
 from ..core.values import VideoStream
+from ..media.clip_writer import BT709, FULL_RANGE, TV_RANGE
 from .pictures.fields import FieldOrder
 
 _MPEG_RATES = (
@@ -103,7 +105,7 @@ def _progressive_settings(video: VideoStream, reorder: int, suffix: str) -> Enco
         **dict.fromkeys(_MPEG4_ENCODERS, _mpeg4),
         "mjpeg": _mjpeg,
         "prores": _prores,
-        "ffv1": lambda stream, _: EncoderSettings("ffv1", stream.pix_fmt),
+        **dict.fromkeys(("ffv1", "qtrle"), lambda stream, _: EncoderSettings(stream.codec, stream.pix_fmt)),
     }
     builder = builders.get(video.codec)
     if builder is not None:
@@ -153,6 +155,8 @@ def _x264(video: VideoStream, reorder: int) -> EncoderSettings:
         f"b-pyramid={'normal' if reorder > 1 else 'none'}",
     ]
     options = {"preset": "fast", "crf": "12", "x264-params": ":".join(params)}
+    if video.pix_fmt == "gbrp":
+        return EncoderSettings("libx264rgb", "rgb24", options)  # which comes out as gbrp
     return EncoderSettings("libx264", video.pix_fmt, options)
 
 
@@ -230,13 +234,31 @@ def encoder_rate(settings: EncoderSettings, rate: Fraction) -> Fraction:
     return min(_MPEG_RATES, key=lambda known: abs(known - rate))
 
 
-def color_options(video: VideoStream) -> dict[str, str]:
-    """Return the source's color description as encoder options, without what is unknown."""
+def is_rgb(pix_fmt: str) -> bool:
+    """Check whether the samples of a pixel format are red, green and blue, or indexes of such colors."""
+    pixel_format = VideoFormat(pix_fmt, 16, 16)
+    return pixel_format.is_rgb or pixel_format.has_palette
+
+
+def color_conversion(video: VideoStream, pix_fmt: str) -> dict[str, int]:
+    """Return options of `reformat` for pictures that get another pixel format, which `color_options` describes."""
+    if is_rgb(video.pix_fmt) and not is_rgb(pix_fmt):
+        return {"src_color_range": FULL_RANGE, "dst_colorspace": BT709, "dst_color_range": TV_RANGE}
+    return {}
+
+
+def color_options(video: VideoStream, pix_fmt: str) -> dict[str, str]:
+    """Return the source's color description as options of an encoder of `pix_fmt`, without what is unknown."""
+    space, color_range = video.color_space, video.color_range
+    if is_rgb(video.pix_fmt) and not is_rgb(pix_fmt):
+        space, color_range = "bt709", "tv"
+    elif space == "gbr":
+        space = "rgb"
     named = {
-        "color_range": video.color_range,
+        "color_range": color_range,
         "color_primaries": video.color_primaries,
         "color_trc": video.color_transfer,
-        "colorspace": video.color_space,
+        "colorspace": space,
     }
     return {key: name for key, name in named.items() if name and name not in ("unknown", "reserved")}
 
@@ -253,7 +275,7 @@ def configure_encoder(context: VideoCodecContext, video: VideoStream, settings: 
         context.bit_rate = settings.bit_rate
     if video.sample_aspect > 0 and settings.writes_aspect:
         context.sample_aspect_ratio = video.sample_aspect
-    context.options = {**settings.options, **color_options(video)}
+    context.options = {**settings.options, **color_options(video, settings.pix_fmt)}
     if settings.encoder == "libx264":
         # Cameras keep data of their own in each picture's unregistered SEI messages; x265 garbles them, see hevc.py.
         context.options = {**context.options, "udu_sei": "1"}

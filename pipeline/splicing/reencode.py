@@ -21,7 +21,7 @@ from ..media.mp4.boxes import merge_entries, read_moov
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable, library_error
 from ..media.timing.clock import timecode_rate
-from .encoders import EncoderSettings, configure_stream, encoder_rate, normal_priority
+from .encoders import EncoderSettings, color_conversion, configure_stream, encoder_rate, normal_priority
 from .mp4.replace_samples import NewSamples, find_track
 from .mp4.sample_times import FrameGrid, composition_offsets
 
@@ -60,6 +60,7 @@ def _encode(
     times: Ints | None,
 ) -> int:
     count, rate = 0, encoder_rate(settings, timecode_rate(video))
+    conversion = color_conversion(video, settings.pix_fmt)
     with av.open(str(output), "w", options=_BITEXACT) as out:
         stream = out.add_stream(settings.encoder, rate=rate)
         assert isinstance(stream, av.VideoStream)
@@ -69,7 +70,7 @@ def _encode(
         with normal_priority():
             out.start_encoding()
         for source, number in stoppable(frames):
-            frame = reformat(source, pix_fmt=settings.pix_fmt)
+            frame = reformat(source, pix_fmt=settings.pix_fmt, **conversion)
             frame.pts, frame.time_base, frame.pict_type = number, 1 / rate, PictureType.NONE
             for packet in stream.encode(frame):
                 out.mux(_set_times(packet, video, times))

@@ -32,6 +32,7 @@ from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .packet_index import PacketIndex, index_film
 from .pictures.fields import field_order, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts
+from .pictures.planes import working_format
 from .rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
 from .rate_match import MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
 from .reencode import encode
@@ -337,7 +338,7 @@ def _codec_notes(job: SpliceJob, settings: EncoderSettings) -> tuple[str, ...]:
     notes = []
     if not settings.same_codec:
         notes.append(codec_change(job.video, settings))
-    if settings.pix_fmt != job.video.pix_fmt:
+    if working_format(settings.pix_fmt) != working_format(job.video.pix_fmt):
         notes.append(f"the pixel format changed from {job.video.pix_fmt} to {settings.pix_fmt}")
     return tuple(notes)
 

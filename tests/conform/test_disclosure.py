@@ -10,6 +10,7 @@ from react1.nodes.disclose import Disclose, DiscloseParams
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.nodes.registry import load_registry
+from react1.pipeline.core.values import Take
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_planes
 
@@ -76,6 +77,23 @@ def test_ten_bits_stay_ten_bits(context):
 
     assert labelled.media.video.bit_depth == 10
     assert lumas(context, labelled.media).max() >= 900
+
+
+def test_a_label_in_red_green_and_blue_is_grey(context):
+    """In a film without luma and chroma, too: black and white letters, and no colour."""
+    media = film(context, ".mov", frames=6, tracks=0, codec="png", pix_fmt="rgb24")
+
+    take = Take(segment=segment(media, 0, 6), media=media, provider="local", request={}, conformed=True)
+
+    labelled = Disclose().run(context, DiscloseParams(size=0.2), take)
+
+    before, after = (
+        next(iter(decode_frames(context.path(each.media.file), 0))).to_ndarray(format="rgb24").astype(int)
+        for each in (take, labelled)
+    )
+    changed = (before != after).any(2)
+    assert after[changed].max() == 255
+    assert (np.ptp(after, axis=2) <= np.ptp(before, axis=2)).all()
 
 
 def test_a_job_asks_for_the_label(tmp_path, context):

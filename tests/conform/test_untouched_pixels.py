@@ -8,7 +8,9 @@ import pytest
 from takes import segment
 
 from react1.nodes.conform import Conform, ConformParams
+from react1.nodes.splice import Splice, SpliceParams
 from react1.nodes.transcode import Transcode, TranscodeParams
+from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.core.values import Take
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe
@@ -102,3 +104,92 @@ def test_no_pixel_outside_the_face_is_touched(context, pattern, hdr, crf):
     outside[FACE[0].start - margin : FACE[0].stop + margin, FACE[1].start - margin : FACE[1].stop + margin] = False
     assert not change[:, outside].any()
     assert (change[:, 76:92, 124:148].mean((1, 2)) > 12 * (4 if hdr else 1)).all()
+
+
+def colored_film(context, suffix, codec, pix_fmt):
+    """Make a film of colored blocks with noise, which no format with fewer or coarser colors could hold."""
+    rng = np.random.default_rng(1)
+    blocks = np.kron(rng.integers(40, 200, (SIZE[1] // 8, SIZE[0] // 8, 3)), np.ones((8, 8, 1), int))
+    path = context.temp_path(f"film{suffix}")
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, pix_fmt
+        if av.VideoFormat(pix_fmt, 16, 16).is_rgb:
+            names = stream.codec_context
+            names.colorspace, names.color_primaries, names.color_trc = 0, 1, 1
+        for _ in range(COUNT):
+            picture = (blocks + rng.integers(-3, 4, blocks.shape)).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pix_fmt)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    file = context.store(path)
+    return probe(context.path(file), file)
+
+
+def edited(context, media):
+    """Take the film through all steps, with a take that changes frames 1 to 3."""
+    (cut,) = Trim().run(context, TrimParams(edits=[{"in": "1f", "out": "4f"}], handles="0f"), media)
+    placed = Transcode().run(context, TranscodeParams(), cut)
+    taken = Conform().run(context, ConformParams(composite="auto"), pasted(context, placed, 14))
+    # The change begins at once, as no real take does.
+    params = SpliceParams(seam={"video": "cut"}, checks={"seam_delta_e": None})
+    return Splice().run(context, params, media, [taken])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pix_fmt"),
+    [
+        (".mov", "png", "rgb24"),
+        (".mov", "png", "rgba"),
+        (".mov", "png", "rgb48be"),
+        (".mov", "qtrle", "argb"),
+        (".avi", "rawvideo", "bgr24"),
+        (".mov", "rawvideo", "uyvy422"),
+        (".mov", "v210", "yuv422p10le"),
+        (".mkv", "ffv1", "yuva444p10le"),
+        (".mkv", "ffv1", "gbrp12le"),
+    ],
+)
+def test_formats_of_graphics_and_finishing_keep_their_pixels(context, suffix, codec, pix_fmt):
+    """From the cut to the film: red, green and blue stay so, chroma and depth as fine, and alpha as it is."""
+    media = colored_film(context, suffix, codec, pix_fmt)
+    edit = {"in": "1f", "out": "4f"}
+    (cut,) = Trim().run(context, TrimParams(edits=[edit], handles="0f"), media)
+    placed = Transcode().run(context, TranscodeParams(), cut)
+    taken = Conform().run(context, ConformParams(composite="auto"), pasted(context, placed, 14))
+
+    # The change begins at once, as no real take does.
+    params = SpliceParams(seam={"video": "cut"}, checks={"seam_delta_e": None})
+    result = Splice().run(context, params, media, [taken])
+
+    before, after = (
+        [frame.to_ndarray(format="rgba64le").astype(int) for frame in decode_frames(context.path(film.file), 0)]
+        for film in (media, result)
+    )
+    outside = np.ones(SIZE[::-1], bool)
+    outside[FACE[0].start - 20 : FACE[0].stop + 20, FACE[1].start - 20 : FACE[1].stop + 20] = False
+    assert len(after) == COUNT
+    for number in range(COUNT):
+        change = np.abs(after[number] - before[number])
+        assert not change[outside].any()
+        assert not change[..., 3].any()
+        assert (change[76:92, 124:148, :3].mean() > 12 * 256) == (number in (1, 2, 3))
+
+
+def test_red_green_and_blue_that_become_h264_keep_their_colors(context):
+    """Cinepak is not written here: the film says by which matrix its new pictures are converted, and shows the same."""
+    media = colored_film(context, ".mov", "cinepak", "rgb24")
+
+    result = edited(context, media)
+
+    before, after = (
+        next(iter(decode_frames(context.path(film.file), 0))).to_ndarray(format="rgb24").astype(float)
+        for film in (media, result)
+    )
+    with av.open(str(context.path(result.file))) as container:
+        assert (
+            container.streams.video[0].codec_context.colorspace == 1
+        )  # what the file says, before a picture is decoded
+    assert (result.video.codec, result.video.color_space, result.video.color_range) == ("h264", "bt709", "tv")
+    assert np.abs(after.mean((0, 1)) - before.mean((0, 1))).max() < 2
+    assert np.abs(after[::8, ::8] - before[::8, ::8]).mean() < 8

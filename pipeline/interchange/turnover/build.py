@@ -21,6 +21,7 @@ from ...core.file import File
 from ...core.nodes.node import NodeContext
 from ...core.times import Moment, timecode_of_day
 from ...core.values import Media, Segment, Take, Turnover, TurnoverClip, VideoStream
+from ...media.frames.color import full_color
 from ...media.frames.decode import exact_frames
 from ...media.probe import probe_path, require_video
 from ...media.timing.clock import timecode_clock
@@ -29,7 +30,7 @@ from ...media.tools.ffmpeg import ffmpeg_path
 from ...media.transcode import add_orientation
 from ...media.trim import container_time_s, select_frames, write_tracks
 from ...splicing.container import is_mp4
-from ...splicing.encoders import EncoderSettings, choose_encoder, color_options
+from ...splicing.encoders import EncoderSettings, choose_encoder, color_options, is_rgb
 from ...splicing.pictures.fields import field_order
 from .layout import REQUEST_FIELDS, build_layout, clip_name, portable_name, timeline_name, unique_name
 from .originals import read_reel
@@ -215,22 +216,28 @@ def _prores(video: VideoStream) -> EncoderSettings:
     return EncoderSettings("prores_ks", pix_fmt, {"profile:v": profile, "vendor": "apl0", **flags})
 
 
+def _in_video_levels(picture: Any, video: VideoStream) -> Any:
+    """Convert to limited range, and what is in red, green and blue by the matrix of bt709."""
+    scale = {"in_range": "full", "out_range": "limited"} if full_color(video).range == "pc" else {}
+    if is_rgb(video.pix_fmt):
+        scale["out_color_matrix"] = "bt709"
+    if video.interlaced:
+        scale["interl"] = "1"  # else the chroma of the two fields is mixed
+    return picture.filter("scale", flags="lanczos+accurate_rnd+full_chroma_int", **scale)
+
+
 def _argv(
     picture: Any, film: Media, choice: EncoderSettings, tracks: list[Path], output: Path, timecode: str, reel: str
 ) -> list[str]:
     video = require_video(film)
-    full = video.color_range == "pc"
     if choice.encoder == "prores_ks":
-        scale = {"in_range": "full", "out_range": "limited"} if full else {}
-        if video.interlaced:
-            scale["interl"] = "1"  # else the chroma of the two fields is mixed
-        picture = picture.filter("scale", flags="lanczos+accurate_rnd+full_chroma_int", **scale)
+        picture = _in_video_levels(picture, video)
     picture = add_orientation(picture.filter("format", choice.pix_fmt), video)
     # Matroska rounds timestamps to milliseconds, so an editing system would see another rate.
     picture = picture.filter("setpts", f"N/({video.rate}*TB)")
     if video.rotation_deg or video.mirrored:
         picture = picture.filter("sidedata", mode="delete", type="DISPLAYMATRIX")
-    tags = {name: value for name, value in color_options(video).items() if value}
+    tags = color_options(video, choice.pix_fmt)
     if choice.encoder == "prores_ks":
         tags["color_range"] = "tv"
     options: dict[str, Any] = {

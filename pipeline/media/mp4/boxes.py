@@ -58,13 +58,23 @@ def replace_config(stsd: bytes, old_config: bytes, new_config: bytes) -> bytes:
 
 
 def merge_entries(source: bytes, encoded: bytes) -> bytes:
-    """Merge two `stsd` bodies: size, shape and color boxes of the source, decoder configuration of the encoder."""
+    """Merge two `stsd` bodies: size, shape and color boxes of the source, decoder configuration of the encoder.
+
+    Colors without a matrix, of a film in red, green and blue, are the encoder's, whose pictures may have one.
+    """
     source_entry, encoded_entry = single_entry(source), single_entry(encoded)
     codec = source_entry[4:8] if _same_codec(source_entry, encoded_entry) else encoded_entry[4:8]
     shape = [box for box in parse_boxes(source_entry[ENTRY_HEAD_BYTES:]) if box.kind not in _STALE]
-    config = [box for box in parse_boxes(encoded_entry[ENTRY_HEAD_BYTES:]) if box.kind in _CONFIGS]
+    encoded_boxes = parse_boxes(encoded_entry[ENTRY_HEAD_BYTES:])
+    config = [box for box in encoded_boxes if box.kind in _CONFIGS]
+    if any(_has_no_matrix(box) for box in shape):
+        shape = [box for box in shape if box.kind != b"colr"] + [box for box in encoded_boxes if box.kind == b"colr"]
     body = source_entry[8:ENTRY_HEAD_BYTES] + b"".join(box.to_bytes() for box in config + shape)
     return source[:8] + Box(codec, body).to_bytes()
+
+
+def _has_no_matrix(box: Box) -> bool:
+    return box.kind == b"colr" and box.body[:4] in (b"nclc", b"nclx") and box.body[8:10] == bytes(2)
 
 
 def _same_codec(source_entry: bytes, encoded_entry: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Video frames as arrays, plane by plane, in their own bit depth.
 
-Shapes: luma `(height, width)`, chroma as subsampled; uint8, or uint16 for more than 8 bits.
+Shapes: luma `(height, width)`, chroma as subsampled; of red, green and blue, green comes first, blue next; uint8, or
+uint16 for more than 8 bits.
 """
 
 from __future__ import annotations
@@ -21,15 +22,26 @@ Plane = NDArray[Any]
 _MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}
 
 
+_CHROMA = {(8, 8): "420", (8, 16): "422", (4, 16): "411"}
+"""Names of samplings, by the width and the height of chroma for 16 pixels of luma."""
+
+
 def working_format(pix_fmt: str) -> str:
-    """Return the planar format in which pictures of a format are processed: itself if it is planar."""
-    video_format = VideoFormat(pix_fmt, 16, 16)
-    if pix_fmt.startswith(("yuv4", "yuvj4", "gray")) and not pix_fmt.endswith("be") and "a" not in pix_fmt[3:5]:
+    """Return the planar format in which pictures of a format are processed: itself if it is planar.
+
+    It has the same sampling, at least the same depth, and no alpha.
+    """
+    if pix_fmt.startswith(("yuv4", "yuvj4", "gray")) and not pix_fmt.endswith("be"):
         return pix_fmt
-    deep = video_format.components[0].bits > 8
-    if video_format.is_rgb or "pal" in pix_fmt:
-        return "yuv444p10le" if deep else "yuv444p"
-    return "yuv420p10le" if deep else "yuv420p"
+    video_format = VideoFormat(pix_fmt, 16, 16)
+    bits = video_format.components[0].bits
+    depth = "" if bits <= 8 else "10le" if bits <= 10 else "12le" if bits <= 12 else "16le"
+    if video_format.is_rgb or video_format.has_palette:
+        return f"gbrp{depth}"
+    if sum(not component.is_alpha for component in video_format.components) == 1:
+        return f"gray{depth}"
+    sampling = _CHROMA.get((video_format.chroma_width(16), video_format.chroma_height(16)), "444")
+    return f"yuv{sampling}p{depth}"
 
 
 def frame_planes(frame: VideoFrame) -> list[Plane]:

@@ -19,7 +19,7 @@ from react1.nodes.timeline import Timeline, TimelineParams
 from react1.pipeline.api import plan, run
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.times import Frames
-from react1.pipeline.core.values import Turnover
+from react1.pipeline.core.values import Take, Turnover
 from react1.pipeline.interchange.turnover.layout import build_layout
 from react1.pipeline.media.probe import probe
 from react1.pipeline.runner.deliveries import turnover_targets
@@ -72,6 +72,29 @@ def test_clip_keeps_pictures_and_colour_tags(context):
     assert min(psnr(planes(a), planes(b)) for a, b in zip(film_frames, clip_frames, strict=True)) > 45
     film_tags = {name: getattr(media.video, name) for name in tags if getattr(media.video, name)}
     assert {name: getattr(clip_media, name) for name in film_tags} == film_tags
+
+
+def test_red_green_and_blue_become_video_levels_of_bt709(context):
+    """ProRes has neither; its tags say what the colors mean, and by them they are what they were."""
+    orange = (200, 80, 20)
+    path = context.temp_path("film.mov")
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("png", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+        for _ in range(8):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), orange, np.uint8), format="rgb24")))
+        out.mux(stream.encode(None))
+    file = context.store(path)
+    media = probe(context.path(file), file)
+    take = Take(segment=segment(media, 2, 6), media=media, provider="local", request={}, conformed=True)
+
+    turnover = Timeline().run(context, TimelineParams(source="cut.mov", handles=Frames(0)), media, [take])
+
+    clip = turnover.clips[0].file
+    video = probe(context.path(clip), clip).video
+    shown_as = decoded(context.path(clip))[0].reformat(format="rgb24", src_colorspace=1, src_color_range=1)
+    assert (video.color_space, video.color_range) == ("bt709", "tv")
+    assert np.abs(shown_as.to_ndarray()[24, 32].astype(int) - orange).max() <= 2
 
 
 def one_clip(context, span=(20, 26), codec="prores", **changes):
