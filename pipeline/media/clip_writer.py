@@ -39,9 +39,9 @@ class ColorTags:
 
 
 _X264_LOSSLESS = {
-    **{f"{family}420p{depth}": (2, 2) for family, depth in (("yuv", ""), ("yuvj", ""), ("yuv", "10le"))},
-    **{f"{family}422p{depth}": (2, 1) for family, depth in (("yuv", ""), ("yuvj", ""), ("yuv", "10le"))},
-    **{f"{family}444p{depth}": (1, 1) for family, depth in (("yuv", ""), ("yuvj", ""), ("yuv", "10le"))},
+    f"{family}{sampling}p{depth}": steps
+    for sampling, steps in (("420", (2, 2)), ("422", (2, 1)), ("444", (1, 1)))
+    for family, depth in (("yuv", ""), ("yuvj", ""), ("yuv", "10le"))
 }
 """Pixel formats that x264 codes without loss, and what their width and height must be divisible by."""
 

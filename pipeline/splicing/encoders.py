@@ -146,6 +146,10 @@ def pixel_formats(encoder: str) -> frozenset[str]:
     return frozenset(video_format.name for video_format in Codec(encoder, "w").video_formats or ())
 
 
+X264_RGB = {"gbrp": "rgb24"}
+"""What `libx264rgb` takes for the pixel format that its pictures have."""
+
+
 def _x264(video: VideoStream, reorder: int) -> EncoderSettings:
     # The macroblock tree reads memory that x264 never wrote: with it, two runs give different bytes.
     params = [
@@ -155,8 +159,8 @@ def _x264(video: VideoStream, reorder: int) -> EncoderSettings:
         f"b-pyramid={'normal' if reorder > 1 else 'none'}",
     ]
     options = {"preset": "fast", "crf": "12", "x264-params": ":".join(params)}
-    if video.pix_fmt == "gbrp":
-        return EncoderSettings("libx264rgb", "rgb24", options)  # which comes out as gbrp
+    if video.pix_fmt in X264_RGB:
+        return EncoderSettings("libx264rgb", X264_RGB[video.pix_fmt], options)
     return EncoderSettings("libx264", video.pix_fmt, options)
 
 

@@ -24,7 +24,7 @@ from ..media.not_applicable import NotApplicable
 from . import reencode
 from .codecs.hevc import lost_hdr, with_static_hdr
 from .container import is_mp4, remux_refusal
-from .encoders import EncoderSettings, choose_encoder, codec_change
+from .encoders import X264_RGB, EncoderSettings, choose_encoder, codec_change
 from .job import SpliceJob, UncheckedFilm
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.rewrite import rewrite, write_film
@@ -32,7 +32,6 @@ from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .packet_index import PacketIndex, index_film
 from .pictures.fields import field_order, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts
-from .pictures.planes import working_format
 from .rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
 from .rate_match import MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
 from .reencode import encode
@@ -338,7 +337,7 @@ def _codec_notes(job: SpliceJob, settings: EncoderSettings) -> tuple[str, ...]:
     notes = []
     if not settings.same_codec:
         notes.append(codec_change(job.video, settings))
-    if working_format(settings.pix_fmt) != working_format(job.video.pix_fmt):
+    if settings.pix_fmt not in (job.video.pix_fmt, X264_RGB.get(job.video.pix_fmt)):
         notes.append(f"the pixel format changed from {job.video.pix_fmt} to {settings.pix_fmt}")
     return tuple(notes)
 

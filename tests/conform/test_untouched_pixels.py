@@ -193,3 +193,18 @@ def test_red_green_and_blue_that_become_h264_keep_their_colors(context):
     assert (result.video.codec, result.video.color_space, result.video.color_range) == ("h264", "bt709", "tv")
     assert np.abs(after.mean((0, 1)) - before.mean((0, 1))).max() < 2
     assert np.abs(after[::8, ::8] - before[::8, ::8]).mean() < 8
+
+
+def test_h264_in_red_green_and_blue_stays_so(context):
+    """All of it is encoded again, which is said, but no color becomes coarser."""
+    media = colored_film(context, ".mp4", "libx264rgb", "rgb24")
+
+    result = edited(context, media)
+
+    before, after = (
+        next(iter(decode_frames(context.path(film.file), 0))).to_ndarray(format="rgb24").astype(float)
+        for film in (media, result)
+    )
+    assert media.video.pix_fmt == result.video.pix_fmt == "gbrp"
+    assert not [note for note in result.notes if "pixel format" in note]
+    assert np.abs(after - before).mean() < 2.5
