@@ -176,16 +176,17 @@ def test_formats_of_graphics_and_finishing_keep_their_pixels(context, suffix, co
         assert (change[76:92, 124:148, :3].mean() > 12 * 256) == (number in (1, 2, 3))
 
 
+def first_picture(context, media):
+    return next(iter(decode_frames(context.path(media.file), 0))).to_ndarray(format="rgb24").astype(float)
+
+
 def test_red_green_and_blue_that_become_h264_keep_their_colors(context):
     """Cinepak is not written here: the film says by which matrix its new pictures are converted, and shows the same."""
     media = colored_film(context, ".mov", "cinepak", "rgb24")
 
     result = edited(context, media)
 
-    before, after = (
-        next(iter(decode_frames(context.path(film.file), 0))).to_ndarray(format="rgb24").astype(float)
-        for film in (media, result)
-    )
+    before, after = (first_picture(context, film) for film in (media, result))
     with av.open(str(context.path(result.file))) as container:
         assert (
             container.streams.video[0].codec_context.colorspace == 1
@@ -201,10 +202,7 @@ def test_h264_in_red_green_and_blue_stays_so(context):
 
     result = edited(context, media)
 
-    before, after = (
-        next(iter(decode_frames(context.path(film.file), 0))).to_ndarray(format="rgb24").astype(float)
-        for film in (media, result)
-    )
+    before, after = (first_picture(context, film) for film in (media, result))
     assert media.video.pix_fmt == result.video.pix_fmt == "gbrp"
     assert not [note for note in result.notes if "pixel format" in note]
     assert np.abs(after - before).mean() < 2.5
