@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..core.edits.choices import Corner
 from ..core.nodes.node import NodeContext
 from ..core.values import Take, VideoStream
-from ..media.frames.color import full_color
+from ..media.frames.color import full_color, is_rgb
 from ..media.frames.decode import decode_frames, reformat, turn_coded
 from ..splicing.pictures.planes import Plane, frame_from_planes, frame_planes, resize_mask, working_format
 from ..splicing.reencode import encode
@@ -62,15 +62,14 @@ def label_masks(text: str, where: Corner, size_px: tuple[int, int], height_share
 def draw_label(planes: list[Plane], letters: Mask, outlined: Mask, video: VideoStream, depth: int) -> list[Plane]:
     """Return the planes of a picture with the label; the masks have the picture's coded size."""
     top = (1 << depth) - 1
-    color = full_color(video)
-    is_rgb, full_range = color.space == "gbr", color.range == "pc"
+    full_range = full_color(video).range == "pc"
     black, white = (0, top) if full_range else (16 << (depth - 8), 235 << (depth - 8))
     white = round(black + (white - black) * _HDR_WHITE) if video.is_hdr else white
     drawn = []
     for number, plane in enumerate(planes):
         shape = (plane.shape[0], plane.shape[1])
         inner, outer = resize_mask(letters, shape), resize_mask(outlined, shape)
-        if number and not is_rgb:  # grey, so that the label has no colour of the picture
+        if number and not is_rgb(video.pix_fmt):  # grey, so that the label has no colour of the picture
             mixed = plane * (1 - outer) + (1 << (depth - 1)) * outer
         else:
             mixed = (plane * (1 - outer) + black * outer) * (1 - inner) + white * inner

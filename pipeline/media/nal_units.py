@@ -57,6 +57,7 @@ _START_CODE = re.compile(rb"\x00\x00\x01")
 LENGTH_BYTES = 4
 
 _SLICES, _SPS = (1, 5), 7
+_FIRST_NOT_HEVC_PICTURE = 32
 _HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 138, 139, 134, 135, 244})
 """Profiles whose SPS has chroma format and bit depth."""
 _HEAD_BYTES, _SLICE_HEAD_BYTES = 4096, 40
@@ -65,6 +66,17 @@ _HEAD_BYTES, _SLICE_HEAD_BYTES = 4096, 40
 def split_units(packet: bytes, *, annexb: bool) -> Iterator[bytes]:
     """Yield the units of a packet; a unit that is cut off is yielded as far as it goes."""
     return iter(split_start_codes(packet)) if annexb else _split_lengths(packet)
+
+
+def hevc_unit_type(unit: bytes) -> int:
+    """Return the type of a unit of HEVC (ITU-T H.265, table 7-1)."""
+    return unit[0] >> 1 & 63
+
+
+def hevc_picture_type(packet: bytes, *, annexb: bool) -> int:
+    """Return the type of the first picture unit of an HEVC packet; -1 without one."""
+    types = (hevc_unit_type(unit) for unit in split_units(packet, annexb=annexb) if len(unit) > 1)
+    return next((kind for kind in types if kind < _FIRST_NOT_HEVC_PICTURE), -1)
 
 
 def split_start_codes(stream: bytes) -> list[bytes]:

@@ -24,7 +24,6 @@ from typing import Any
 import av
 import ffmpeg
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core.cancellation import stoppable
 from ..core.errors import InputMediaError, ToolFailed
@@ -35,22 +34,21 @@ from ..core.values import Media, VideoStream
 from .audio import samples as sound
 from .clip_writer import lossless_encoder, track_timescale
 from .frames import decode
-from .frames.decode import reformat
+from .frames.decode import reformat, visible_rows
 from .frames.film_readers import open_media
 from .frames.random_access import OpenFilm
-from .nal_units import split_units
+from .nal_units import hevc_picture_type, split_units
 from .probe import probe, probe_path, require_video, restore_properties
 from .tools.ffmpeg import ffmpeg_path
 
 _SUFFIXES = (".mp4", ".mov", ".m4v")
 _IDR = 5
-_HEVC_RASL, _HEVC_RANDOM_ACCESS, _HEVC_PICTURES = range(8, 10), range(16, 22), range(32)
+_HEVC_RASL, _HEVC_RANDOM_ACCESS = range(8, 10), range(16, 22)
 _WITHOUT_REFERENCES = frozenset({"dnxhd", "mjpeg", "prores"})
 """Compressed ones: what is not compressed takes more bytes as it is than in FFV1."""
 _MOST_HIDDEN = 300
 """Packets before the span; with more, what is saved in bytes is paid in decoding."""
 _FINEST_TICKS = (1 << 31) - 1
-_BYTE_BITS = 8
 
 
 def copy_span(
@@ -116,13 +114,7 @@ def _is_idr(packet: bytes) -> bool:
 
 
 def _is_hevc_random_access(packet: bytes) -> bool:
-    return _hevc_picture(packet) in _HEVC_RANDOM_ACCESS
-
-
-def _hevc_picture(packet: bytes) -> int:
-    """Return the type of the first picture unit; -1 without one."""
-    types = (unit[0] >> 1 & 63 for unit in split_units(packet, annexb=False) if unit)
-    return next((kind for kind in types if kind in _HEVC_PICTURES), -1)
+    return hevc_picture_type(packet, annexb=False) in _HEVC_RANDOM_ACCESS
 
 
 _STARTS: dict[str, Callable[[bytes], bool]] = {
@@ -138,7 +130,7 @@ def _without_skipped(packets: list[Any]) -> Iterator[Any]:
     yield packets[0]
     belongs_to_first = True
     for packet in packets[1:]:
-        kind = _hevc_picture(bytes(packet))
+        kind = hevc_picture_type(bytes(packet), annexb=False)
         belongs_to_first = belongs_to_first and kind not in _HEVC_RANDOM_ACCESS
         if not (belongs_to_first and kind in _HEVC_RASL):
             yield packet
@@ -354,22 +346,13 @@ def _exact_cut(
 def _same_picture(cut: Any, source: Any) -> bool:
     """Return whether nothing of a picture was lost; an encoder may have stored it in another format."""
     if source.format.has_palette or (cut.format.is_rgb and source.format.is_rgb):
-        common = "rgba64le" if source.format.components[0].bits > _BYTE_BITS else "rgba"
+        common = "rgba64le" if source.format.components[0].bits > 8 else "rgba"
         cut, source = (reformat(frame, pix_fmt=common) for frame in (cut, source))
     elif cut.format.name.replace("yuvj", "yuv") != source.format.name.replace("yuvj", "yuv"):
         cut = reformat(cut, pix_fmt=source.format.name)
-    return all(np.array_equal(mine, theirs) for mine, theirs in zip(_pixels(cut), _pixels(source), strict=True))
-
-
-def _pixels(frame: Any) -> Iterator[NDArray[np.uint8]]:
-    """Yield the bytes of each plane without padding, whatever colors its file says it has."""
-    parts = frame.format.components
-    for number, plane in enumerate(frame.planes):
-        in_plane = [part.bits for part in parts if part.plane == number]
-        sample_bits = len(in_plane) * -(-max(in_plane, default=_BYTE_BITS) // _BYTE_BITS) * _BYTE_BITS
-        bits = frame.format.padded_bits_per_pixel if len(frame.planes) == 1 else sample_bits
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height]
-        yield rows[:, : -(-plane.width * bits // _BYTE_BITS)]
+    return all(
+        np.array_equal(mine, theirs) for mine, theirs in zip(visible_rows(cut), visible_rows(source), strict=True)
+    )
 
 
 def _probe_result(file: File, context: NodeContext, source: Media, start: int, end: int) -> Media:

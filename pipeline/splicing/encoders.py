@@ -16,11 +16,11 @@ from pathlib import Path
 
 from av.codec import Codec
 from av.video.codeccontext import VideoCodecContext
-from av.video.format import VideoFormat
 from av.video.stream import VideoStream as AvVideoStream
 
 from ..core.values import VideoStream
 from ..media.clip_writer import BT709, FULL_RANGE, TV_RANGE
+from ..media.frames.color import is_rgb
 from .pictures.fields import FieldOrder
 
 _MPEG_RATES = (
@@ -236,12 +236,6 @@ def encoder_rate(settings: EncoderSettings, rate: Fraction) -> Fraction:
     if settings.encoder not in ("mpeg1video", "mpeg2video"):
         return rate if rate > 0 else Fraction(25)
     return min(_MPEG_RATES, key=lambda known: abs(known - rate))
-
-
-def is_rgb(pix_fmt: str) -> bool:
-    """Check whether the samples of a pixel format are red, green and blue, or indexes of such colors."""
-    pixel_format = VideoFormat(pix_fmt, 16, 16)
-    return pixel_format.is_rgb or pixel_format.has_palette
 
 
 def color_conversion(video: VideoStream, pix_fmt: str) -> dict[str, int]:

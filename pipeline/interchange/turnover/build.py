@@ -21,7 +21,7 @@ from ...core.file import File
 from ...core.nodes.node import NodeContext
 from ...core.times import Moment, timecode_of_day
 from ...core.values import Media, Segment, Take, Turnover, TurnoverClip, VideoStream
-from ...media.frames.color import full_color
+from ...media.frames.color import full_color, is_rgb
 from ...media.frames.decode import exact_frames
 from ...media.probe import probe_path, require_video
 from ...media.timing.clock import timecode_clock
@@ -30,7 +30,7 @@ from ...media.tools.ffmpeg import ffmpeg_path
 from ...media.transcode import add_orientation
 from ...media.trim import container_time_s, select_frames, write_tracks
 from ...splicing.container import is_mp4
-from ...splicing.encoders import EncoderSettings, choose_encoder, color_options, is_rgb
+from ...splicing.encoders import EncoderSettings, choose_encoder, color_options
 from ...splicing.pictures.fields import field_order
 from .layout import REQUEST_FIELDS, build_layout, clip_name, portable_name, timeline_name, unique_name
 from .originals import read_reel

@@ -7,6 +7,7 @@ Source: ITU-T H.273 tables 2 to 4; names of libavutil/pixdesc.c. The defaults fo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from ...core.values import VideoStream
 
@@ -69,18 +70,27 @@ class ColorDescription:
     space: str
 
 
+@cache
+def is_rgb(pix_fmt: str) -> bool:
+    """Check whether the samples of a pixel format are red, green and blue, or indexes of such colors."""
+    from av.video.format import VideoFormat
+
+    pixel_format = VideoFormat(pix_fmt, 16, 16)
+    return pixel_format.is_rgb or pixel_format.has_palette
+
+
 def full_color(video: VideoStream) -> ColorDescription:
     """Return a stream's color description, with what is missing filled in as players do."""
     is_hd = video.width_px >= 1280 or video.height_px > 576
     fallback = "bt709" if is_hd else "smpte170m"
-    is_rgb = video.pix_fmt.startswith(("rgb", "bgr", "gbr", "pal", "argb", "abgr", "0rgb", "0bgr"))
-    is_full_range = is_rgb or video.pix_fmt.startswith("yuvj")
+    has_no_matrix = is_rgb(video.pix_fmt)
+    is_full_range = has_no_matrix or video.pix_fmt.startswith("yuvj")
     space = video.color_space if video.color_space not in ("", "gbr") else fallback
     return ColorDescription(
         range=video.color_range or ("pc" if is_full_range else "tv"),
         primaries=video.color_primaries or _primaries_of(space),
         transfer=video.color_transfer or "bt709",
-        space="gbr" if is_rgb else space,
+        space="gbr" if has_no_matrix else space,
     )
 
 

@@ -69,6 +69,18 @@ def reformat(
     return converter.reformat(frame, width, height, pix_fmt, threads=1, **options)
 
 
+def visible_rows(frame: VideoFrame) -> Iterator[NDArray[np.uint8]]:
+    """Yield the bytes of each plane, `(height, bytes of a row)`, without the padding, whose contents are undefined."""
+    parts = frame.format.components
+    for number, plane in enumerate(frame.planes):
+        in_plane = [part.bits for part in parts if part.plane == number]
+        bits = max(1, len(in_plane)) * (16 if max(in_plane, default=8) > 8 else 8)
+        if len(frame.planes) == 1:  # packed: a pixel may have fewer samples than there are components
+            bits = frame.format.padded_bits_per_pixel
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height]
+        yield rows[:, : (plane.width * bits + 7) // 8]
+
+
 ENCODE_AGAIN = "ffmpeg -i film -c:v libx264 -crf 12 -c:a copy film.mkv"
 """What helps if a film's packets do not fit its pictures; for messages."""
 LARGE_PX = 4_000_000

@@ -23,7 +23,17 @@ from typing import Any
 
 from ...core.values import VideoStream
 from ...media.frames.decode import LARGE_PX
-from ...media.nal_units import BitReader, PacketConverter, escape, join_units, split_start_codes, split_units, unescape
+from ...media.nal_units import (
+    BitReader,
+    PacketConverter,
+    escape,
+    hevc_picture_type,
+    hevc_unit_type,
+    join_units,
+    split_start_codes,
+    split_units,
+    unescape,
+)
 from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, pixel_formats
 from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder
@@ -108,14 +118,14 @@ class Hevc:
 
     def random_access(self, packet: bytes, *, annexb: bool) -> RandomAccess:
         """Return it by the type of the first picture unit."""
-        unit_type = _unit_type(next(_picture_units(packet, annexb=annexb), b"\x00\x00"))
+        unit_type = hevc_picture_type(packet, annexb=annexb)
         if unit_type in _CLEAN:
             return RandomAccess.CLEAN
         return RandomAccess.BROKEN_LINK if unit_type == _CRA else RandomAccess.NONE
 
     def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
         """Return the VPS, SPS and PPS of a packet."""
-        return tuple(unit for unit in split_units(packet, annexb=annexb) if unit and _unit_type(unit) in _SETS)
+        return tuple(unit for unit in split_units(packet, annexb=annexb) if unit and hevc_unit_type(unit) in _SETS)
 
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Find an x265 that writes the film's parameter sets, else one whose sets get free ids."""
@@ -143,18 +153,9 @@ class Hevc:
         return MatchedEncoder(settings, config, converter, _Relinker(annexb=annexb), same_config=match is not None)
 
 
-def _unit_type(unit: bytes) -> int:
-    return unit[0] >> 1 & 63
-
-
-def _picture_units(packet: bytes, *, annexb: bool) -> Iterator[bytes]:
-    units = split_units(packet, annexb=annexb)
-    return (unit for unit in units if len(unit) > 1 and _unit_type(unit) < _FIRST_NOT_PICTURE)
-
-
 def _config_sets(source: SourceVideo) -> tuple[bytes, ...]:
     units = split_start_codes(source.config) if source.annexb else hvcc_units(source.config)
-    sets = tuple(dict.fromkeys(unit for unit in units if unit and _unit_type(unit) in _SETS))
+    sets = tuple(dict.fromkeys(unit for unit in units if unit and hevc_unit_type(unit) in _SETS))
     if len(sets) < len(_SETS):
         raise NotApplicable("the container does not have the parameter sets of the pictures")
     return sets
@@ -216,7 +217,7 @@ def _reordered(film_sets: tuple[bytes, ...]) -> int:
 
     Source: ITU-T H.265, 7.3.2.2. Layers below the highest, which x265 writes only if asked to, are not read.
     """
-    bits = BitReader(next(unit for unit in film_sets if _unit_type(unit) == _SPS), 2)
+    bits = BitReader(next(unit for unit in film_sets if hevc_unit_type(unit) == _SPS), 2)
     bits.u(4)
     if bits.u(3):
         return 0
@@ -233,7 +234,7 @@ def _reordered(film_sets: tuple[bytes, ...]) -> int:
 
 def _rate_limit(film_sets: tuple[bytes, ...]) -> dict[str, str]:
     """Return the limits on the bit rate that make x265 choose the film's level."""
-    bits = BitReader(next(unit for unit in film_sets if _unit_type(unit) == _SPS), 2)
+    bits = BitReader(next(unit for unit in film_sets if hevc_unit_type(unit) == _SPS), 2)
     bits.u(_BITS_BEFORE_LEVEL)
     kbps = str(_MAX_KBPS.get(bits.u(8), 0))
     return {"vbv-maxrate": kbps, "vbv-bufsize": kbps}
@@ -261,7 +262,7 @@ def parameter_sets(video: VideoStream, settings: EncoderSettings) -> tuple[bytes
 
 def _headers(video: VideoStream, settings: EncoderSettings, unit_types: tuple[int, ...]) -> tuple[bytes, ...]:
     units = split_start_codes(bytes(open_encoder(video, settings).extradata or b""))
-    return tuple(unit for unit in units if unit and _unit_type(unit) in unit_types)
+    return tuple(unit for unit in units if unit and hevc_unit_type(unit) in unit_types)
 
 
 def _add_sets(config: bytes, sets: tuple[bytes, ...]) -> bytes:
@@ -271,7 +272,7 @@ def _add_sets(config: bytes, sets: tuple[bytes, ...]) -> bytes:
         start, count, position = position, int.from_bytes(config[position + 1 : position + 3], "big"), position + 3
         for _ in range(count):
             position += 2 + int.from_bytes(config[position : position + 2], "big")
-        added = [unit for unit in sets if _unit_type(unit) == config[start] & 63]
+        added = [unit for unit in sets if hevc_unit_type(unit) == config[start] & 63]
         result += config[start : start + 1] + (count + len(added)).to_bytes(2, "big") + config[start + 3 : position]
         result += b"".join(len(unit).to_bytes(2, "big") + unit for unit in added)
     return bytes(result) + config[position:]
@@ -283,24 +284,24 @@ def renumber_sets(sets: tuple[bytes, ...], film_sets: tuple[bytes, ...]) -> tupl
     Raises:
         NotApplicable: the film uses the ids for other sets.
     """
-    film = {(_unit_type(unit), _set_id(unit)): unit for unit in film_sets}
+    film = {(hevc_unit_type(unit), _set_id(unit)): unit for unit in film_sets}
     renumbered = tuple(_renumber(unit) for unit in sets)
-    if any(film.get((_unit_type(unit), _set_id(unit)), unit) != unit for unit in renumbered):
+    if any(film.get((hevc_unit_type(unit), _set_id(unit)), unit) != unit for unit in renumbered):
         raise NotApplicable("the film uses the ids that the encoder's parameter sets would get")
     return renumbered
 
 
 def _set_id(unit: bytes) -> int:
     bits = BitReader(unit, 2)
-    if _unit_type(unit) == _VPS:
+    if hevc_unit_type(unit) == _VPS:
         return bits.u(4)
-    bits.u(_BITS_BEFORE_ID if _unit_type(unit) == _SPS else 0)
+    bits.u(_BITS_BEFORE_ID if hevc_unit_type(unit) == _SPS else 0)
     return bits.ue()
 
 
 def _renumber(unit: bytes) -> bytes:
     """Return a parameter set or slice of x265, where every id is 0, with the free ids."""
-    unit_type, data = _unit_type(unit), unescape(unit)
+    unit_type, data = hevc_unit_type(unit), unescape(unit)
     if unit_type == _VPS:
         data = data[:2] + bytes([data[2] & 15 | _FREE_VPS << 4]) + data[3:]
     elif unit_type == _SPS:
@@ -320,7 +321,7 @@ def _own_message(unit: bytes) -> bytes:
 
     x265 puts its own identifier before the camera's. Source: ITU-T H.265, 7.3.5 (sizes are sums of bytes).
     """
-    if _unit_type(unit) != _SEI or unit[2] != _UNREGISTERED:
+    if hevc_unit_type(unit) != _SEI or unit[2] != _UNREGISTERED:
         return unit
     data = unescape(unit)
     place = next(place for place in range(3, len(data)) if data[place] != 255)
@@ -336,7 +337,7 @@ def _is_encoder_note(unit: bytes) -> bool:
 
     The decoder gives it to later pictures too, and x265 would write its two kilobytes with each of them.
     """
-    return _unit_type(unit) == _SEI and unit[2] == _UNREGISTERED and b"x265 (build" in unit
+    return hevc_unit_type(unit) == _SEI and unit[2] == _UNREGISTERED and b"x265 (build" in unit
 
 
 def _insert_id(data: bytes, bit: int) -> bytes:
@@ -360,6 +361,6 @@ class _Relinker:
 
 def _mark_broken_link(unit: bytes) -> bytes:
     """Turn the units of a CRA picture into a BLA; the rest of the header stays."""
-    if _unit_type(unit) != _CRA:
+    if hevc_unit_type(unit) != _CRA:
         return unit
     return bytes([unit[0] & 0x81 | _BLA_WITHOUT_LEADING << 1]) + unit[1:]

@@ -6,7 +6,6 @@ uint16 for more than 8 bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from ...core.values import VideoStream
-from ...media.frames.color import full_color
+from ...media.frames.color import full_color, is_rgb
 from ...media.frames.decode import reformat, turn_coded
 
 Plane = NDArray[Any]
@@ -36,7 +35,7 @@ def working_format(pix_fmt: str) -> str:
     video_format = VideoFormat(pix_fmt, 16, 16)
     bits = video_format.components[0].bits
     depth = "" if bits <= 8 else "10le" if bits <= 10 else "12le" if bits <= 12 else "16le"
-    if video_format.is_rgb or video_format.has_palette:
+    if is_rgb(pix_fmt):
         return f"gbrp{depth}"
     if sum(not component.is_alpha for component in video_format.components) == 1:
         return f"gray{depth}"
@@ -130,12 +129,3 @@ def resize_mask(mask: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np
     scaled = reformat(frame, shape[1], shape[0], interpolation="BILINEAR")
     resized: NDArray[np.float32] = plane_views(scaled)[0].astype(np.float32) / np.float32(255)
     return resized
-
-
-def visible_rows(frame: VideoFrame) -> Iterator[NDArray[np.uint8]]:
-    """Yield the bytes of each plane row by row, without the padding, whose contents are undefined."""
-    deep = max((component.bits for component in frame.format.components), default=8) > 8
-    for plane in frame.planes:
-        bits = frame.format.padded_bits_per_pixel if len(frame.planes) == 1 else 16 if deep else 8
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height]
-        yield rows[:, : (plane.width * bits + 7) // 8]

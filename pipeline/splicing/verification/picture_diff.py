@@ -13,13 +13,13 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from ...media.frames.decode import decode_frames, reformat
+from ...media.frames.decode import decode_frames, reformat, visible_rows
 from ...media.mp4.sample_tables import Ints
 from ..container import matching_video_index
 from ..pictures.fields import field_order, side_data_of
 from ..pictures.frames import Insert, with_inserts
 from ..pictures.likeness import BEST_PSNR_DB, ssim
-from ..pictures.planes import Plane, visible_rows, working_format
+from ..pictures.planes import Plane, working_format
 from .seam_meter import SeamMeter
 from .strict_pictures import require_pixels_only
 
