@@ -96,6 +96,8 @@ _TERMS: tuple[tuple[str, str], ...] = (
     (r": pip install '[^']*'", ", which is not installed here"),
 )  # fmt: skip
 """What the command line and the job file say, and what to do on the page; keys are replaced afterwards."""
+_SEGMENT = re.compile(r"\[([^\]]+)\]")
+"""Of where an error was raised, what the page has too: the edit; it knows no steps."""
 _COMMAND = re.compile(r"(?<![\w-])--[a-z][a-z-]*|`?\breact1 [a-z]+|\bREACT1_[A-Z0-9_]+")
 _NOT_ADVICE = re.compile(rf"{_COMMAND.pattern}|\bpip |\bthe steps? `?[a-z]|`(?:upload|trim)`")
 """What advice names that nobody can follow on the page: an option, a command, a variable, a step of a preset."""
@@ -114,7 +116,8 @@ def page_message(error: BaseException) -> str:
     if isinstance(error, PresetError) and error.problems:
         return "; ".join(_placed(problem.path, problem.message) for problem in error.problems)
     if isinstance(error, React1Error):
-        return in_page_words(str(error))
+        segment = _SEGMENT.search(error.where)
+        return in_page_words(f"{segment[1]}: {error.message}" if segment else error.message)
     return " ".join(f"internal error (please report): {type(error).__name__}: {error}".split())
 
 

@@ -27,7 +27,7 @@ from .answers.general_answers import Bill, BillItem, LedgerAnswer, PaidCall, Pro
 from .answers.job_answers import JobState
 from .background_work import Progress, Work
 from .page_words import page_message
-from .projects.job_file import JobFile
+from .projects.job_file import JobFile, Mark
 from .projects.library import FILMS, Library, is_job, project_id
 from .projects.project import Project
 from .projects.signing import signer_of
@@ -172,13 +172,27 @@ class Studio:
         project.seen = project.job.mark()
         project.notify("project", version=project.job.version)
 
-    async def watch_jobs(self) -> None:
-        """Let the pages know when another program has written, changed or removed the job of an open film."""
+    async def watch_files(self) -> None:
+        """Let the pages know when another program has written, changed or removed an open film, or its job."""
+        written: dict[str, Mark | None] = {}
         while True:
             await asyncio.sleep(_WATCH_S)
             for project in list(self._projects.values()):
                 if project.job.mark() != project.seen:
                     self.changed(project)
+                mark = project.film_mark()
+                if mark == project.seen_film:
+                    written.pop(project.id, None)
+                elif written.get(project.id, project.seen_film) == mark:  # it is not written any more
+                    await asyncio.to_thread(self._film_changed, project)
+                else:
+                    written[project.id] = mark
+
+    def _film_changed(self, project: Project) -> None:
+        project.read_film_again()
+        for what in ("proxy", "wave"):
+            self._media_state.pop(f"{project.id} {what}", None)
+        self.changed(project)
 
     def _progressed(self, item: str, progress: Progress) -> None:
         self.events.send("progress", item=item, share=round(progress.share, 3), doing=progress.doing)
@@ -227,7 +241,10 @@ class Studio:
     ) -> MadeFilm:
         """Queue the film, or the package for an editing system."""
         version = project.job.version
-        film = project.list.add_film(MadeFilm.model_validate({"kind": kind, "job_version": version}))
+        film_version = project.media.file.digest
+        film = project.list.add_film(
+            MadeFilm.model_validate({"kind": kind, "job_version": version, "film": film_version})
+        )
 
         def load() -> Job:
             project.list.update(film, state="working")
@@ -344,7 +361,7 @@ class Studio:
         try:
             with closing(project.new_context(report)) as context:
                 make(context, project.media)
-        except React1Error as error:
+        except Exception as error:  # the page reports it; the next film goes on
             self._media_state[key] = (0.0, page_message(error))
         else:
             self._media_state.pop(key, None)

@@ -129,7 +129,7 @@ def build_app(studio: Studio) -> FastAPI:
         studio.events.bind(asyncio.get_running_loop())
         app.state.render_threads = ThreadPoolExecutor(4, thread_name_prefix="react1-studio-render")
         app.state.card_threads = ThreadPoolExecutor(1, thread_name_prefix="react1-studio-cards")
-        watching = asyncio.create_task(studio.watch_jobs())
+        watching = asyncio.create_task(studio.watch_files())
         try:
             yield
         finally:

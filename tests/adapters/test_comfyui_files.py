@@ -65,6 +65,10 @@ def test_no_film_leaves_the_output_folder(server, prefix):
     """It is refused before the workflow is queued."""
     outcome = server.run(load_and_save(prefix=prefix))
     assert (outcome.refused, list(outcome.errors)) == (True, ["2"])
+    assert (
+        "write one such as react1/film" in outcome.errors["2"]
+        or "name a place in its output folder" in outcome.errors["2"]
+    )
     assert saved(server) == {}
 
 

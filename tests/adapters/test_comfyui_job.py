@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +72,22 @@ def test_a_video_of_pictures_works_and_is_said_to_be_encoded(server):
     assert np.abs(film[:4] - [255 * (0.3 + 0.01 * n) for n in range(4)]).max() < 3
     assert film[14] < film[2] - 4
     assert "came as pictures" in outcome.ui["3"]["text"][0]
+    assert "is left out" not in outcome.ui["3"]["text"][0]
+
+
+def test_a_video_of_pictures_of_odd_size_says_what_is_left_out(server):
+    """H.264 has even sizes, so that the film is smaller than the pictures."""
+    from fractions import Fraction
+
+    from comfyui import video_of_pictures
+
+    from react1.pipeline.adapters.comfyui.conversions.media_values import film_file
+
+    film = film_file(video_of_pictures(np.zeros((3, 71, 97, 3), np.float32), Fraction(25), None), lambda _: None)
+
+    assert film.note.endswith(
+        "the last column and the last row of the 97x71 pictures is left out, because H.264 has even sizes"
+    )
 
 
 def test_results_and_progress_are_shown(server):
@@ -198,6 +215,39 @@ def test_a_setting_that_the_preset_does_not_have_is_refused(server):
     job["3"]["inputs"]["settings"] = ["5", 0]
 
     assert "settings: the preset preview has no composite" in server.run(job).errors["3"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"handles": "x"}, "handles: 'x' is not a time"), ({"start_tc": "1:2"}, "start_tc: '1:2' is not a time")],
+)
+def test_a_wrong_value_is_named_by_its_widget(server, settings, message):
+    """Also one that only the job refuses."""
+    job = workflow()
+    job["5"] = {"class_type": "react1_settings", "inputs": settings}
+    job["3"]["inputs"]["settings"] = ["5", 0]
+
+    assert server.run(job).errors["3"].startswith(message)
+
+
+def test_a_preset_of_another_version_is_refused_in_words():
+    """ComfyUI itself does not compare choices with the list where a box has checks of its own."""
+    from react1.pipeline.adapters.comfyui.boxes.film_job import FilmJob
+    from react1.pipeline.adapters.comfyui.conversions.edit_values import EditList
+    from react1.pipeline.core.errors import PresetError
+
+    with pytest.raises(PresetError, match="preset: 'emotion' is not one of emotion-edit, "):
+        FilmJob("emotion", Path("film.mp4"), EditList()).load()
+
+
+def test_a_message_names_no_command():
+    """Of what a face that is not there says, the part that the node editor has too is kept."""
+    from react1.pipeline.adapters.comfyui.work import in_box_terms
+    from react1.pipeline.faces.choose import LIST_HINT
+
+    message = f"there is no face 7 in shot 1; the shot shows 1 face(s): 1 at 0.46,0.63 ({LIST_HINT})"
+
+    assert in_box_terms(message) == "there is no face 7 in shot 1; the shot shows 1 face(s): 1 at 0.46,0.63"
 
 
 def test_edits_chain(server):

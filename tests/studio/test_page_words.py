@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from react1.pipeline.config.presets.json_schema import JOB_OPTIONS
 from react1.pipeline.config.presets.shipped import load_preset_info
 from react1.pipeline.core.edits.edit import Edit
-from react1.pipeline.core.errors import OverBudget, PresetError, Problem
+from react1.pipeline.core.errors import InputMediaError, OverBudget, PresetError, Problem
 from react1.pipeline.studio.answers import film_answers, general_answers, job_answers
 from react1.pipeline.studio.page_words import EDIT_LABELS, FILM_LABELS, PageText, in_page_words, page_message
 
@@ -83,6 +83,15 @@ def test_a_problem_of_a_job_names_its_control():
     assert page_message(OverBudget("about $2 is more than the budget of $1; raise --max-cost, or edit less")) == (
         "about $2 is more than the budget of $1; agree to what it costs now, or edit less"
     )
+
+
+def test_an_error_of_a_step_names_the_edit_and_no_step():
+    """The page has no steps."""
+    of_edit, of_film = InputMediaError("no face found in frames 4–24"), InputMediaError("the film has no video")
+    of_edit.where, of_film.where = "normalize_audio [edit-1 sad-0.7]", "trim"
+
+    assert page_message(of_edit) == "edit-1 sad-0.7: no face found in frames 4–24"
+    assert page_message(of_film) == "the film has no video"
 
 
 def test_every_message_of_an_answer_is_in_the_words_of_the_page():

@@ -238,7 +238,7 @@ def test_a_job_that_another_program_writes_is_noticed(folder):
     job = folder / "film.mp4.react1.yaml"
 
     async def watch():
-        watching = asyncio.create_task(studio.watch_jobs())
+        watching = asyncio.create_task(studio.watch_files())
         text = "preset: emotion-edit\nsource: film.mp4\nedits: []\n"
         for change in (lambda: job.write_text(text), lambda: job.write_bytes(b"\xff\xfe"), job.unlink):
             count = len(events)
@@ -380,3 +380,70 @@ def test_a_take_is_done_when_its_parts_are_there(tmp_path):
 
     assert ("done", False) not in seen
     assert seen[-1] == ("done", True)
+
+
+def test_an_edit_that_overlaps_another_says_so(folder):
+    """No film can be made of both, so takes of the second are made, and paid for, in vain; to touch is no overlap."""
+    text = "preset: emotion-edit\nsource: film.mp4\nedits:\n%s"
+    spans = (("a", "1f", "9f"), ("b", "9f", "20f"), ("c", "19f", "30f"), ("d", "0.2", "0.3"))
+    rows = "".join(f"  - {{in: {start}, out: {end}, prompt: sad, name: {name}}}\n" for name, start, end in spans)
+    project = opened(folder, text % rows)
+
+    problems = {edit.name: edit.problem for edit in project.describe({}).edits}
+
+    advice = "move the in or the out point of one of them"
+    assert problems == {"a": "", "b": "", "c": f"overlaps b: {advice}", "d": f"overlaps a: {advice}"}
+    project.close()
+
+
+def test_a_film_that_another_program_writes_is_used_as_it_is_now(folder):
+    """Its pictures and its length are the new ones, takes and films of the old one are not current, edits stay."""
+    from react1.pipeline.studio.projects.take_list import MadeFilm
+    from react1.pipeline.studio.studio import Studio
+    from react1.pipeline.studio.studio_options import StudioOptions
+
+    film, states = folder / "film.mp4", []
+    text = "preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f, prompt: sad, name: a}\n"
+    (folder / "film.mp4.react1.yaml").write_text(text)
+    studio = Studio(StudioOptions(folder / "home", (folder,)))
+    project, events = studio.open(film), []
+    project._notify = lambda kind, **_: events.append(kind)
+    (take,) = project.want_takes(project.edits()[0], [{}], "local", None)
+    project.list.update(project.list.add_take(take), state="done")
+    project.list.update(
+        project.list.add_film(MadeFilm(job_version=project.job.version, film=project.media.file.digest)), state="done"
+    )
+    old_still = project.pictures.still(0, 160)
+
+    def overwrite():
+        make_clip(folder / "new.mp4", frames=25, size=(96, 64), tracks=1)
+        film.write_bytes((folder / "new.mp4").read_bytes())
+
+    async def watch():
+        watching = asyncio.create_task(studio.watch_files())
+        for change in (overwrite, lambda: film.write_bytes(b"half a film"), film.unlink, overwrite):
+            count = len(events)
+            change()
+            async with asyncio.timeout(30):
+                while len(events) == count:
+                    await asyncio.sleep(0.05)
+            states.append(project.describe({}))
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+
+    before = project.describe({})
+    asyncio.run(watch())
+    facts, new_still = project.film_facts(), project.pictures.still(0, 160)
+    studio.close()
+
+    assert (before.edits[0].takes[0].current, before.films[0].is_current) == (True, True)
+    problems = [state.problem for state in states]
+    assert problems[0] == problems[3] == ""
+    assert problems[1].startswith("film.mp4 was changed and cannot be used now: ")
+    assert problems[2] == "film.mp4 was moved or removed; put it back to go on"
+    (shown,) = states[3].edits
+    assert [(take.current, take.of_film, take.picked) for take in shown.takes] == [(False, False, False)]
+    assert not states[3].films[0].is_current
+    assert (facts.width, facts.height, facts.frames, shown.frames) == (96, 64, 25, (1, 9))
+    assert new_still != old_still

@@ -248,6 +248,12 @@ def test_a_line_of_dialogue_lands_beside_the_job(studio, project, edit):
         studio.json("GET", f"/projects/{name}/line", status=422, params={"file": file})
     refused = studio.client.put(f"/api/projects/{name}/line", params={**query, "name": "x.exe"}, content=b"x")
     assert refused.status_code == 422
+    broken = studio.client.put(f"/api/projects/{name}/line", params={**query, "digest": own["digest"]}, content=b"RIFF")
+    assert (broken.status_code, broken.json()["error"]) == (
+        422,
+        "my line.wav is not sound that can be read; the edit keeps the line that it had",
+    )
+    assert [path.name for path in (studio.folder / "lines").iterdir()] == ["my line.wav"]
     shutil.rmtree(studio.folder / "lines")
 
 

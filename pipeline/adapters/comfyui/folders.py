@@ -226,11 +226,12 @@ def output_file(text: str, name: str) -> Path:
     Raises:
         PresetError: no workflow may write there.
     """
-    return require_allowed(host.folder("output") / Path(text.strip()).expanduser(), name)
+    advice = "name a place in its output folder"
+    return require_allowed(host.folder("output") / Path(text.strip()).expanduser(), name, advice)
 
 
-def require_allowed(path: Path, name: str) -> Path:
-    """Return the path without links if workflows may name it.
+def require_allowed(path: Path, name: str, advice: str = "put the file into its input folder") -> Path:
+    """Return the path without links if workflows may name it; `advice` says what else to do.
 
     Raises:
         PresetError: it lies outside all allowed folders.
@@ -238,7 +239,7 @@ def require_allowed(path: Path, name: str) -> Path:
     resolved = path.resolve()
     if not any(resolved.is_relative_to(root) for root in _roots()):
         raise PresetError(
-            f"{name}: {path} is outside ComfyUI's folders; put the file into its input folder, or start ComfyUI with "
+            f"{name}: {path} is outside ComfyUI's folders; {advice}, or start ComfyUI with "
             f"{ALLOWED_FOLDERS}={resolved.parent}"
         )
     return resolved

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from ...core.errors import Interrupted, PresetError, React1Error
+from ...core.errors import Interrupted, PresetError, Problem, React1Error
 from ...core.times import frames_text
 from ...runner.events import Event, Message, RunEnded, StepEnded, StepMoved, StepStarted
 from ...runner.run_records.outcome import RunResult, SegmentResult
@@ -45,6 +45,7 @@ _TERMS: tuple[tuple[str, str], ...] = (
     (r"(?:;\s*)?`react1 pick` sets it", "; Pick take sets it"),
     (r"with `react1 run`", "by queueing again"),
     (r"\brun (?:it )?again\b", "queue again"),
+    (r" \(`react1 faces` shows them\)", ""),
 )
 """What the command line says, and what it is called in a node editor."""
 
@@ -65,10 +66,15 @@ def explain(error: React1Error) -> str:
     if isinstance(error, Interrupted):
         return "stopped; queue again to go on from where it was"
     problems = error.problems if isinstance(error, PresetError) else ()
-    text = "; ".join(f"{problem.path}: {problem.message}".lstrip(": ") for problem in problems) or error.message
+    text = "; ".join(f"{_widget_of(problem)}: {problem.message}".lstrip(": ") for problem in problems) or error.message
     where = f"{error.where}: " if error.where and not problems else ""
     spent = f" (this run has cost ${error.cost_usd:.2f})" if error.cost_usd else ""
     return in_box_terms(f"{where}{text}{spent}")
+
+
+def _widget_of(problem: Problem) -> str:
+    """Return the keys that lead to a problem; of a value that a job was given, the name of its input."""
+    return problem.path or (problem.file.removeprefix("--set ") if problem.file.startswith("--set ") else "")
 
 
 def summary(result: RunResult, notes: Sequence[str] = ()) -> str:
@@ -90,6 +96,7 @@ def summary(result: RunResult, notes: Sequence[str] = ()) -> str:
 _WAYS = {
     "exact": "packets outside the edits are the source's own",
     "untouched": "nothing was changed",
+    "reencoded-picture": "the complete picture was encoded again, visually lossless",
 }
 
 

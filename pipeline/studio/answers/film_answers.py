@@ -34,6 +34,8 @@ class FilmFacts(Answer):
     playable: bool
     """Whether browsers play it as it is."""
     hdr: bool
+    version: str
+    """A digest of the film's content."""
 
 
 class ShownFace(Answer):

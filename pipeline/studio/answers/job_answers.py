@@ -25,7 +25,9 @@ class TakeState(Answer):
     cost_usd: float
     seconds: float
     current: bool
-    """Whether it was made for the edit as it is now."""
+    """Whether it was made for the edit, and the film, as they are now."""
+    of_film: bool
+    """Whether it was made of the film as it is now."""
     picked: bool
     choices: dict[str, Any]
     notes: list[PageText]

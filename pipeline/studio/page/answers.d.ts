@@ -135,6 +135,7 @@ export interface FilmFacts {
   codec: string;
   playable: boolean;
   hdr: boolean;
+  version: string;
 }
 
 /** A face as the page outlines it; places are shares of the picture. */
@@ -236,6 +237,7 @@ export interface TakeState {
   cost_usd: number;
   seconds: number;
   current: boolean;
+  of_film: boolean;
   picked: boolean;
   choices: Record<string, any>;
   notes: string[];

@@ -98,7 +98,7 @@ function nudge(by) {
 const ACTIONS = {
   " ": () => viewer().toggle(), j: () => viewer().faster(-1), k: () => viewer().pause(), l: () => viewer().faster(1),
   i: () => viewer().mark("in"), o: () => viewer().mark("out"), Home: () => seek(0), End: () => seek(state.film.frames - 1),
-  ArrowUp: () => jump(-1), ArrowDown: () => jump(1), Enter: () => state.markIn !== null && state.markOut !== null && addEdit(),
+  ArrowUp: () => jump(-1), ArrowDown: () => jump(1), Enter: () => (state.markIn !== null && state.markOut !== null ? addEdit() : say("Mark In (I) and Out (O) first; then Enter makes an edit of them.")),
   Delete: removeEdit, Backspace: removeEdit, b: () => viewer().holdBefore(true), "[": () => nudge(-0.05), "]": () => nudge(0.05),
   Escape: () => (state.compare ? set({ compare: null }) : set({ watching: "" })), "?": showKeys,
   m: () => {

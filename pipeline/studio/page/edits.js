@@ -48,7 +48,7 @@ class EditList extends HTMLElement {
 
   /** @param {import("/page/store.js").StudioEdit} edit */
   item(edit) {
-    const chosen = edit.takes.find((take) => take.picked), made = edit.takes.filter((take) => take.state === "done").length;
+    const chosen = edit.takes.find((take) => take.picked), made = edit.takes.filter((take) => take.state === "done" && take.of_film).length;
     const working = edit.takes.some((take) => take.state === "working" || take.state === "waiting");
     const select = () => {
       set({ selected: edit.name });

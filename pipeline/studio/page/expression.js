@@ -37,7 +37,7 @@ class ExpressionPanel extends HTMLElement {
     watch(["library"], () => this.buildControls());
     watch(["selected", "job"], () => this.fromEdit());
     watch(["draft"], () => this.showDraft());
-    watch(["faces", "face", "selected"], () => {
+    watch(["faces", "face", "selected", "job"], () => {
       this.drawFaces();
       this.loadCards();
     });

@@ -58,7 +58,7 @@ class FinishPanel extends HTMLElement {
     const moving = film.state === "working" || film.state === "waiting";
     const isWatched = state.watching === film.id;
     const item = h("li", { className: `film-item ${film.state}`, "data-film": film.id, "data-state": film.state },
-      h("p", { className: "name" }, h("b", {}, film.kind === "film" ? "Film" : "Turnover"), ` ${new Date(film.created).toLocaleTimeString()}`, film.signer ? h("span", { className: "chip good" }, `signed by ${film.signer}`) : "", film.state === "done" && !film.is_current ? h("span", { className: "chip warn" }, "the job has changed since") : ""),
+      h("p", { className: "name" }, h("b", {}, film.kind === "film" ? "Film" : "Turnover"), ` ${new Date(film.created).toLocaleTimeString()}`, film.signer ? h("span", { className: "chip good" }, `signed by ${film.signer}`) : "", film.state === "done" && !film.is_current ? h("span", { className: "chip warn" }, "the job or the film has changed since") : ""),
       moving ? h("progress", { max: "1", value: film.share, "aria-label": "Progress of the film" }) : "",
       h("p", { className: "doing" }, moving ? film.doing : film.output),
       film.error ? h("p", { className: "problem" }, film.error) : "",

@@ -1,5 +1,5 @@
 /* Stills of the film: exact frames, kept as bitmaps, and the keyframe before one that takes long to decode. */
-import { fetched, state, url } from "/page/store.js";
+import { fetched, url } from "/page/store.js";
 
 const PAGE = Math.random().toString(36).slice(2);
 const KEPT = 40;
@@ -19,7 +19,7 @@ export class Stills {
 
   /** The bitmap of a frame, if it is here. @param {number} frame @param {Look} look */
   at(frame, { of, size }) {
-    return this.kept.get(`${state.project} ${of} ${frame} ${size}`) ?? null;
+    return this.kept.get(url(`/still/${frame}`, { of, size })) ?? null;
   }
 
   /** Ask for a frame; null if a newer one was asked for meanwhile. @param {number} frame @param {Look} look @param {boolean} [isNewest] what was asked for before is not wanted any more */
@@ -27,8 +27,7 @@ export class Stills {
     const here = this.at(frame, look);
     if (isNewest) sequence++;
     if (here) return here;
-    const key = `${state.project} ${look.of} ${frame} ${look.size}`;
-    const response = await fetched(url(`/still/${frame}`, look), { headers: { "X-Page": PAGE, "X-Sequence": String(sequence) } });
+    const key = url(`/still/${frame}`, look), response = await fetched(key, { headers: { "X-Page": PAGE, "X-Sequence": String(sequence) } });
     if (response.status === 204) return null;
     if (!response.ok) throw new Error(response.status ? (await response.json()).error : "the studio does not answer");
     const bitmap = await createImageBitmap(await response.blob());

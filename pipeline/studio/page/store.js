@@ -6,7 +6,7 @@
 
 export const events = new EventTarget();
 
-/** @type {{library: import("/page/answers.js").LibraryAnswer, film: import("/page/answers.js").FilmFacts, job: import("/page/answers.js").JobState, project: string, frame: number, selected: string, markIn: number | null, markOut: number | null, face: {number: number, frame: number} | null, draft: Object<string, any>, tab: string, compare: string[] | null, watching: string, faces: import("/page/answers.js").Faces & {frame: number}, cuts: number[], cues: import("/page/answers.js").Cue[], markers: import("/page/answers.js").Marker[], wave: Uint8Array | null, playing: boolean}} */
+/** @type {{library: import("/page/answers.js").LibraryAnswer, film: import("/page/answers.js").FilmFacts, job: import("/page/answers.js").JobState, project: string, frame: number, selected: string, markIn: number | null, markOut: number | null, face: {number: number, frame: number, at: number[] | null, saved: boolean} | null, draft: Object<string, any>, tab: string, compare: string[] | null, watching: string, faces: import("/page/answers.js").Faces & {frame: number}, cuts: number[], cues: import("/page/answers.js").Cue[], markers: import("/page/answers.js").Marker[], wave: Uint8Array | null, playing: boolean}} */
 export const state = {
   library: null, film: null, job: null, project: "", frame: 0, selected: "", markIn: null, markOut: null, face: null,
   draft: { prompt: "happy", temperature: 0.7, model_mode: "face" }, tab: "expression", compare: null, watching: "",
@@ -55,8 +55,9 @@ export async function request(method, path, body) {
   return data;
 }
 
+/** The address of something of the open film; it names the film's content, so that a browser keeps nothing of an earlier one. */
 export const url = (path, query = {}) => {
-  const text = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "")).toString();
+  const text = new URLSearchParams(Object.entries({ ...query, film: state.film?.version }).filter(([, value]) => value !== undefined && value !== null && value !== "")).toString();
   return `/api/projects/${state.project}${path}${text ? `?${text}` : ""}`;
 };
 
@@ -142,8 +143,13 @@ export async function refresh() {
     return;
   }
   refreshing = true;
+  const project = state.project;
   try {
-    takeJob((await request("GET", `/projects/${state.project}`)).state);
+    const answer = /** @type {import("/page/answers.js").Opened} */ (await request("GET", `/projects/${project}`));
+    if (project === state.project) {
+      takeFilm(answer.film);
+      takeJob(answer.state);
+    }
   } catch (error) {
     say(error.message, "error");
   } finally {
@@ -155,15 +161,23 @@ export async function refresh() {
   }
 }
 
+/** What belongs to a film, and to none after it. */
+const NOTHING_OF_A_FILM = { markIn: null, markOut: null, face: null, faces: null, cuts: [], cues: [], markers: [], wave: null, compare: null, watching: "" };
+
+/** Show the film as it is now, if another program has written it. @param {import("/page/answers.js").FilmFacts} film */
+function takeFilm(film) {
+  if (film.version === state.film.version) return;
+  set({ ...NOTHING_OF_A_FILM, film, frame: Math.min(state.frame, film.frames - 1) });
+  say(`${film.name} was changed by another program, and is shown as it is now. Takes of the film as it was are not used.`, "error");
+  loadMarks();
+}
+
 /** Open a film or a job. @param {string} path */
 export async function open(path) {
   try {
     const answer = /** @type {import("/page/answers.js").Opened} */ (await request("POST", "/open", { path }));
     lastJob = "";
-    set({
-      film: answer.film, project: answer.state.id, job: null, frame: 0, markIn: null, markOut: null, face: null, faces: null,
-      cuts: [], cues: [], markers: [], wave: null, compare: null, watching: "",
-    });
+    set({ ...NOTHING_OF_A_FILM, film: answer.film, project: answer.state.id, job: null, frame: 0 });
     takeJob(answer.state);
     const first = state.job?.edits[0];
     if (first?.frames) set({ frame: first.frames[0] });
@@ -181,15 +195,15 @@ events.addEventListener("frame", () => (moved = performance.now()));
 
 /** Load what lies on the timeline: the waveform, the spoken lines, the cuts. */
 async function loadMarks() {
-  const project = state.project;
+  const { project, film } = state, isShown = () => project === state.project && film === state.film;
   loadWave();
-  request("GET", `/projects/${project}/cues`).then((answer) => project === state.project && set({ cues: answer.cues, markers: answer.markers }), () => {});
+  request("GET", `/projects/${project}/cues`).then((answer) => isShown() && set({ cues: answer.cues, markers: answer.markers }), () => {});
   const block = 500;
-  for (let start = 0; start < state.film.frames && project === state.project; start += block) {
+  for (let start = 0; start < film.frames && isShown(); start += block) {
     while (performance.now() - moved < 700) await new Promise((resolve) => setTimeout(resolve, 300)); // scrubbing comes first
     try {
       const answer = await request("GET", `/projects/${project}/cuts?start=${start}&end=${start + block + 1}`);
-      if (project === state.project && answer.cuts.length) set({ cuts: [...new Set([...state.cuts, ...answer.cuts])].sort((a, b) => a - b) });
+      if (isShown() && answer.cuts.length) set({ cuts: [...new Set([...state.cuts, ...answer.cuts])].sort((a, b) => a - b) });
     } catch {
       return;
     }

@@ -81,6 +81,7 @@ class TakesPanel extends HTMLElement {
       this.faces().length ? group("face", "Faces to compare", this.faces()) : "",
       h("p", { className: "hint" }, count === 1 ? `Nothing ticked: one take with the settings of the edit, ${state.draft.prompt} ${state.draft.temperature}.` : "Every combination of what is ticked is one take."),
       h("div", { className: "field" }, h("label", { for: "take-provider" }, "Made by"), providerSelect("take-provider")),
+      edit.problem ? h("p", { className: "problem" }, `${edit.name}: ${edit.problem}`) : "",
       h("div", { className: "buttons" }, make)
     );
     if (focused) document.getElementById(focused)?.focus();
@@ -117,11 +118,11 @@ class TakesPanel extends HTMLElement {
   drawList() {
     const edit = selectedEdit();
     if (!state.job) return;
-    const takes = edit?.takes ?? [];
+    const takes = edit?.takes ?? [], playable = takes.filter((take) => take.state === "done" && take.of_film);
     this.list.replaceChildren(...takes.map((take) => this.take(edit, take)));
     if (!takes.length) this.list.append(h("li", { className: "hint" }, "None yet."));
-    else if (takes.filter((take) => take.state === "done").length > 1)
-      this.list.prepend(h("li", {}, h("button", { type: "button", onclick: () => set({ compare: takes.filter((take) => take.state === "done").map((take) => take.id) }) }, "Compare all")));
+    else if (playable.length > 1)
+      this.list.prepend(h("li", {}, h("button", { type: "button", onclick: () => set({ compare: playable.map((take) => take.id) }) }, "Compare all")));
   }
 
   /** @param {import("/page/store.js").StudioEdit} edit @param {import("/page/store.js").StudioTake} take */
@@ -131,11 +132,11 @@ class TakesPanel extends HTMLElement {
     const bar = moving ? h("progress", { max: "1", value: take.share, "aria-label": `Progress of ${take.name}` }) : "";
     const line = moving ? take.doing || take.state : take.state === "done" ? [take.provider === "local" ? "local preview engine" : take.provider, `${take.seconds.toFixed(0)} s`, take.cost_usd ? `$${take.cost_usd.toFixed(2)}` : ""].filter(Boolean).join(" · ") : "";
     return h("li", { className: `take-item ${take.state}${take.picked ? " picked" : ""}`, "data-take": take.id, "data-name": take.name, "data-state": take.state },
-      h("p", { className: "name" }, h("b", {}, take.name), take.picked ? h("span", { className: "chip" }, "chosen") : "", take.current ? "" : h("span", { className: "chip warn" }, "other settings")),
+      h("p", { className: "name" }, h("b", {}, take.name), take.picked ? h("span", { className: "chip" }, "chosen") : "", take.current ? "" : h("span", { className: "chip warn" }, take.of_film ? "other settings" : "of the film as it was")),
       bar, h("p", { className: "doing" }, line),
       take.error ? h("p", { className: "problem" }, take.error) : "",
       h("div", { className: "buttons" },
-        take.state === "done" ? h("button", { type: "button", onclick: () => set({ compare: [take.id] }), "aria-pressed": String(state.compare?.includes(take.id) ?? false) }, "Watch") : "",
+        take.state === "done" && take.of_film ? h("button", { type: "button", onclick: () => set({ compare: [take.id] }), "aria-pressed": String(state.compare?.includes(take.id) ?? false) }, "Watch") : "",
         take.state === "done" && take.current && !take.picked ? h("button", { type: "button", className: "main", onclick: () => pick(edit, take) }, "Choose") : "",
         moving ? act("/stop", "Stop", "Stop making this take") : "",
         take.state === "failed" || take.state === "stopped" ? act("/takes/again", "Make again", "Make this take again") : "",

@@ -2,7 +2,7 @@
 import { frameOfTimecode, timecode } from "/page/player.js";
 import { h, quiet } from "/page/dom.js";
 import { Stills } from "/page/stills.js";
-import { events, fetched, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
+import { events, fetched, say, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
 
 const PAGE = Math.random().toString(36).slice(2);
 const SLOW_MS = 120;
@@ -21,6 +21,9 @@ export function frameAt(seconds) {
   }
   return low;
 }
+
+/** The frame at a time that was typed; after the film the one after its last. @param {number} seconds */
+const frameOfTime = (seconds) => (seconds >= state.film.length_s ? state.film.frames : frameAt(seconds));
 
 /** What the labels of frames count by; a job may say the timecode of the first frame. */
 export const clockOf = () => state.job?.clock ?? { rate: state.film.rate, drop: false, start: 0 };
@@ -63,11 +66,18 @@ export function setFaceOfShot(edit, shot, face) {
   return setFields(edit, { faces: Object.keys(faces).length ? faces : null });
 }
 
+/** Whether a face that was clicked is still the one that is meant: in its shot, and while the edit says nothing else. @param {any} face */
+function isClicked(face) {
+  const { face: clicked, faces } = state, [start, end] = faces?.shot ?? [0, 0];
+  if (!clicked || !faces?.faces.some((item) => item.number === clicked.number) || clicked.frame < start || clicked.frame >= end) return false;
+  return !selectedEdit() || !clicked.saved || String(face?.at ?? "") === String(clicked.at ?? "");
+}
+
 /** The number of the face that is changed: the one that was clicked, else the one that the edit names; 0 for the largest. */
 export function faceNumber() {
   const faces = state.faces?.faces ?? [];
-  if (state.face && faces.some((item) => item.number === state.face?.number)) return state.face.number;
   const edit = selectedEdit(), face = faceOfShot(edit, shotAt(edit, state.frame)) ?? edit?.fields.face;
+  if (state.face && isClicked(face)) return state.face.number;
   if (typeof face === "number") return face;
   if (face === "left") return faces[0]?.number ?? 0;
   if (face === "right") return faces[faces.length - 1]?.number ?? 0;
@@ -392,17 +402,26 @@ class StudioViewer extends HTMLElement {
     this.playButton.setAttribute("aria-label", state.playing ? "Pause" : "Play");
   }
 
-  /** Go to a timecode, a frame such as 310f, or a spoken line. */
+  /** Go to a timecode, a time, a frame such as 310f, or a spoken line. */
   jump(text) {
-    const frames = /^\s*(\d+)\s*f?\s*$/.exec(text), clock = frameOfTimecode(text, clockOf());
-    if (frames) return seek(Number(frames[1]));
-    if (!Number.isNaN(clock)) return seek(clock);
-    const words = text.trim().toLowerCase();
-    const cue = words && state.cues.find((line) => line.text.toLowerCase().includes(words));
-    const marker = words && state.markers.find((item) => item.text.toLowerCase().includes(words));
-    if (cue) seek(frameAt(cue.start_s));
-    else if (marker) seek(marker.frame);
-    else this.say(`"${text.trim()}" is neither a timecode, a frame, a spoken line nor a marker.`);
+    const words = text.trim().toLowerCase(), frames = /^(\d+)\s*f?$/.exec(words), time = /^(\d+):(\d+):(\d+)[.,](\d+)$/.exec(words);
+    if (!words) return undefined;
+    if (frames) return this.goTo(Number(frames[1]), text);
+    if (time) return this.goTo(frameOfTime(3600 * Number(time[1]) + 60 * Number(time[2]) + Number(`${time[3]}.${time[4]}`)), text);
+    const clock = frameOfTimecode(text, clockOf());
+    if (!Number.isNaN(clock)) return this.goTo(clock, text);
+    const cue = state.cues.find((line) => line.text.toLowerCase().includes(words));
+    const marker = state.markers.find((item) => item.text.toLowerCase().includes(words));
+    if (cue) return this.goTo(frameAt(cue.start_s), text);
+    if (marker) return this.goTo(marker.frame, text);
+    return say(`"${text.trim()}" is neither a timecode, a time, a frame, a spoken line nor a marker.`, "error");
+  }
+
+  /** Go to a frame that was typed; one that the film does not have is said to be none. */
+  goTo(frame, text) {
+    const last = state.film.frames - 1;
+    if (frame >= 0 && frame <= last) seek(frame);
+    else say(`${text.trim()} is not in the film, which goes from ${label(0)} to ${label(last)}, frames 0 to ${last}.`, "error");
   }
 
   step(by) {
@@ -479,15 +498,15 @@ class StudioViewer extends HTMLElement {
 }
 
 /** Choose a face for the selected edit. */
-export function chooseFace(face) {
-  set({ face: { number: face.number, frame: state.frame } });
-  const edit = selectedEdit();
+export async function chooseFace(face) {
+  const edit = selectedEdit(), at = [(face.left + face.right) / 2, (face.top + face.bottom) / 2].map((share) => Math.round(share * 1000) / 1000);
+  const clicked = { number: face.number, frame: state.frame, at: state.faces.faces.length > 1 ? at : null, saved: false };
+  set({ face: clicked });
   if (!edit) return;
-  const at = [(face.left + face.right) / 2, (face.top + face.bottom) / 2].map((share) => Math.round(share * 1000) / 1000);
   const frame = edit.frames ? Math.min(edit.frames[1] - 1, Math.max(edit.frames[0], state.frame)) : state.frame;
-  const point = state.faces.faces.length > 1 ? { at, frame: `${frame}f` } : null;
-  if (shotsOf(edit).length < 2) setFields(edit, { face: point });
-  else setFaceOfShot(edit, shotAt(edit, frame), point);
+  const point = clicked.at ? { at, frame: `${frame}f` } : null;
+  await (shotsOf(edit).length < 2 ? setFields(edit, { face: point }) : setFaceOfShot(edit, shotAt(edit, frame), point));
+  if (state.face === clicked) set({ face: { ...clicked, saved: true } });
 }
 
 customElements.define("studio-viewer", StudioViewer);

@@ -31,6 +31,18 @@ NEW_JOB_PRESET = "emotion-edit"
 _NAME = re.compile(r"edit-(\d+)$")
 
 
+Mark = tuple[int, int, int]
+
+
+def file_mark(path: Path) -> Mark | None:
+    """Return what changes whenever a file is written; None while there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
 class EditConflict(React1Error):
     """The file was changed by another tab or program where this change would go."""
 
@@ -109,13 +121,9 @@ class JobFile:
         """Return the job's inputs besides its edits, as plain values; raises as `edits` does."""
         return self._read()[0]
 
-    def mark(self) -> tuple[int, int, int] | None:
+    def mark(self) -> Mark | None:
         """Return what changes whenever the file does; None while there is none."""
-        try:
-            status = self.path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+        return file_mark(self.path)
 
     def _read(self) -> tuple[dict[str, Any], list[WrittenEdit]]:
         text = self.text()

@@ -36,7 +36,7 @@ from ..answers.job_answers import JobState
 from ..viewing.film_pictures import FilmPictures
 from ..viewing.live import LivePreview
 from ..viewing.playback import plays_in_browsers
-from .job_file import EditConflict, JobFile, WrittenEdit
+from .job_file import EditConflict, JobFile, Mark, WrittenEdit, file_mark
 from .job_text import job_text
 from .library import project_id
 from .project_state import describe_project
@@ -71,20 +71,55 @@ class Project:
         self.id = project_id(job_path)
         self.home, self.film_path = home, film_path
         self.store = Store(home)
-        file = self.store.add_external(film_path)
-        self.media = self._probe(film_path, file)
-        self.video = require_video(self.media)
+        self._notify = notify
+        self._open_film()
         folder = home / "studio" / self.id
         self.job = JobFile(job_path, folder / "history.json", new_source)
         self.list = TakeList(folder / "project.json")
         self.list.record.job, self.list.record.film = str(job_path), str(film_path)
-        self._notify = notify
-        self.pictures = FilmPictures(film_path, self.media)
-        self.live = LivePreview(film_path, self.media, self.pictures, self.new_context, self._report_scan)
-        self.playable = plays_in_browsers(self.media, film_path.suffix)
         self._films: dict[str, tuple[Media, FilmPictures]] = {}
         self.seen = self.job.mark()
         """The state of the job file that the pages were last told of."""
+        self.film_problem = ""
+        """Why the film cannot be used any more; empty while it can."""
+
+    def film_mark(self) -> Mark | None:
+        """Return what changes whenever the film is written; None while it is not there."""
+        return file_mark(self.film_path)
+
+    def _open_film(self) -> None:
+        self.seen_film = self.film_mark()
+        self._use_film(self.store.add_external(self.film_path))
+
+    def _use_film(self, file: File) -> None:
+        media = self._probe(self.film_path, file)
+        self.video = require_video(media)
+        self.media = media
+        self.pictures = FilmPictures(self.film_path, media)
+        self.live = LivePreview(self.film_path, media, self.pictures, self.new_context, self._report_scan)
+        self.playable = plays_in_browsers(media, self.film_path.suffix)
+
+    def read_film_again(self) -> None:
+        """Use the film as it is now, after another program has written, moved or removed it.
+
+        While it cannot be used, `film_problem` says why, and pictures are those of the film as it was.
+        """
+        self.seen_film, before = self.film_mark(), (self.live, self.pictures)
+        if self.seen_film is None:
+            self.film_problem = f"{self.film_path.name} was moved or removed; put it back to go on"
+            return
+        try:
+            file = self.store.add_external(self.film_path)
+            if file.digest != self.media.file.digest:
+                self._use_film(file)
+        except React1Error as error:
+            self.film_problem = f"{self.film_path.name} was changed and cannot be used now: {error}"
+            return
+        self.film_problem = ""
+        if self.pictures is not before[1]:
+            self.__dict__.pop("_frame_times_s", None)
+            for opened in before:
+                opened.close()
 
     def _probe(self, path: Path, file: File) -> Media:
         """Return the film's properties, from the cache if it was opened before: an hour of packets takes seconds."""
@@ -164,6 +199,7 @@ class Project:
             codec=self.video.codec,
             playable=self.playable,
             hdr=self.video.is_hdr,
+            version=self.media.file.digest,
         )
 
     def clock(self) -> Clock:
@@ -269,6 +305,7 @@ class Project:
                     name=self.take_name(edit, {}),
                     provider=provider,
                     agreed_usd=agreed_usd,
+                    film=self.media.file.digest,
                 )
             )
         return wanted

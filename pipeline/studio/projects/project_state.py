@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 def describe_project(project: Project, progress: Mapping[str, Any]) -> JobState:
     """Return the state of the job, its edits, takes and films; `progress` by the ID of a take or film."""
-    problem = ""
+    problem = project.film_problem
     edits: list[EditState] = []
     options: list[Option] = []
     try:
-        edits = [_describe_edit(project, written, progress) for written in project.job.edits()]
+        edits = _with_overlaps([_describe_edit(project, written, progress) for written in project.job.edits()])
         options = describe_options(project.job)
     except (React1Error, OSError) as error:
-        problem = page_message(error)
+        problem = problem or page_message(error)
     path = project.job.path
     return JobState(
         id=project.id,
@@ -87,12 +87,29 @@ def _describe_edit(project: Project, written: WrittenEdit, progress: Mapping[str
     )
 
 
+def _with_overlaps(edits: list[EditState]) -> list[EditState]:
+    """Return the edits, of which each that overlaps one before it says so: no film can be made of both."""
+    shown: list[EditState] = []
+    for edit in edits:
+        over = next(
+            (other for other in shown if edit.frames and other.frames and _overlap(edit.frames, other.frames)), None
+        )
+        problem = f"overlaps {over.name}: move the in or the out point of one of them" if over else ""
+        shown.append(edit.model_copy(update={"problem": problem}) if problem and not edit.problem else edit)
+    return shown
+
+
+def _overlap(span: tuple[int, int], other: tuple[int, int]) -> bool:
+    return span[0] < other[1] and other[0] < span[1]
+
+
 def _describe_take(
     project: Project, take: WantedTake, written: WrittenEdit, picked: str | None, progress: Mapping[str, Any]
 ) -> TakeState:
     assert written.edit is not None
     moving = progress.get(take.id)
-    is_current = take.place in _places(written)
+    of_film = take.film in ("", project.media.file.digest)
+    is_current = of_film and take.place in _places(written)
     parts = take.takes
     return TakeState(
         id=take.id,
@@ -105,6 +122,7 @@ def _describe_take(
         cost_usd=take.cost_usd,
         seconds=take.seconds,
         current=is_current,
+        of_film=of_film,
         picked=is_current and take.state == "done" and take.name == picked,
         choices={name: take.edit.get(name) for name in CHOICE_NAMES if take.edit.get(name) is not None},
         notes=[note for part in parts[:1] for note in part.notes],
@@ -116,7 +134,7 @@ def _describe_film(project: Project, film: MadeFilm, progress: Mapping[str, Any]
     moving = progress.get(film.id)
     output = Path(film.output) if film.output else None
     return FilmState(
-        **film.model_dump(exclude={"report", "output", "turnover"}),
+        **film.model_dump(exclude={"report", "output", "turnover", "film"}),
         output=film.turnover or film.output,
         timelines=[path.name for path in project.timelines(film)],
         name=output.name if output else "",
@@ -124,7 +142,7 @@ def _describe_film(project: Project, film: MadeFilm, progress: Mapping[str, Any]
         has_report=bool(film.report) and Path(film.report).exists(),
         share=moving.share if moving else 0,
         doing=moving.doing if moving else "",
-        is_current=film.job_version == project.job.version,
+        is_current=film.job_version == project.job.version and film.film in ("", project.media.file.digest),
     )
 
 

@@ -42,6 +42,8 @@ class WantedTake(BaseModel):
     seconds: float = 0.0
     created: str = ""
     agreed_usd: float | None = None
+    film: str = ""
+    """The digest of the film that it was asked for; empty in records of earlier versions."""
 
     @property
     def takes(self) -> list[Take]:
@@ -69,6 +71,8 @@ class MadeFilm(BaseModel):
     created: str = ""
     job_version: str = ""
     """The version of the job that it was made from."""
+    film: str = ""
+    """The digest of the film that it was made from; empty in records of earlier versions."""
     signer: str = ""
     """Who signed it, as read back from the film; empty if it is not signed."""
 
@@ -116,7 +120,7 @@ class TakeList:
         """Add a take, in place of an equal one that is not finished; return the one in the list."""
         with self._lock:
             for other in self.record.takes:
-                if (other.place, other.name, other.provider) == (take.place, take.name, take.provider):
+                if _asks_for(other) == _asks_for(take):
                     if other.state == "done":
                         return other
                     self.record.takes.remove(other)
@@ -147,6 +151,10 @@ class TakeList:
         with self._lock:
             self.record.takes = [take for take in self.record.takes if take.id != take_id]
             self.save()
+
+
+def _asks_for(take: WantedTake) -> tuple[str, ...]:
+    return take.place, take.name, take.provider, take.film
 
 
 def place_key(edit: Edit) -> str:

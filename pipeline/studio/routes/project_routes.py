@@ -26,6 +26,7 @@ from ..projects.signing import make_certificate, signed_by
 from ..projects.take_list import WantedTake
 from ..studio import Studio
 from ..studio_options import LINE_BYTES, UPLOAD_BYTES
+from ..viewing.playback import file_peaks
 from .requests import (
     AddEdit,
     ChangeEdit,
@@ -260,6 +261,12 @@ async def add_line(request: Request, project: str, name: str, index: int, digest
     folder = opened.job.path.parent / "lines"
     target = studio_of(request).library.upload_path(name, folder)
     await _receive(request, target, LINE_BYTES)
+    try:
+        await asyncio.to_thread(file_peaks, target, None, lambda _: None, None)
+    except InputMediaError as error:
+        target.unlink(missing_ok=True)
+        message = f"{Path(name).name} is not sound that can be read; the edit keeps the line that it had"
+        raise InputMediaError(message) from error
     relative = target.relative_to(opened.job.path.parent).as_posix()
     fields = {"audio": relative, "audio_mix": None, "audio_gain": None}
     await asyncio.to_thread(opened.job.set_fields, index, digest, fields)

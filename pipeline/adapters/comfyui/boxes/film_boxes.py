@@ -13,7 +13,7 @@ from ....located_yaml.explain import is_url
 from ....store.store import Store
 from .. import folders, host
 from ..box import STEPS, VIDEO, Box, BoxResult, Input, Output
-from ..conversions.media_values import ENCODED_NOTE, film_file
+from ..conversions.media_values import film_file
 from ..conversions.widgets import Widget, read_widgets, widgets_of
 from ..folders import call_key, given_files
 from ..work import BoxCall
@@ -125,13 +125,13 @@ class SaveFilmBox(Box):
     def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:
         """Copy the film."""
 
-        def save(progress: Callable[[float], None]) -> tuple[Path, bool]:
+        def save(progress: Callable[[float], None]) -> tuple[Path, str]:
             film = film_file(values["video"], progress)
-            return folders.save_numbered(film.path, str(values["filename_prefix"])), film.encoded
+            return folders.save_numbered(film.path, str(values["filename_prefix"])), film.note
 
-        path, encoded = call.do(save)
+        path, lost = call.do(save)
         given_files.record(call_key(cls.id, call.node_id, values), [path])
-        note = f"\nnote: {ENCODED_NOTE}" if encoded else ""
+        note = f"\nnote: {lost}" if lost else ""
         return BoxResult((str(path),), folders.shown_files([path], f"{path}{note}"))
 
 
@@ -154,7 +154,7 @@ class VideoToMediaBox(Box):
         """Probe the film's file."""
         film = call.do(lambda progress: film_file(values["video"], progress))
         media = run_step(call, load_registry().get("fetch"), {"uri": str(film.path)}, {})
-        return BoxResult((media,), folders.shown_files([], ENCODED_NOTE if film.encoded else ""))
+        return BoxResult((media,), folders.shown_files([], film.note))
 
 
 class MediaToVideoBox(Box):

@@ -17,7 +17,7 @@ from ....config.checked_job import Job, Step
 from ....config.presets.raw_preset import VERBATIM, RawPreset, parse_preset
 from ....config.presets.shipped import shipped_names, shipped_path
 from ....core.edits.edit import Edit
-from ....core.errors import PresetError
+from ....core.errors import PresetError, not_one_of
 from ....core.file import Deliver, is_marked
 from ....core.nodes.node import delivery
 from ....core.nodes.registry import Registry, load_registry
@@ -82,13 +82,25 @@ def setting_widgets() -> dict[str, tuple[Widget, ...]]:
     return settings
 
 
+def known_preset(name: str) -> RawPreset:
+    """Return a preset that makes a film.
+
+    Raises:
+        PresetError: there is none of that name, which a workflow of another version may have.
+    """
+    presets = film_presets()
+    if name not in presets:
+        raise PresetError(f"preset: {not_one_of(name, presets)}")
+    return presets[name]
+
+
 def check_settings(preset: str, settings: Mapping[str, Any]) -> None:
     """Refuse settings that a preset does not have.
 
     Raises:
         PresetError: one of them is none of the preset's.
     """
-    inputs = film_presets()[preset].inputs
+    inputs = known_preset(preset).inputs
     for name in settings:
         if name not in inputs:
             raise PresetError(f"settings: the preset {preset} has no {name}; set it to its default, or change preset")
@@ -133,7 +145,7 @@ class FilmJob:
         from ....config.load import load_job
 
         check_settings(self.preset, self.settings)
-        kinds = {name: item.kind for name, item in film_presets()[self.preset].inputs.items()}
+        kinds = {name: item.kind for name, item in known_preset(self.preset).inputs.items()}
         sets = {
             name: str(value) if kinds[name] in VERBATIM else json.dumps(value) for name, value in self.settings.items()
         }

@@ -12,7 +12,7 @@ from ....store.store import Store
 from .. import folders, host
 from ..box import EDITS, TAKES, VIDEO, Box, BoxResult, Input, Output
 from ..conversions.edit_values import EditList
-from ..conversions.media_values import ENCODED_NOTE, FilmFile, film_file
+from ..conversions.media_values import FilmFile, film_file
 from ..conversions.widgets import widgets_of
 from ..folders import call_key, given_files
 from ..work import BoxCall, in_box_terms, summary
@@ -108,8 +108,7 @@ class ReExpressBox(Box):
         job = film_job_of(values, film)
         budget = require_budget(job.provider, float(values.get("max_cost_usd") or 0.0))
         result = run_job(call, job, budget)
-        notes = [ENCODED_NOTE] if film.encoded else []
-        return film_result(call, cls, result, values, notes)
+        return film_result(call, cls, result, values, [film.note] if film.note else [])
 
 
 def film_result(

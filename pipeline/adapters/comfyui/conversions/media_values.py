@@ -37,8 +37,8 @@ class FilmFile:
     """The file of a `VIDEO`."""
 
     path: Path
-    encoded: bool = False
-    """Whether it was encoded from pictures here."""
+    note: str = ""
+    """What was lost when it was encoded from pictures here; empty for a file of its own."""
 
 
 def film_file(video: Any, progress: Progress) -> FilmFile:
@@ -53,7 +53,15 @@ def film_file(video: Any, progress: Progress) -> FilmFile:
             return FilmFile(Path(source).absolute())
         if isinstance(source, io.BytesIO):
             return FilmFile(_bytes_file(source.getvalue(), video.get_container_format()))
-    return FilmFile(_encode(video.get_components(), progress), encoded=True)
+    components = video.get_components()
+    return FilmFile(_encode(components, progress), ENCODED_NOTE + _lost_edge(components.images))
+
+
+def _lost_edge(images: Any) -> str:
+    """Return which edge of the pictures H.264 has no room for, whose sizes are even."""
+    height, width = images.shape[1:3]
+    lost = " and ".join([*(["the last column"] if width % 2 else []), *(["the last row"] if height % 2 else [])])
+    return f"; {lost} of the {width}x{height} pictures is left out, because H.264 has even sizes" if lost else ""
 
 
 def _is_file_backed(video: Any) -> bool:
