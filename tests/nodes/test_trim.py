@@ -144,6 +144,23 @@ def test_other_films_are_cut_by_encoding(context, suffix, recipe):
     assert numbers(context, segment.media) == [30, 31, 32]
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec", "rate"),
+    [(".mxf", "mpeg2video", Fraction(24000, 1001)), (".avi", "ffv1", Fraction(30000, 1001))],
+)
+def test_spans_begin_and_end_exactly_where_a_tick_is_a_frame(context, suffix, codec, rate):
+    """The middle between two frames is half a tick there, which no number of microseconds meets."""
+    options = {"b": "4M"} if codec == "mpeg2video" else {}
+    clip = {"rate": rate, "time_base": 1 / rate, "size": (320, 192), "frames": 40, "bframes": 0, "options": options}
+    media = film(context, suffix, codec=codec, tracks=0, **clip)
+    spans = [(start, start + 7) for start in range(3, 31, 9)]
+
+    segments = trimmed(context, media, *((f"{start}f", f"{end}f") for start, end in spans), handles="0f")
+
+    assert media.video.time_base == 1 / rate
+    assert [numbers(context, segment.media) for segment in segments] == [list(range(*span)) for span in spans]
+
+
 def test_uneven_times_are_kept(context):
     """Rebased to 0, on the same time base, held frames held."""
     pts = (0, 40, 80, 120, 400, 440, 480, 900, 940, 1000)
