@@ -18,13 +18,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
-
-from pydantic import ValidationError
 
 from ..core.edits.edit import Edit
 from ..core.errors import PresetError, Problem, React1Error, StorageFailed, not_one_of
@@ -33,7 +32,8 @@ from ..core.settings import map_path
 from ..interchange.entries import Clip, Entry
 from ..interchange.marker_syntax import is_edit_text, is_take_record
 from ..interchange.readers import read_listing
-from ..located_yaml.located import Problems, describe
+from ..located_yaml.explain import validate
+from ..located_yaml.located import Location, Problems, describe, from_plain
 from .checked_job import Job
 from .load import load_job
 from .presets.shipped import read_file, shipped_names
@@ -125,28 +125,42 @@ def load_batch(path: Path, registry: Registry, defaults: Mapping[str, Any]) -> l
         StorageFailed: it cannot be opened.
     """
     path = Path(map_path(str(path))).absolute()
+    lines: list[list[int]] = []
     if path.is_dir():
         entries = _job_files(path)
     elif path.suffix.lower() in TABLES:
-        entries = _table_entries(path)
+        entries, lines = _table_entries(path)
     elif path.suffix.lower() in TIMELINES:
         entries = timeline_jobs(path)
     else:
         entries = _yaml_entries(path)
+    base = path if path.is_dir() else path.parent
+    places = [[Location(path.name, base, line, 1) for line in film] for film in lines] or [[] for _ in entries]
     return [
-        _load(number, {**defaults, **values}, path if path.is_dir() else path.parent, registry)
-        for number, values in enumerate(entries, 1)
+        _load(number, {**defaults, **values}, base, registry, rows)
+        for number, (values, rows) in enumerate(zip(entries, places, strict=True), 1)
     ]
 
 
-def list_edits(edits: Any) -> list[Edit | str]:
-    """Return edits as `Edit` or as the text of `--edit`.
+def list_edits(edits: Any, rows: Sequence[Location] = ()) -> list[Edit | str]:
+    """Return edits as `Edit` or as the text of `--edit`; `rows` are their places in a table.
 
     Raises:
-        PresetError: one is invalid.
+        PresetError: some are invalid; has all problems.
     """
     listed = [edits] if isinstance(edits, (str, Edit, Mapping)) else list(edits)
-    return [_parse_edit(number, edit) for number, edit in enumerate(listed)]
+    problems = Problems()
+    parsed = []
+    for number, edit in enumerate(listed):
+        if isinstance(edit, (str, Edit)):
+            parsed.append(edit)
+        elif rows:
+            parsed.append(validate(Edit, from_plain(edit, rows[number]), problems))
+        else:
+            located = from_plain(edit, Location("", Path()), ("edits", str(number)))
+            parsed.append(validate(Edit, located, problems))
+    problems.raise_if_any()
+    return parsed
 
 
 def value_text(name: str, value: Any) -> str:
@@ -163,17 +177,7 @@ def value_text(name: str, value: Any) -> str:
         raise PresetError(f"{name}: expected text, a path, a number or JSON, not {type(value).__name__}") from None
 
 
-def _parse_edit(number: int, edit: Any) -> Edit | str:
-    if isinstance(edit, (str, Edit)):
-        return edit
-    try:
-        return Edit.model_validate(edit)
-    except ValidationError as error:
-        details = [(detail["msg"], ("edits", number, *detail["loc"])) for detail in error.errors()]
-        raise PresetError([Problem(message, ".".join(map(str, path))) for message, path in details]) from error
-
-
-def _load(number: int, values: Mapping[str, Any], base: Path, registry: Registry) -> BatchJob:
+def _load(number: int, values: Mapping[str, Any], base: Path, registry: Registry, rows: Sequence[Location]) -> BatchJob:
     inputs = {name: value for name, value in values.items() if value is not None}
     job_file = inputs.pop("job", None)
     name = str(job_file or inputs.get("source") or f"job {number}")
@@ -187,15 +191,28 @@ def _load(number: int, values: Mapping[str, Any], base: Path, registry: Registry
             str(job_file) if job_file else preset,
             registry=registry,
             sets={key: value_text(key, value) for key, value in inputs.items()},
-            edits=() if is_file else list_edits(edits),
+            edits=() if is_file else list_edits(edits, rows),
             edits_file=edits if is_file else None,
             provider=provider,
             out=str(output) if output else None,
             base=base,
         )
+    except PresetError as error:
+        named = PresetError([_with_key_of_list(problem) for problem in error.problems])
+        return BatchJob(name, error=named if type(error) is PresetError else error)
     except React1Error as error:
         return BatchJob(name, error=error)
     return BatchJob(name, job)
+
+
+def _with_key_of_list(problem: Problem) -> Problem:
+    """Return a problem with an option of the command line as one with the key of a list that stands for it."""
+    option, _, text = problem.file.partition(" ")
+    if option == "--edit" and text:
+        return replace(problem, file=f"edits {text!r}")
+    keys = {"--edit": "edits", "--edits": "edits", "--out": "output", "--provider": "provider", "--set": text}
+    key = keys.get(option)
+    return replace(problem, file="", path=".".join(filter(None, (key, problem.path)))) if key else problem
 
 
 def _job_files(folder: Path) -> list[dict[str, Any]]:
@@ -227,7 +244,8 @@ def _yaml_entries(path: Path) -> list[dict[str, Any]]:
     return [entry if "job" in entry else {**defaults, **entry} for entry in entries]
 
 
-def _table_entries(path: Path) -> list[dict[str, Any]]:
+def _table_entries(path: Path) -> tuple[list[dict[str, Any]], list[list[int]]]:
+    """Return the films of a table, and the lines of each film's edits."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -236,26 +254,47 @@ def _table_entries(path: Path) -> list[dict[str, Any]]:
         raise PresetError(f"{path} is not UTF-8 text; save the table as UTF-8") from None
     header = text.partition("\n")[0]
     delimiter = ";" if path.suffix.lower() == ".csv" and header.count(";") > header.count(",") else ""
-    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter or TABLES[path.suffix.lower()])
-    columns = [name.strip().lower() for name in rows.fieldnames or ()]
+    rows = csv.reader(io.StringIO(text), delimiter=delimiter or TABLES[path.suffix.lower()], strict=True)
+    columns = [name.strip().lower() for name in next(rows, [])]
+    _check_columns(columns, path)
+    films: dict[tuple[str, ...], dict[str, Any]] = {}
+    lines: dict[tuple[str, ...], list[int]] = {}
+    try:
+        for row in rows:
+            _check_width(row, columns, f"{path}:{rows.line_num}")
+            cells = {name: cell.strip() for name, cell in zip(columns, row, strict=False) if cell.strip()}
+            job = {name: cells.pop(name) for name in JOB_COLUMNS if name in cells}
+            if not job and not cells:
+                continue
+            key = tuple(job.get(name, "") for name in JOB_COLUMNS)
+            films.setdefault(key, {**job, "edits": []})["edits"] += [cells] if cells else []
+            lines.setdefault(key, []).extend([rows.line_num] if cells else [])
+    except csv.Error as error:
+        raise PresetError(f"{path}:{rows.line_num}: is not a table: {error}; check its quotation marks") from None
+    if not films:
+        raise PresetError(f"{path} has no rows; write one per edit")
+    return list(films.values()), list(lines.values())
+
+
+def _check_columns(columns: Sequence[str], path: Path) -> None:
     allowed = (*JOB_COLUMNS, *_edit_columns())
     problems = [Problem(f"{path}: column {not_one_of(name, allowed)}") for name in columns if name not in allowed]
+    twice = [name for name, count in Counter(columns).items() if count > 1 and name in allowed]
+    problems += [Problem(f"{path}: two columns are called {name!r}; remove one") for name in twice]
     if "source" not in columns:
         problems.append(Problem(f"{path}: there is no column `source`; the first row names the columns"))
     if problems:
         raise PresetError(problems)
-    rows.fieldnames = columns
-    films: dict[tuple[str, ...], dict[str, Any]] = {}
-    for row in rows:
-        cells = {name: text.strip() for name, text in row.items() if isinstance(text, str) and text.strip()}
-        job = {name: cells.pop(name) for name in JOB_COLUMNS if name in cells}
-        if not job and not cells:
-            continue
-        film = films.setdefault(tuple(job.get(name, "") for name in JOB_COLUMNS), {**job, "edits": []})
-        film["edits"] += [cells] if cells else []
-    if not films:
-        raise PresetError(f"{path} has no rows; write one per edit")
-    return list(films.values())
+
+
+def _check_width(row: Sequence[str], columns: Sequence[str], place: str) -> None:
+    """Refuse a row with more cells than columns: a comma in a name that is not quoted moves all cells behind it."""
+    surplus = [cell for cell in row[len(columns) :] if cell.strip()]
+    if surplus:
+        raise PresetError(
+            f"{place}: {describe(surplus[0])} is in no column, since the row has {len(row)} cells for {len(columns)} "
+            "columns; put a cell that contains the separator in quotation marks"
+        )
 
 
 def _edit_columns() -> list[str]:

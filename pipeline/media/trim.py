@@ -295,8 +295,8 @@ def _span_duration_s(video: VideoStream, start: int, end: int) -> float:
 def _decimal(seconds: Fraction) -> str:
     """Return seconds rounded up to microseconds.
 
-    The filter rounds them to ticks, and a half tick up. Where a tick is a frame, as in MXF and AVI, a boundary is a half
-    tick, and one that was rounded down would lie a frame early.
+    The filter rounds them to ticks, and a half tick up. Where a tick is a frame, as in MXF and AVI, a boundary is a
+    half tick, and one that was rounded down would lie a frame early.
     """
     return f"{math.ceil(seconds * 1_000_000) / 1e6:.6f}"
 

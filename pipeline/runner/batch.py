@@ -17,12 +17,13 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..config.checked_job import output_path
 from ..config.film_list import BatchJob, load_batch
 from ..config.load import job_from_document
 from ..core.errors import InternalError, Interrupted, PresetError, React1Error
@@ -33,6 +34,7 @@ from ..jobs.connection import Hosts
 from ..report.page import render_batch_page
 from ..store.atomic import FileLock, storage_errors, write_text
 from ..store.store import Store
+from .deliveries import delivery, source_paths
 from .events import Event, RunStarted, StepEnded, StepMoved, StepStarted
 from .execute import Options, Shared, execute, stop_on_signals
 from .observe import require_metrics_folder
@@ -173,6 +175,56 @@ class Batch:
         return lock_folder(self.folder, f"batch {self.name}")
 
 
+def load_films(path: Path, registry: Registry, defaults: Mapping[str, Any]) -> list[BatchJob]:
+    """Load every job of a list; one that would overwrite a film of another job gets an error in place of its job.
+
+    With `--replace` the last of two jobs that write one file would win, and a job that writes to another one's source
+    would destroy it.
+
+    Args:
+        path: the list.
+        registry: the available nodes.
+        defaults: values for all jobs that do not set them, such as `preset` and `provider`.
+
+    Raises:
+        PresetError: the list itself cannot be read; has all problems.
+        StorageFailed: it cannot be opened.
+    """
+    films = load_batch(path, registry, defaults)
+    sources: dict[Path, str] = {}
+    for number, film in enumerate(films, 1):
+        for source in source_paths(film.job) if film.job else ():
+            sources.setdefault(source.resolve(), f"film {number} of the list, {film.name}")
+    writers: dict[Path, str] = {}
+    checked = []
+    for number, film in enumerate(films, 1):
+        reason = _overwritten(film, sources, writers)
+        if reason:
+            checked.append(BatchJob(film.name, error=PresetError(f"{reason}; give this one another `output`")))
+            continue
+        checked.append(film)
+        writers |= dict.fromkeys(map(Path.resolve, _written_paths(film)), f"film {number} of the list, {film.name}")
+    return checked
+
+
+def _overwritten(film: BatchJob, sources: Mapping[Path, str], writers: Mapping[Path, str]) -> str:
+    """Return which file of another film this one would write, or ""; its own source is refused by its run."""
+    own = {source.resolve() for source in source_paths(film.job)} if film.job else set()
+    for written in _written_paths(film):
+        place = written.resolve()
+        if place in writers:
+            return f"{written} is also the output of {writers[place]}"
+        if place in sources and place not in own:
+            return f"{written} is the source of {sources[place]}"
+    return ""
+
+
+def _written_paths(film: BatchJob) -> list[Path]:
+    """Return what a film's job writes; packages add files of a new version."""
+    steps = film.job.steps if film.job else ()
+    return [path for step in steps if (path := output_path(step)) and delivery(step) != "package"]
+
+
 def new_batch(home: Path, source: str, jobs: Sequence[BatchJob], options: dict[str, Any]) -> Batch:
     """Create the folder of a new batch, named by the time and four random hexadecimal digits.
 
@@ -206,7 +258,7 @@ def reload_broken(batch: Batch, registry: Registry) -> None:
     """Load those jobs of a list again that could not be loaded, for example because a film was missing."""
     if all(item.document is not None for item in batch.items):
         return
-    jobs = load_batch(Path(batch.source), registry, batch.options.get("defaults", {}))
+    jobs = load_films(Path(batch.source), registry, batch.options.get("defaults", {}))
     for item, job in zip(batch.items, jobs, strict=False):  # by place: one film may have several jobs
         if item.document is None and item.name == job.name:
             vars(item).update(vars(_item(job)))

@@ -189,6 +189,44 @@ def test_two_jobs_of_one_film_stay_apart(react1, films):
     assert {Path(job["output"]).name for job in resumed.json["jobs"]} == {"a", "b"}
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (("f0.mp4,16f,22f,happy,", "./f0.mp4,25f,30f,sad,"), "/f0.segments is also the output of film 1 of the list"),
+        (
+            ("f0.mp4,16f,22f,happy,a", "f1.mp4,16f,22f,sad,x/../a"),
+            "/a is also the output of film 1 of the list, f0.mp4",
+        ),
+        (
+            ("f1.mp4,16f,22f,sad,ok", "f0.mp4,16f,22f,happy,f1.mp4"),
+            "f1.mp4 is the source of film 1 of the list, f1.mp4",
+        ),
+    ],
+)
+def test_a_film_of_a_batch_never_overwrites_another_one(react1, films, rows, message):
+    """Not with `--yes` either, and not the camera's film; the others run, and a plan says it before."""
+    before = [Path(f"f{number}.mp4").read_bytes() for number in range(3)]
+    Path("films.csv").write_text("\n".join(["source,in,out,prompt,output", *rows]))
+
+    planned = react1("plan", "films.csv", "--json")
+    result = react1("batch", "films.csv", "--preset", "prepare", "--yes", "--json")
+
+    assert (planned.status, result.status) == (6, 6)
+    assert [job["status"] for job in result.json["jobs"]] == ["done", "failed"]
+    assert message in result.json["jobs"][1]["error"] and "another `output`" in result.json["jobs"][1]["error"]
+    assert [Path(f"f{number}.mp4").read_bytes() for number in range(3)] == before
+
+
+def test_quiet_prints_the_films_that_failed(react1, films):
+    """On standard error, with the reason: a script sees what to do."""
+    Path("films.csv").write_text("source,in,out,prompt\nmissing.mp4,1f,2f,sad\nf0.mp4,16f,22f,happy\n")
+
+    result = react1("batch", "films.csv", "--preset", "prepare", "--quiet")
+
+    assert (result.status, result.out) == (6, "")
+    assert result.err.startswith("missing.mp4: failed, ") and result.err.count("\n") == 1
+
+
 def test_metrics_of_a_batch_need_a_folder(react1, films):
     """In one file the last film's would be left; nothing runs."""
     wrong = react1("batch", "films.csv", "--preset", "prepare", "--metrics", "films.prom")

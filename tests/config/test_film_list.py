@@ -118,8 +118,27 @@ def test_a_job_that_cannot_be_loaded_keeps_its_error_and_its_place(films):
     reversed_span, misspelled, right = load(films, "films.csv", table)
 
     assert right.job is not None and right.error is None and reversed_span.job is None
-    assert "is not after" in str(reversed_span.error)
-    assert "'sad'" in str(misspelled.error)
+    assert str(reversed_span.error) == "films.csv:2:1: out: 00:00:01.000 is not after 00:00:02.000, the in point"
+    assert str(misspelled.error).startswith("films.csv:3:1: prompt: 'sadd' is not one of happy, sad, ")
+
+
+def test_mistakes_in_a_list_are_named_by_its_keys(films):
+    """Not by the options of a command line that nobody wrote, and with the value."""
+    job = "preset: preview, source: a.mp4"
+    span = "in: 1, out: 2"
+    text = (
+        f"jobs:\n  - {{{job}, foo: 1, edits: [{{{span}, prompt: sad}}]}}\n"
+        f"  - {{{job}, edits: [{{{span}, prompt: sad}}, {{{span}, temperature: 2}}]}}\n"
+        f"  - {{{job}, edits: [{{{span}, prompt: sad}}, {{in: 1.5, out: 3, prompt: sad}}]}}\n"
+        f"  - {{{job}, edits: ['1-2:hapy']}}\n"
+    )
+
+    unknown, too_much, overlapping, misspelled = (str(item.error) for item in load(films, "night.yaml", text))
+
+    assert unknown.startswith("foo: preview has no input 'foo'")
+    assert too_much == "edits.1.temperature: expected at most 1, not 2"
+    assert overlapping == "edits: 00:00:01.000–00:00:02.000 overlaps 00:00:01.500–00:00:03.000"
+    assert misspelled.startswith("edits '1-2:hapy': prompt: 'hapy' is not one of happy, ")
 
 
 @pytest.mark.parametrize(
@@ -128,6 +147,13 @@ def test_a_job_that_cannot_be_loaded_keeps_its_error_and_its_place(films):
         ("films.csv", "source,emotions\na.mp4,sad\n", "emotions"),
         ("films.csv", "in,out\n1,2\n", "there is no column `source`"),
         ("films.csv", "source,in,out\n", "has no rows"),
+        (
+            "films.csv",
+            "source,in,out\na.mp4,1,2,sad\n",
+            "films.csv:2: 'sad' is in no column, since the row has 4 cells",
+        ),
+        ("films.csv", "source,in,out,in\na.mp4,1,2,3\n", "two columns are called 'in'"),
+        ("films.csv", 'source,in,out\n"a.mp4,1,2\n', "films.csv:2: is not a table: .*check its quotation marks"),
         ("night.yaml", "jobs: []\n", "expected a list of jobs"),
         ("night.yaml", "jobs: 3\n", "expected a list of jobs"),
         ("night.yaml", "jobs: [{source: a.mp4}]\ndefault: {}\n", "'defaults'"),

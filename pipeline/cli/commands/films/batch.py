@@ -55,15 +55,14 @@ def command(
     """Run a list of films: one budget over all, and a film that fails does not stop the others."""
     from pathlib import Path
 
-    from ....config.film_list import load_batch
     from ....core.nodes.registry import load_registry
-    from ....runner.batch import new_batch
+    from ....runner.batch import load_films, new_batch
     from ...options import command_settings
 
     with command_settings(trace, metrics, path_map), open_home(home, as_json) as folder:
         named = {"preset": preset, "provider": provider, "project": project}
         defaults = {name: value for name, value in named.items() if value}
-        jobs = load_batch(Path(films), load_registry(), defaults)
+        jobs = load_films(Path(films), load_registry(), defaults)
         approved = yes or pay or _approve(jobs, folder, max_cost)
         options = {"defaults": defaults, "replace": yes or replace, "agreed": approved}
         batch = new_batch(folder, str(Path(films).absolute()), jobs, options)
@@ -100,25 +99,28 @@ def run_films(
     elif not quiet:
         for line in summary(batch):
             out(line)
+    else:
+        for item in batch.items:
+            if item.exit_status:
+                err(_item_line(item))
     if batch.exit_status:
         raise typer.Exit(batch.exit_status)
 
 
 def summary(batch: Batch) -> list[str]:
     """Return a line per film, and the totals."""
-    lines = [
-        f"{item.name}: {item.status}"
-        + (f", {item.output}" if item.output else "")
-        + (f", {item.error}" if item.error else "")
-        + (f", ${item.cost_usd:.2f}" if item.cost_usd else "")
-        for item in batch.items
-    ]
+    lines = [_item_line(item) for item in batch.items]
     data = batch.to_json()
     counts = ", ".join(f"{count} {status}" for status, count in data["counts"].items())
     lines += [f"{counts}; ${data['cost_usd']:.2f}", f"page    {batch.page}", f"batch   {batch.name}"]
     if batch.exit_status:
         lines.append(f"films that failed run again with: react1 resume {batch.name}")
     return lines
+
+
+def _item_line(item: BatchItem) -> str:
+    cost = f"${item.cost_usd:.2f}" if item.cost_usd else ""
+    return ", ".join(filter(None, (f"{item.name}: {item.status}", item.output, item.error, cost)))
 
 
 def plan_films(
@@ -128,32 +130,36 @@ def plan_films(
 
     Raises:
         PresetError: one of `others` is set; or the list cannot be read.
+        typer.Exit: with 6 if some films cannot run.
     """
     from pathlib import Path
 
-    from ....config.film_list import load_batch
     from ....core.errors import PresetError
     from ....core.nodes.registry import load_registry
     from ....core.settings import max_cost_usd
+    from ....runner.batch import load_films
     from .plan import month_lines
 
     unused = [name for name, value in others.items() if value]
     if unused:
         raise PresetError(f"{', '.join(unused)}: a list of films has its own values; write them into {films}")
-    jobs = load_batch(Path(films), load_registry(), {"provider": provider} if provider else {})
+    jobs = load_films(Path(films), load_registry(), {"provider": provider} if provider else {})
     rows = [_price(job, home) for job in jobs]
     total = round(sum(row["cost_usd"] for row in rows), 6)
+    broken = sum(row["error"] is not None for row in rows)
     if as_json:
         out_json({"jobs": rows, "cost_usd": total})
-        return
-    for row in rows:
-        out(f"{row['name']}: {row['error'] or '${:.2f}'.format(row['cost_usd'])}")
-    out(f"{len(rows)} films, cost ${total:.2f}")
-    for line in month_lines(home, total):
-        out(line)
-    budget = max_cost_usd(max_cost)
-    if budget is not None and total > budget:
-        out(f"more than the budget of ${budget:.2f}: the batch would stop paying there")
+    else:
+        for row in rows:
+            out(f"{row['name']}: {row['error'] or '${:.2f}'.format(row['cost_usd'])}")
+        out(f"{len(rows)} films{f', {broken} of them cannot run' if broken else ''}, cost ${total:.2f}")
+        for line in month_lines(home, total):
+            out(line)
+        budget = max_cost_usd(max_cost)
+        if budget is not None and total > budget:
+            out(f"more than the budget of ${budget:.2f}: the batch would stop paying there")
+    if broken:
+        raise typer.Exit(6)
 
 
 def _price(job: BatchJob, home: Path) -> dict[str, Any]:
