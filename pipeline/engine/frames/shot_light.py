@@ -22,6 +22,8 @@ SKIN_TINT = np.array([1.20, 0.93, 0.80])
 """The colour of skin in white light, at luma 1; light and dark skin differ in it far less than in brightness."""
 LIGHT_TINT = 0.60
 """Share of a face's deviation from usual skin tint that is due to the light; the rest is its own."""
+PALE_SKIN = 0.25
+"""A skin that is cooler than usual by up to this much, blue against red in natural logarithms, is pale in white light."""
 BLUR_PX = (0.8, 6.0)
 GRAIN_MOST = 9.0
 
@@ -74,7 +76,11 @@ def _white(picture: Image, frame: FaceFrame, skin: Curve) -> Curve:
     face = picture[box[1] : box[3] : 3, box[0] : box[2] : 3] @ LUMA
     brightest = quantile(face, 0.97) if face.size else luma
     level = max(luma, 1.0) ** 0.7 * max(luma, brightest, 1.0) ** 0.3
-    tint = np.clip(skin / max(luma, 1.0) / SKIN_TINT, 0.6, 1.6) ** LIGHT_TINT
+    tint = np.log(np.clip(skin / max(luma, 1.0) / SKIN_TINT, 0.6, 1.6))
+    cool = float(tint[2] - tint[0])
+    if cool > 0:
+        tint *= max(0.0, cool - PALE_SKIN) / cool
+    tint = np.exp(LIGHT_TINT * tint)
     return np.asarray(np.clip(level * tint / float(tint @ LUMA), 0, 250))
 
 

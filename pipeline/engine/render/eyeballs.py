@@ -1,15 +1,16 @@
 """Eyeballs stay while lids move: closing lids slide over the eye, rising lids uncover more of it.
 
 The picture has nothing to show under a lid that rises; bent, it would stretch the lid's shadow into a dark hole. What
-is uncovered continues the eye instead: an iris is round, so its upper part is its lower part mirrored at its centre,
-and beside it there is sclera, in the colour that this eye shows at its sides, darker under the lid.
+is uncovered continues the eye instead: an iris is round, so it has the colours that it shows elsewhere as far from its
+centre, and beside it there is sclera, in the colour that this eye shows at its sides, darker under the lid.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..arrays import Curve, Field, Image, Points, blend_layer, box_around, quantile, smoothstep, soft_mask
+from ..arrays import Curve, Field, Image, Points, blend_layer, box_around, fraction_between, quantile, smoothstep, soft_mask
 from ..frames.shot_light import LUMA, measure_light
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import EYES, Eye
@@ -30,6 +31,14 @@ LEAST_RISE = 0.006
 """Lids that rise by less than this, in units, uncover nothing that is visible."""
 SHADED_WHITE = 0.62
 """The least colour of the white of an eye, as a share of white beside the cheek."""
+RINGS, RINGS_REACH, RING_LEAST_PX = 10, 1.3, 3
+"""Rings of an iris whose colours are measured, up to this many radii, and the least pixels that tell one."""
+MATT_SHARE = 0.7
+"""The share of a ring's pixels that are taken to reflect nothing."""
+FIBRES = 14.0
+"""How far the fibres of an iris may differ from its rings, in steps of 255."""
+LID_SHADOW_SKIPPED, LOWER_LID_UNITS = 0.030, 0.012
+"""What is so near to a lid, in units, tells no colours of the eye."""
 IRIS_EDGE = 0.16
 """Width of the border between iris and sclera, as a share of the iris's radius."""
 
@@ -91,23 +100,57 @@ def _uncover(original: Image, warped: Warped, frame: FaceFrame, eye: Eye, least_
     risen = _border((warped.places_px[[eye.outer, *eye.upper, eye.inner]] - carried - iris) @ axes, across)
     # Towards the corners lids hardly rise; what is there, such as the red of the inner corner, stays.
     margin = LID_SHADOW_UNITS * unit * np.clip((upper - risen) / (FULL_RISE * unit), 0, 1)
-    # Mirrored at the middle of the iris, but never beyond the lower lid.
-    mirrored = np.minimum(-down, lower - np.minimum(0.035 * unit, 0.3 * (lower - upper)))
-    source = np.stack([across, mirrored], -1) @ axes.T + iris + corner
     still = np.ascontiguousarray(original)
-    seen = cv2.remap(still, *_maps(source), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
     own = np.stack([across, down], -1) @ axes.T + iris + corner
     copied = cv2.remap(still, *_maps(own), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
     radius = _iris_radius(before, eye)
+    visible = (down > upper + LID_SHADOW_SKIPPED * unit) & (down < lower - LOWER_LID_UNITS * unit)
+    rings = _ring_colors(copied, across, down, visible, radius)
+    # Its fibres, mirrored at its centre, as far as the lower lid lets them be seen; not what the eye reflects.
+    mirrored = np.stack([across, -down], -1) @ axes.T + iris + corner
+    seen = cv2.remap(still, *_maps(mirrored), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    fibres = np.clip(seen - rings, -FIBRES, FIBRES)
+    fibres *= smoothstep((lower - LOWER_LID_UNITS * unit + down) / (LOWER_LID_UNITS * unit))[..., None]
     away = np.hypot(across, down)
     in_iris = 1 - smoothstep((away / radius - (1 - IRIS_EDGE)) / (2 * IRIS_EDGE))
-    white = np.maximum(_sclera(copied, across, down, upper, lower, radius, unit), least_white)
-    drawn = seen * in_iris[..., None] + white * (1 - in_iris[..., None])
+    white = _lit_white(_sclera(copied, across, down, upper, lower, radius, unit), least_white)
+    drawn = (rings + fibres) * in_iris[..., None] + white * (1 - in_iris[..., None])
     shade = 1 - SHADOW * np.clip(1 - (down - risen) / (1.6 * LID_SHADOW_UNITS * unit), 0, 1) ** 1.5
     drawn = drawn * shade[..., None]
     shows = smoothstep((down - upper - 0.35 * margin) / np.maximum(1e-3, margin))[..., None]
     layer = (copied * shows + drawn * (1 - shows)).astype(np.float32)
     blend_layer(warped.picture, box, layer, soft_mask(contour, box, BLUR_UNITS * unit))
+
+
+def _ring_colors(copied: Field, across: Field, down: Field, visible: NDArray[np.bool_], radius: float) -> Field:
+    """Return the colour of an iris at every pixel's distance from its centre, (height, width, 3).
+
+    It is the median of what is visible at this distance, on the left and on the right, without the brightest pixels,
+    which may be what the eye reflects.
+    """
+    ring = np.hypot(across, down) * (RINGS / radius)
+    sides: list[tuple[list[int], Points]] = []
+    for side in (across < 0, across >= 0):
+        near = visible & side & (ring < RINGS * RINGS_REACH)
+        numbers, pixels = ring[near].astype(int), copied[near]
+        found = [number for number in range(int(RINGS * RINGS_REACH)) if (numbers == number).sum() >= RING_LEAST_PX]
+        sides.append((found, np.array([_matt(pixels[numbers == number]) for number in found])))
+    best = max(sides, key=lambda side: len(side[0]))
+    if not best[0]:
+        return copied
+    sides = [side if 2 * len(side[0]) > len(best[0]) else best for side in sides]
+    left, right = (
+        np.stack([np.interp(ring - 0.5, found, colors[:, channel]) for channel in range(3)], -1)
+        for found, colors in sides
+    )
+    share = smoothstep(0.5 + across / (2 * radius))[..., None]
+    return np.asarray(left * (1 - share) + right * share, np.float32)
+
+
+def _matt(pixels: Field) -> Curve:
+    """Return the median colour, (3,), of pixels that are no reflections."""
+    luma = pixels @ LUMA
+    return np.asarray(np.median(pixels[luma <= quantile(luma, MATT_SHARE)], axis=0), np.float64)
 
 
 def _axes(points: Points, eye: Eye) -> Points:
@@ -143,3 +186,14 @@ def _sclera(copied: Field, across: Field, down: Field, upper: Field, lower: Fiel
     luma = pixels @ LUMA
     color: Curve = 0.96 * pixels[luma >= quantile(luma, 0.5)].mean(0)
     return color
+
+
+def _lit_white(own: Curve, least: Curve) -> Curve:
+    """Return the white of an eye, (3,), at least as bright as the white of `least`.
+
+    The more it is raised, the more of the light's tint it gets, up to a half: grey beside skin would look blue.
+    """
+    luma, floor = max(1.0, float(own @ LUMA)), max(1.0, float(least @ LUMA))
+    share = fraction_between(floor / luma, (1.0, 2.0)) / 2
+    tint = (own / luma) ** (1 - share) * np.maximum(least / floor, 0.1) ** share
+    return np.asarray(max(luma, floor) * tint / max(1e-6, float(tint @ LUMA)))
