@@ -23,7 +23,7 @@ SKIN_TINT = np.array([1.20, 0.93, 0.80])
 LIGHT_TINT = 0.60
 """Share of a face's deviation from usual skin tint that is due to the light; the rest is its own."""
 PALE_SKIN = 0.25
-"""A skin that is cooler than usual by up to this much, blue against red in natural logarithms, is pale in white light."""
+"""A skin that is cooler than usual by up to this much (natural logarithm of blue by red) is pale, in white light."""
 BLUR_PX = (0.8, 6.0)
 GRAIN_MOST = 9.0
 

@@ -10,7 +10,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Curve, Field, Image, Points, blend_layer, box_around, fraction_between, quantile, smoothstep, soft_mask
+from ..arrays import (
+    Curve,
+    Field,
+    Ids,
+    Image,
+    Points,
+    blend_layer,
+    box_around,
+    fraction_between,
+    quantile,
+    smoothstep,
+    soft_mask,
+)
 from ..frames.shot_light import LUMA, measure_light
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import EYES, Eye
@@ -31,10 +43,10 @@ LEAST_RISE = 0.006
 """Lids that rise by less than this, in units, uncover nothing that is visible."""
 SHADED_WHITE = 0.62
 """The least colour of the white of an eye, as a share of white beside the cheek."""
-RINGS, RINGS_REACH, RING_LEAST_PX = 10, 1.3, 3
+RINGS, RINGS_REACH, RING_LEAST_PX = 8, 1.3, 2
 """Rings of an iris whose colours are measured, up to this many radii, and the least pixels that tell one."""
-MATT_SHARE = 0.7
-"""The share of a ring's pixels that are taken to reflect nothing."""
+MATT = (0.2, 0.5)
+"""The pixels that give a ring its colour, as shares of all from the darkest on."""
 FIBRES = 14.0
 """How far the fibres of an iris may differ from its rings, in steps of 255."""
 LID_SHADOW_SKIPPED, LOWER_LID_UNITS = 0.030, 0.012
@@ -125,32 +137,39 @@ def _uncover(original: Image, warped: Warped, frame: FaceFrame, eye: Eye, least_
 def _ring_colors(copied: Field, across: Field, down: Field, visible: NDArray[np.bool_], radius: float) -> Field:
     """Return the colour of an iris at every pixel's distance from its centre, (height, width, 3).
 
-    It is the median of what is visible at this distance, on the left and on the right, without the brightest pixels,
-    which may be what the eye reflects.
+    It is what is visible at this distance, on the left and on the right.
     """
     ring = np.hypot(across, down) * (RINGS / radius)
-    sides: list[tuple[list[int], Points]] = []
-    for side in (across < 0, across >= 0):
-        near = visible & side & (ring < RINGS * RINGS_REACH)
-        numbers, pixels = ring[near].astype(int), copied[near]
-        found = [number for number in range(int(RINGS * RINGS_REACH)) if (numbers == number).sum() >= RING_LEAST_PX]
-        sides.append((found, np.array([_matt(pixels[numbers == number]) for number in found])))
+    visible = visible & (ring < RINGS * RINGS_REACH)
+    sides = [
+        _matt_colors(ring[near].astype(int), copied[near]) for near in (visible & (across < 0), visible & (across >= 0))
+    ]
     best = max(sides, key=lambda side: len(side[0]))
-    if not best[0]:
-        return copied
+    if 2 * len(best[0]) < RINGS:  # hardly any of the eye is open
+        return np.broadcast_to(copied[visible].mean(0) if visible.any() else copied.mean((0, 1)), copied.shape)
     sides = [side if 2 * len(side[0]) > len(best[0]) else best for side in sides]
     left, right = (
         np.stack([np.interp(ring - 0.5, found, colors[:, channel]) for channel in range(3)], -1)
         for found, colors in sides
     )
-    share = smoothstep(0.5 + across / (2 * radius))[..., None]
+    share = np.asarray(smoothstep(0.5 + np.asarray(across, np.float64) / (2 * radius)))[..., None]
     return np.asarray(left * (1 - share) + right * share, np.float32)
 
 
-def _matt(pixels: Field) -> Curve:
-    """Return the median colour, (3,), of pixels that are no reflections."""
-    luma = pixels @ LUMA
-    return np.asarray(np.median(pixels[luma <= quantile(luma, MATT_SHARE)], axis=0), np.float64)
+def _matt_colors(numbers: Ids, pixels: Field) -> tuple[Ids, Points]:
+    """Return the rings of which enough is visible, and their colours, (count, 3): of neither lashes nor reflections.
+
+    Args:
+        numbers: the ring of each pixel.
+        pixels: (pixels, 3).
+    """
+    order = np.lexsort((pixels @ LUMA, numbers))
+    found, first, count = np.unique(numbers[order], return_index=True, return_counts=True)
+    enough = count >= RING_LEAST_PX
+    found, first, count = found[enough], first[enough], count[enough]
+    start, end = first + (count * MATT[0]).astype(int), first + np.ceil(count * MATT[1]).astype(int)
+    sums = np.concatenate([np.zeros((1, 3)), np.cumsum(pixels[order], axis=0, dtype=np.float64)])
+    return found, (sums[end] - sums[start]) / (end - start)[:, None]
 
 
 def _axes(points: Points, eye: Eye) -> Points:

@@ -12,14 +12,17 @@ what its subpixel position cost it. Nothing is raised where nothing moved, nor i
 ones there is hardly any, and the finest detail flickers.
 
 Detail: skin that is stretched has its detail spread over more pixels, which makes it softer than the skin around it.
-What is stronger than grain is raised there by the stretch.
+What is stronger than grain is raised there by the stretch. Where skin is pushed together, a pixel shows the mean of all
+that comes to lie in it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from ..arrays import Box, Field, Image, Plane
+from ..arrays import Box, Field, Image, Plane, blend_layer
 
 KERNEL_PX = 6
 """Pixels are read from no further outside the box: those that move come from the mesh, and the kernel reaches 4 px."""
@@ -38,6 +41,9 @@ SPREAD_GAIN, MOST_SPREAD_GAIN, LEAST_GAIN = 1.2, 0.35, 0.02
 SPREAD_PX, MOST_FINE = 0.9, 12.0
 """Detail finer than a Gaussian of this deviation is raised, from `FAINT` up to 12 steps of 255 more: skin and hair,
 neither grain, which would flicker, nor the border of an eye."""
+SQUEEZED, READINGS = (1.4, 2.0), 3
+"""From so many pixels of the source behind one, and in full from the second value, their mean is shown; readings for it
+in both directions."""
 STRAIGHT = 0.2
 """OpenCV's cubic kernel (-0.75) overshoots; a share of a linear reading evens out the sharpness."""
 _TAPS = np.arange(-3.5, 4)
@@ -154,8 +160,18 @@ def _between(plane: Field, *, across: bool) -> Field:
     return read
 
 
-def detail_gain(field: Field, cell_px: float) -> Field:
-    """Return by how much detail is to be raised where a field stretches skin, on a grid over the field.
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """How a field stretches and squeezes what is read by it, on a grid."""
+
+    gain: Field
+    """By how much detail is to be raised where skin is stretched, (rows, columns)."""
+    squeezed: Field
+    """How many pixels of the source lie behind one of the result, along the direction with most of them."""
+
+
+def measure_stretch(field: Field, cell_px: float) -> Stretch:
+    """Measure a field on a grid over it.
 
     Args:
         field: (height, width, 2) px: where each pixel is read, relative to its own place.
@@ -170,7 +186,42 @@ def detail_gain(field: Field, cell_px: float) -> Field:
     # How many pixels of the source a pixel of the result shows.
     shown = (1 + right[..., 0]) * (1 + below[..., 1]) - right[..., 1] * below[..., 0]
     gain: Field = np.clip(SPREAD_GAIN * (1 / np.clip(shown, 0.5, 1.0) - 1), 0, MOST_SPREAD_GAIN).astype(np.float32)
-    return gain
+    squeezed = np.maximum(np.hypot(1 + right[..., 0], right[..., 1]), np.hypot(below[..., 0], 1 + below[..., 1]))
+    return Stretch(gain, squeezed.astype(np.float32))
+
+
+def average_squeezed(drawn: Image, picture: Image, field: Field, corner: tuple[int, int], squeezed: Field) -> None:
+    """Read once more, in place, where many pixels come to lie in one: as the mean of several readings.
+
+    A single reading would pick one of them, so that a line such as a lid's crease falls apart into dashes.
+
+    Args:
+        drawn: what `bend` returned for the picture, the field and the corner.
+        picture: (height, width, 3) RGB; not changed.
+        field: (rows, columns, 2) px.
+        corner: x and y of the part in the picture.
+        squeezed: `measure_stretch` of the field.
+    """
+    import cv2
+
+    height, width = field.shape[:2]
+    cells = cv2.dilate((squeezed > SQUEEZED[0]).astype(np.uint8), np.ones((3, 3), np.uint8))
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(cells, connectivity=8)
+    share = np.clip((squeezed - SQUEEZED[0]) / (SQUEEZED[1] - SQUEEZED[0]), 0, 1)
+    share = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
+    scale = np.array([width / cells.shape[1], height / cells.shape[0]])
+    for column, row, columns, rows, _ in boxes[1:]:
+        left, top = np.floor(np.array([column, row]) * scale).astype(int).tolist()
+        right, bottom = np.ceil(np.array([column + columns, row + rows]) * scale).astype(int).tolist()
+        right, bottom = min(right, width), min(bottom, height)
+        size = (right - left, bottom - top)
+        many = (size[0] * READINGS, size[1] * READINGS)
+        places = cv2.resize(field[top:bottom, left:right], many, interpolation=cv2.INTER_LINEAR)
+        places[..., 0] += (np.arange(many[0], dtype=np.float32) + 0.5) / READINGS - 0.5 + (corner[0] + left)
+        places[..., 1] += (np.arange(many[1], dtype=np.float32)[:, None] + 0.5) / READINGS - 0.5 + (corner[1] + top)
+        read = cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        mean = cv2.resize(read, size, interpolation=cv2.INTER_AREA)
+        blend_layer(drawn, (left, top, right, bottom), mean, share[top:bottom, left:right])
 
 
 def restore_detail(drawn: Image, gain: Field) -> Image:
@@ -181,7 +232,7 @@ def restore_detail(drawn: Image, gain: Field) -> Image:
 
     Args:
         drawn: (height, width, 3) RGB.
-        gain: `detail_gain` of the field by which it was resampled.
+        gain: of the `measure_stretch` of the field by which it was resampled.
     """
     import cv2
 

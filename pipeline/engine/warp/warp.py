@@ -27,7 +27,7 @@ from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import EYES, INNER_LIPS, OVAL, SKIN_COUNT
 from ..pose.pose import HeadMove, Pose
 from .raster import paint_mesh, signed_areas
-from .resampling import bend, detail_gain, restore_detail, restore_grain
+from .resampling import average_squeezed, bend, measure_stretch, restore_detail, restore_grain
 
 PIVOT = (0.0, 2.3, 0.9)
 """The centre of rotation: right, down and behind the point between the eyes, in units."""
@@ -120,10 +120,12 @@ def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped 
     left, top = box[:2]
     shape = _Shape(_mirrored_first(triangles, shape), shape.before, shape.after)
     field = _coarse_field(shape, frame, box)
-    gain = detail_gain(field, max(1.0, 2 * frame.unit_px / GRID_STEPS))  # at the line of the mouth nothing is stretched
+    # Before the line of the mouth, where nothing is stretched.
+    stretch = measure_stretch(field, max(1.0, 2 * frame.unit_px / GRID_STEPS))
     _sharpen_lips(field, shape, frame, box)
-    drawn = restore_grain(bend(picture, field, (left, top)), field)
-    drawn = restore_detail(drawn, gain)
+    drawn = bend(picture, field, (left, top))
+    average_squeezed(drawn, picture, field, (left, top), stretch.squeezed)
+    drawn = restore_detail(restore_grain(drawn, field), stretch.gain)
     places = shape.after[:SKIN_COUNT] - np.array([left, top])
     return Warped(box, drawn, places, (shape.after - shape.before)[:SKIN_COUNT])
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from react1.pipeline.core.edits.choices import React1Choices
-from react1.pipeline.engine.geometry.head_frame import MouthShape
+from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.geometry.mesh import EYES
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.render.draw import retouch
@@ -32,6 +32,30 @@ def test_a_rising_lid_uncovers_white_above_a_round_iris(portrait) -> None:
         radius = float(np.linalg.norm(rim - (x, y), axis=1).max())
         above, inside = (int(grey[round(y - share * radius), round(x)]) for share in (1.15, 0.7))
         assert above > 1.6 * inside
+
+
+def test_an_iris_that_is_uncovered_is_round_where_the_lower_lid_hides_its_other_half(portrait) -> None:
+    """Above the pupil is iris, in the shadow of the lid; a mirrored column would show the pupil there."""
+    picture, points, eyes = portrait.picture.copy(), portrait.face.points_px.copy(), []
+    for eye in EYES.values():
+        (x, y), rim = points[eye.iris, :2], points[eye.iris + 1 : eye.iris + 5, :2]
+        radius = float(np.linalg.norm(rim - (x, y), axis=1).max())
+        points[eye.lower, 1] = np.minimum(points[eye.lower, 1], y + 0.45 * radius)
+        painted, opening = picture.copy(), np.zeros(picture.shape[:2], np.uint8)
+        cv2.circle(painted, (round(x), round(y)), round(radius), (110, 140, 170), -1)
+        cv2.circle(painted, (round(x), round(y)), round(0.45 * radius), (15, 15, 15), -1)
+        cv2.fillPoly(opening, [np.round(points[eye.contour, :2]).astype(np.int32)], 1)
+        picture[opening > 0] = painted[opening > 0]
+        eyes.append((x, y, radius))
+
+    after = retouch(picture, FaceFrame(points), _pose(portrait, "surprised"))
+
+    for x, y, radius in eyes:
+        above, beside = (
+            after[round(y - down * radius), round(x + across * radius)].mean()
+            for across, down in ((0, 0.75), (0.75, 0))
+        )
+        assert above > 0.45 * beside
 
 
 def test_glasses_do_not_bend(portrait) -> None:

@@ -69,7 +69,7 @@ def test_stretched_detail_is_as_strong_as_before_and_grain_is_not_raised() -> No
     """A texture stretched by 1.25 gets a tenth sharper or more; faint grain and what is pushed together stay."""
     import cv2
 
-    from react1.pipeline.engine.warp.resampling import detail_gain, restore_detail
+    from react1.pipeline.engine.warp.resampling import measure_stretch, restore_detail
 
     noise = np.random.default_rng(7).normal(0, 1, (160, 200))
     x, y = np.meshgrid(np.arange(200, dtype=np.float32), np.arange(160, dtype=np.float32))
@@ -78,9 +78,43 @@ def test_stretched_detail_is_as_strong_as_before_and_grain_is_not_raised() -> No
         texture = np.clip(128 + strength * cv2.GaussianBlur(noise, (0, 0), 0.8) / 0.35, 0, 255).astype(np.uint8)
         drawn = resample(cv2.merge([texture] * 3), x + field[..., 0], y)
 
-        restored = restore_detail(drawn, detail_gain(field, 4.0))
+        restored = restore_detail(drawn, measure_stretch(field, 4.0).gain)
 
         before, after = (cv2.Laplacian(picture[..., 1], cv2.CV_32F).var() for picture in (drawn, restored))
         assert after >= more * before
         assert np.array_equal(restored, drawn) == (more == 1.0)
-        assert np.array_equal(restore_detail(drawn, detail_gain(-field, 4.0)), drawn)
+        assert np.array_equal(restore_detail(drawn, measure_stretch(-field, 4.0).gain), drawn)
+
+
+def test_a_line_stays_a_line_where_the_skin_around_it_is_pushed_together() -> None:
+    """A slanting line of one pixel is about as dark in every column where two or three rows lie in one, no dashes."""
+    from react1.pipeline.engine.warp.resampling import average_squeezed, bend, measure_stretch
+
+    picture = np.full((240, 160, 3), 200, np.uint8)
+    for column in range(160):
+        picture[100 + column // 4, column] = 20
+    rows = np.mgrid[0:100, 0:160][0].astype(np.float32)
+    for times in (2.0, 2.5, 3.0):
+        field = np.stack([0 * rows, (times - 1) * (rows - 50) + 70], -1)
+        once = bend(picture, field, (0, 0))
+        drawn = once.copy()
+
+        average_squeezed(drawn, picture, field, (0, 0), measure_stretch(field, 4.0).squeezed)
+
+        dashes, line = ((200 - read[..., 1].astype(int)).sum(0)[8:-8] for read in (once, drawn))
+        assert dashes.min() <= 0 < 180 <= dashes.max()
+        assert line.min() >= 0.75 * line.max() > 40
+
+
+def test_what_is_hardly_pushed_together_is_read_once(portrait) -> None:
+    """Not a byte changes where a pixel shows 1.3 of the source."""
+    from react1.pipeline.engine.warp.resampling import average_squeezed, bend, measure_stretch
+
+    rows, columns = np.mgrid[0:200, 0:200].astype(np.float32)
+    field = np.stack([0.3 * (columns - 100), 0.3 * (rows - 100)], -1)
+    drawn = bend(portrait.picture, field, (120, 80))
+    once = drawn.copy()
+
+    average_squeezed(drawn, portrait.picture, field, (120, 80), measure_stretch(field, 4.0).squeezed)
+
+    assert np.array_equal(drawn, once)
