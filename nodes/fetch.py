@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from mimetypes import guess_extension
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Self
@@ -70,8 +71,9 @@ class FetchParams(Params):
         """Use the manifest beside a local film, by which the container of a film that cannot hold one is signed."""
         if self.manifest is None and isinstance(self.uri, str) and not is_url(self.uri):
             manifest_path = Path(f"{self.uri}{MANIFEST_SUFFIX}")
-            if manifest_path.is_file():
-                object.__setattr__(self, "manifest", str(manifest_path))
+            with suppress(OSError):  # the name is too long, or the folder closed: the film itself is reported
+                if manifest_path.is_file():
+                    object.__setattr__(self, "manifest", str(manifest_path))
         return self
 
     @property

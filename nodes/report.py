@@ -43,8 +43,9 @@ class ReportNode:
         segments = {segment.name: segment for segment in record.segments}
         boards = boards_of(segments, record.offered, context.path)
         page, data = context.temp_path("report.html"), context.temp_path("report.json")
-        page.write_text(render_page(record, report, boards, context), "utf-8")
-        data.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        # Bytes of a file name that are no UTF-8 become \udcXX, which in JSON is the same name again.
+        page.write_text(render_page(record, report, boards, context), "utf-8", "backslashreplace")
+        data.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
         sheets = {}
         for name, board in boards.items():
             sheet = context.temp_path(f"takes-{name}.jpg")

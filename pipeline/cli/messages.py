@@ -162,8 +162,9 @@ def report_failures(as_json: bool = False) -> Iterator[None]:
         print_failed_object(as_json, reported, status)
         raise typer.Exit(reported.exit_status) from None
     except (Exception, SystemExit) as error:  # the outermost level: an internal error must not print a traceback
-        err(internal_error_line(error))
-        print_failed_object(as_json, error)
+        refused = _refused(error)
+        err(f"react1: {refused}" if refused else internal_error_line(error))
+        print_failed_object(as_json, refused or error)
         raise typer.Exit(1) from None
 
 
@@ -181,8 +182,19 @@ def open_home(home: str | None, as_json: bool = False) -> Iterator[Path]:
         except (React1Error, typer.Exit):
             raise
         except (Exception, SystemExit) as error:
-            _save_traceback(folder, error)
+            if _refused(error) is None:
+                _save_traceback(folder, error)
             raise
+
+
+def _refused(error: BaseException) -> StorageFailed | None:
+    """Return the failure for a path that the system refuses, such as a folder of somebody else; None for others."""
+    if not isinstance(error, OSError):
+        return None
+    from ..store.atomic import refusal_by_system
+
+    refusal = refusal_by_system(error)
+    return StorageFailed(refusal) if refusal else None
 
 
 def internal_error_line(error: BaseException) -> str:

@@ -94,6 +94,11 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_REFUSED = {
+    **dict.fromkeys(_DENIED, "check who may use this path"),
+    errno.ENAMETOOLONG: "choose a shorter one",
+    errno.ELOOP: "its links lead in a circle",
+}
 _counter = itertools.count()
 
 
@@ -105,6 +110,18 @@ def is_disk_full(error: BaseException) -> bool:
             return True
         cause = cause.__cause__
     return False
+
+
+def refusal_by_system(error: BaseException) -> str | None:
+    """Return one line for an error, or one of its causes, with which the system refuses a path; None for others."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _REFUSED and cause.filename is not None:
+            return f"{os.fsdecode(cause.filename)}: {cause.strerror}; {_REFUSED[cause.errno]}"
+        if isinstance(cause, OSError) and cause.errno == errno.EFBIG:
+            return "a file is larger than its disk, or a limit of this process (ulimit -f), allows; use another --home"
+        cause = cause.__cause__
+    return None
 
 
 def disk_full_message(path: Path) -> str:
@@ -166,7 +183,7 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
         part = temporary_path(path)
         try:
             part.touch(0o600 if private else 0o666)
-            part.write_text(text, encoding="utf-8")
+            part.write_text(text, encoding="utf-8", errors="backslashreplace")
             publish(part, path)
         finally:
             part.unlink(missing_ok=True)

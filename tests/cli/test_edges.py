@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -128,6 +129,26 @@ def test_any_exception_is_reported_in_one_line(runs_as, react1, capsys, error, s
     assert output.out.count('"status"') == 1
     if status == 1:
         assert "Traceback" in Path(output.err.split("details are in ")[1].strip()).read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/a/b"),
+            "react1: /a/b: Permission denied; check who may use",
+        ),
+        (OSError(errno.ENAMETOOLONG, "File name too long", b"/c"), "File name too long; choose a shorter one"),
+        (OSError(errno.EFBIG, "File too large"), "react1: a file is larger than its disk, or a limit of this process"),
+    ],
+)
+def test_a_path_that_the_system_refuses_is_no_internal_error(runs_as, react1, tmp_path, error, message):
+    """A folder of somebody else is for the user to open; there is nothing to report, and no traceback to keep."""
+    result = react1(*runs_as(lambda: _raise(error)), "--json")
+
+    assert (result.status, result.json["error"]["kind"]) == (1, "StorageFailed")
+    assert message in result.err and "internal" not in result.err and result.err.count("\n") == 1
+    assert not list(tmp_path.rglob("faults"))
 
 
 def test_a_file_name_that_is_not_utf8_can_be_printed(runs_as, react1):

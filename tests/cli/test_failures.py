@@ -69,6 +69,29 @@ def test_a_file_that_is_not_a_film_exits_with_3_and_one_line(react1, name, conte
     assert content is None or Path(name).read_bytes() == content
 
 
+@pytest.mark.parametrize("verb", ["plan", "run", "batch"])
+def test_a_film_in_the_place_of_a_preset_is_said_to_be_one(react1, verb):
+    """The most natural mistake of all gets the command that was meant."""
+    Path("film.mp4").write_bytes(b"\0\0\0\x20ftypisom\xff\xfe")
+
+    result = react1(verb, "film.mp4", *(EDIT if verb != "batch" else ()))
+
+    assert result.status == 2
+    assert result.err.endswith("name its preset first, as in `react1 run emotion-edit FILM`\n")
+    assert result.err.count("\n") == 1
+
+
+def test_a_film_with_the_longest_name_of_all_is_read(react1):
+    """A name of 255 bytes leaves no room for the manifest beside it, which is then not there."""
+    name = f"{'n' * 251}.mp4"
+    Path(name).write_text("not a film")
+
+    result = react1("plan", "emotion-edit", name, *EDIT, "--out", "out.mp4")
+
+    assert result.status == 3
+    assert result.err.endswith(".mp4 is not media that can be read\n")
+
+
 def test_a_failure_prints_one_json_object(react1):
     """The keys are those of a success, and `error`."""
     result = react1("run", "emotion-edit", "--set", "source=gone.mp4", *EDIT, "--json")

@@ -170,6 +170,17 @@ def test_nothing_in_the_page_leads_outside(context, source, film):
     assert "url(" not in text
 
 
+def test_names_that_are_no_text_are_written(context, source, film):
+    """Python's names of files may have bytes that are no UTF-8; read as JSON they are the same names again."""
+    name = "caf\udce9.mp4"
+
+    record = record_of(source, film).model_copy(update={"title": name})
+    _, data, text = drawn(context, record)
+
+    assert data["title"] == name
+    assert "caf\\udce9.mp4" in text
+
+
 def test_names_cannot_run(context, source, film):
     """A title, a warning, a request and a figure with markup are text; the only script is the page's own."""
     evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>'

@@ -273,6 +273,21 @@ def test_the_signed_film_is_the_one_that_is_delivered(tmp_path, credentials):
     assert sign.wires["film"] == ("splice",)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"this is not a film", "not media that can be read"), (b"", "is empty (0 bytes)"), (None, "is not a file")],
+)
+def test_what_is_no_film_is_not_called_changed(react1, tmp_path, content, message):
+    """Only of a film that can be read can be said that it is not as it was signed."""
+    film = tmp_path / "film.mp4"
+    film.mkdir() if content is None else film.write_bytes(content)
+
+    result = react1("verify", film)
+
+    assert (result.status, result.out) == (3, "")
+    assert message in result.err and result.err.count("\n") == 1
+
+
 def test_init_and_verify(react1, tmp_path):
     """The certificate says that nobody trusts it; verify tells the states apart by its exit status."""
     first = react1("provenance", "init", tmp_path / "certificates")

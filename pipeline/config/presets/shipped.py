@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import importlib.resources
 from collections.abc import Callable, Mapping
@@ -13,7 +14,9 @@ from ...core.errors import PresetError, StorageFailed, list_available, shorten
 from ...core.nodes.plugins import BrokenPlugin, plugin_presets, printable
 from ...core.nodes.registry import SHIPPED
 from ...core.settings import map_path
-from ...located_yaml.located import MAX_BYTES, Located, Problems, parse_yaml
+from ...located_yaml.located import MAX_BYTES, Located, Location, Problems, parse_yaml
+
+_HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -158,4 +161,8 @@ def read_file(path: Path, name: str, problems: Problems) -> Located | None:
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise StorageFailed(f"{name}: cannot be read: {error.strerror or error}") from error
+    if b"\0" in data[:_HEAD_BYTES] and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        message = "this is not text, but perhaps a film; name its preset first, as in `react1 run emotion-edit FILM`"
+        problems.add_at(Location(name, path.parent.absolute()), (), message)
+        return None
     return parse_yaml(data, name, path.parent.absolute(), problems)

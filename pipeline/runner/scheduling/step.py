@@ -21,7 +21,7 @@ from ...executors.base import Call, Executor, Result, from_json
 from ...executors.local_executor import LocalExecutor
 from ...jobs.ledger import Ledger
 from ...media.tools.ffmpeg import tool_version
-from ...store.atomic import disk_full_message, is_disk_full
+from ...store.atomic import disk_full_message, is_disk_full, refusal_by_system
 from ...store.keys import Parts, digest, make_parts, params_json
 from ...store.store import Store
 from ..events import Message, StepEnded, StepMoved, StepStarted, Watcher
@@ -185,9 +185,11 @@ class StepRunner:
         return value, share_parts(record)
 
     def _convert_error(self, step: Step, error: Exception) -> React1Error:
-        """Convert any exception into a React1Error: ENOSPC into StorageFailed, others into InternalError."""
+        """Convert any exception: a full disk or a refused path into StorageFailed, others into InternalError."""
         if is_disk_full(error):
             return StorageFailed(disk_full_message(self.store.root))
+        if refusal := refusal_by_system(error):
+            return StorageFailed(refusal)
         message = " ".join(f"{type(error).__name__}: {error}".split())
         return InternalError(f"the node {step.info.name} ({step.info.origin}) failed: {message}")
 

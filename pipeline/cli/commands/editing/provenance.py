@@ -34,13 +34,17 @@ def command(
 ) -> None:
     """Check the signature of a film and show what was changed in it; exits with 3 unless it is valid."""
     from ....core.errors import InputMediaError
+    from ....media.frames.film_readers import open_media
     from ....provenance.sign import read_provenance
 
     with report_failures(as_json):
         for path in filter(None, (film, trust)):
             if not path.is_file():
-                raise InputMediaError(f"{path} does not exist")
+                raise InputMediaError(f"{path} is not a file" if path.exists() else f"{path} does not exist")
         provenance = read_provenance(film, trust=trust)
+        if provenance.state == "invalid" and not provenance.signer:
+            with open_media(film):  # raises where it is no film, of which nothing can be said
+                pass
         if as_json:
             out_json(asdict(provenance))
         else:
