@@ -121,9 +121,10 @@ def frames_text(start: int, end: int) -> str:
 
 def clock_text(seconds: Fraction) -> str:
     """Format exact seconds as `HH:MM:SS.mmm`, with up to nine digits if needed."""
-    whole_seconds, nanoseconds = divmod(round(seconds * 10**9), 10**9)
+    whole_seconds, nanoseconds = divmod(round(abs(seconds) * 10**9), 10**9)
     digits = f"{nanoseconds:09}".rstrip("0").ljust(3, "0")
-    return f"{whole_seconds // 3600:02}:{whole_seconds // 60 % 60:02}:{whole_seconds % 60:02}.{digits}"
+    sign = "-" if seconds < 0 else ""
+    return f"{sign}{whole_seconds // 3600:02}:{whole_seconds // 60 % 60:02}:{whole_seconds % 60:02}.{digits}"
 
 
 def nominal_rate(rate: Fraction) -> int:

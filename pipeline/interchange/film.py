@@ -253,6 +253,8 @@ class ClockMapper:
     def _check(self, span: Span, first: int, last: int) -> None:
         if last <= first:
             raise NotOnFilm(f"it contains no frame: {span}")
+        if first < 0:
+            raise NotOnFilm(f"{self._clock} {span} begins before the film")
         # A container gives its length to within a frame, and sound may last longer than the picture.
         if self._film.frames and last > self._film.frames + 1 + nominal_rate(self._rate()):
             raise NotOnFilm(f"{self._clock} {span} lies outside the film, which {self._film.range_text()}")

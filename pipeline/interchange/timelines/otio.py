@@ -71,8 +71,11 @@ class _Reader:
     def _entries(self, timeline: Any) -> Iterator[Entry]:
         stack = timeline.tracks
         yield from self._markers(stack, stack)
-        for track in stack.find_children(self.otio.schema.Track):
-            yield from self._markers(track, stack)
+        schema = self.otio.schema
+        for kind in (schema.Track, schema.Stack, schema.Gap):
+            for item in stack.find_children(kind):
+                unusable = "" if kind is schema.Track else self._unusable(item)
+                yield from self._markers(item, stack, unusable)
         for clip in stack.find_clips():
             entry = self._clip(clip, stack)
             yield entry
@@ -114,13 +117,13 @@ class _Reader:
         source = self._source(clip, marked)
         return Entry("marker", name, 0, texts, entry.clip, source, _seconds(at), unusable=entry.unusable)
 
-    def _markers(self, owner: Any, stack: Any) -> Iterator[Entry]:
+    def _markers(self, owner: Any, stack: Any, unusable: str = "") -> Iterator[Entry]:
         for marker in owner.markers:
             at = owner.transformed_time_range(marker.marked_range, stack)
-            yield Entry("marker", marker.name or "marker", 0, _texts(marker), record=_seconds(at))
+            yield Entry("marker", marker.name or "marker", 0, _texts(marker), record=_seconds(at), unusable=unusable)
 
     def _unusable(self, clip: Any) -> str:
-        """Return why a clip's span cannot be edited; empty if it can be."""
+        """Return why the span of a clip, a gap or a nested stack cannot be edited; empty if it can be."""
         schema = self.otio.schema
         item: Any = clip
         while item is not None:

@@ -83,6 +83,42 @@ def test_otio_global_start_time_sets_the_record_clock(timeline, start, spans):
     assert [row[2] for row in summarize(reading) if row[0] == "edit"] == spans
 
 
+def test_markers_of_nests_and_gaps_are_listed(timeline):
+    """On the record clock: a nest is above its clips, and a gap has none; a disabled nest is refused."""
+    nest, hidden = otio.schema.Stack("nest"), otio.schema.Stack("hidden")
+    hidden.enabled = False
+    for item, length in ((nest, 20), (hidden, 10)):
+        inside = otio.schema.Track("inside", kind="Video")
+        inside.append(otio.schema.Clip("deep", source_range=span(0, length)))
+        item.append(inside)
+    track = timeline.tracks[0]
+    track.extend([nest, hidden])
+    nest.markers.append(otio.schema.Marker("N1", span(2, 5), comment="react1: angry"))
+    hidden.markers.append(otio.schema.Marker("N2", span(2, 5), comment="react1: angry"))
+    track[2].markers.append(otio.schema.Marker("G1", span(1, 3), comment="react1: happy"))
+
+    reading = classify_text(
+        otio.adapters.write_to_string(timeline, "otio_json"), ".otio", film("REEL_1.mov", start="10:00:00:00")
+    )
+
+    rows = {name: (state, span) for state, name, span in summarize(reading)}
+    assert rows["N1"] == ("edit", "10:00:04:07-10:00:04:12")
+    assert rows["G1"] == ("edit", "10:00:02:21-10:00:02:24")
+    assert rows["N2"][0] == "refused"
+
+
+def test_a_clip_that_begins_before_its_media_is_refused(timeline):
+    """It is named with a time that can be read, and the other edits remain."""
+    first = timeline.tracks[0][0]
+    first.source_range = span(3600 * RATE - 5, 20)
+    first.markers[0].marked_range = span(3600 * RATE - 5, 10)
+
+    reading = classify_text(otio.adapters.write_to_string(timeline, "otio_json"), ".otio", film())
+
+    reasons = {item.entry.name: item.reason for item in reading.entries if item.state == "refused"}
+    assert reasons["M1"] == "source -00:00:00.200–00:00:00.200 begins before the film"
+
+
 def test_match_folder_compares_folder_names(timeline):
     """With `match: folder` a clip's folder must have the name of the film's folder, too."""
     text = otio.adapters.write_to_string(timeline, "otio_json").replace("Volumes/A001", "Volumes/A002")
