@@ -148,3 +148,21 @@ def test_nothing_is_paid_for_a_film_that_cannot_be_spliced_exactly(react1, monke
     assert result.status == 3, result.err
     assert "splice: the film cannot be smart-rendered" in result.err
     assert result.json["cost_usd"] == 0
+
+
+def test_a_cost_that_is_not_known_is_said_to_be_open(react1, monkeypatch):
+    """The segments of a film that is not downloaded are not known; a night of such films is asked about, too."""
+    monkeypatch.setenv("SEGMIND_API_KEY", "any")
+    words = ("emotion-edit", "https://example.com/a.mp4", "--edit", "1-2:sad")
+    Path("night.csv").write_text("source,in,out,prompt\nhttps://example.com/a.mp4,1,2,sad\n")
+
+    paid = react1("plan", *words, "--provider", "segmind")
+    free = react1("plan", *words, "--provider", "local")
+    films = react1("plan", "night.csv", "--provider", "segmind", "--json")
+    night = react1("batch", "night.csv", "--provider", "segmind")
+
+    assert paid.out.splitlines()[-1] == "cost $0.00, and what react1 will cost, which is not known yet"
+    assert free.out.splitlines()[-1] == "cost $0.00"
+    assert [job["cost_known"] for job in films.json["jobs"]] == [False]
+    assert night.status == 5
+    assert "1 films cost about $0.00 and more, which is not known yet, and are not approved" in night.err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import importlib
 import importlib.resources
 from collections.abc import Callable, Mapping
@@ -161,7 +160,7 @@ def read_file(path: Path, name: str, problems: Problems) -> Located | None:
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise StorageFailed(f"{name}: cannot be read: {error.strerror or error}") from error
-    if b"\0" in data[:_HEAD_BYTES] and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if path.suffix.lower() not in (".yaml", ".yml") and b"\0" in data[:_HEAD_BYTES]:
         message = "this is not text, but perhaps a film; name its preset first, as in `react1 run emotion-edit FILM`"
         problems.add_at(Location(name, path.parent.absolute()), (), message)
         return None

@@ -52,6 +52,8 @@ class PlannedStep:
     """How takes will be put into a film; empty for other steps."""
     take: str = ""
     """The name of the combination in a matrix, or empty."""
+    cost_known: bool = True
+    """False for a paid step whose segments are not known yet, such as those of a film that is not downloaded."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,12 @@ class Missing:
 PlannedValue = Value | Missing
 PlannedResult = PlannedValue | list[PlannedValue]
 """The result of a step as far as it is known; a list if there is one per segment."""
+
+
+def unknown_cost(rows: Sequence[PlannedStep]) -> str:
+    """Return what to add to the cost of a plan, if it is not the cost of all steps; else ""."""
+    names = [row.step for row in rows if not row.cost_known]
+    return f", and what {', '.join(names)} will cost, which is not known yet" if names else ""
 
 
 def plan_job(job: Job, store: Store) -> list[PlannedStep]:
@@ -224,6 +232,7 @@ class _Plan:
                 remarks=lines,
                 splice=dict(expected.splice),
                 take=take,
+                cost_known=is_known or bool(segment) or not costs_money(step),
             )
         )
         return expected

@@ -147,12 +147,16 @@ def plan_films(
     rows = [_price(job, home) for job in jobs]
     total = round(sum(row["cost_usd"] for row in rows), 6)
     broken = sum(row["error"] is not None for row in rows)
+    for row in rows:
+        row["cost_known"] = not row["cost_unknown"]
     if as_json:
-        out_json({"jobs": rows, "cost_usd": total})
+        names = ("name", "cost_usd", "cost_known", "error")
+        out_json({"jobs": [{name: row[name] for name in names} for row in rows], "cost_usd": total})
     else:
         for row in rows:
-            out(f"{row['name']}: {row['error'] or '${:.2f}'.format(row['cost_usd'])}")
-        out(f"{len(rows)} films{f', {broken} of them cannot run' if broken else ''}, cost ${total:.2f}")
+            out(f"{row['name']}: {row['error'] or '${:.2f}'.format(row['cost_usd']) + row['cost_unknown']}")
+        more = "" if all(row["cost_unknown"] == "" for row in rows) else " and more"
+        out(f"{len(rows)} films{f', {broken} of them cannot run' if broken else ''}, cost ${total:.2f}{more}")
         for line in month_lines(home, total):
             out(line)
         budget = max_cost_usd(max_cost)
@@ -164,14 +168,16 @@ def plan_films(
 
 def _price(job: BatchJob, home: Path) -> dict[str, Any]:
     from ....core.errors import React1Error
-    from ....runner.planning.plan import plan_job
+    from ....runner.planning.plan import plan_job, unknown_cost
     from ....store.store import Store
 
     row: dict[str, Any] = {"name": job.name, "cost_usd": 0.0, "error": str(job.error) if job.error else None}
+    row["cost_unknown"] = ""
     if job.job is not None:
         try:
             steps = plan_job(job.job, Store(home, read_only=True))
             row["cost_usd"] = round(sum(step.cost_usd for step in steps), 6)
+            row["cost_unknown"] = unknown_cost(steps)
         except React1Error as error:
             row["error"] = str(error)
     return row
@@ -197,10 +203,11 @@ def _approve(jobs: list[BatchJob], home: Path, max_cost: float | None) -> bool:
     """
     from ....core.errors import OverBudget
 
-    total = sum(_price(job, home)["cost_usd"] for job in jobs if _may_cost(job))
-    if not total:
+    rows = [_price(job, home) for job in jobs if _may_cost(job)]
+    total, is_known = sum(row["cost_usd"] for row in rows), not any(row["cost_unknown"] for row in rows)
+    if not total and is_known:
         return False
-    text = f"{len(jobs)} films cost about ${total:.2f}"
+    text = f"{len(jobs)} films cost about ${total:.2f}{'' if is_known else ' and more, which is not known yet,'}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise OverBudget(f"{text} and are not approved; pass --yes, and --max-cost USD for a limit")
     limit = f", at most ${max_cost:.2f}" if max_cost is not None else ""

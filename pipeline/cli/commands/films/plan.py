@@ -107,9 +107,11 @@ def _plan_object(job: Job, rows: Sequence[PlannedStep], existing: Sequence[Path]
 
 
 def _print_plan(rows: Sequence[PlannedStep], existing: Sequence[Path], home: Path, budget: float | None) -> None:
+    from ....runner.planning.plan import unknown_cost
+
     cost = sum(row.cost_usd for row in rows)
     _print_rows(rows, existing)
-    out(f"cost ${cost:.2f}")
+    out(f"cost ${cost:.2f}{unknown_cost(rows)}")
     for line in month_lines(home, cost):
         out(line)
     if budget is not None and cost > budget:
