@@ -94,7 +94,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "frontalis, pars lateralis",
         (
             Push("outer brow", (0, -0.05), (0.24, 0.24), 0, -0.125, "brow"),
-            Push("mid brow", (0, -0.05), (0.20, 0.24), 0, -0.050, "brow"),
+            Push("mid brow", (0, -0.05), (0.20, 0.24), 0, -0.090, "brow"),
         ),
     ),
     "AU4": ActionUnit(
@@ -103,7 +103,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         (
             Push("inner brow", (0, 0), (0.20, 0.20), -0.030, 0.115, "brow"),
             Push("mid brow", (0, 0), (0.18, 0.18), 0, 0.080, "brow"),
-            Push("outer brow", (0, 0), (0.20, 0.20), 0, -0.042, "brow"),
+            Push("outer brow", (0, 0), (0.20, 0.20), 0, -0.075, "brow"),
         ),
     ),
     "AU5": ActionUnit("upper lid raiser", "levator palpebrae superioris", lids=Lids(widen=0.048)),
@@ -148,20 +148,20 @@ ACTION_UNITS: dict[str, ActionUnit] = {
     "AU15": ActionUnit(
         "lip corner depressor",
         "depressor anguli oris",
-        pull=Pull(corner_out=-0.006, corner_down=0.110, corner_power=2.0),
+        pull=Pull(corner_out=0.050, corner_down=0.110, corner_power=2.8),
     ),
     "AU16": ActionUnit("lower lip depressor", "depressor labii inferioris", pull=Pull(lower_down=0.090, tighten=-0.18)),
     "AU17": ActionUnit(
         "chin raiser",
         "mentalis",
         (Push("chin", (0, -0.25), (0.25, 0.18), 0, -0.045, once=True),),
-        Pull(upper_down=-0.018, lower_down=-0.042),
+        Pull(upper_down=0.010, lower_down=-0.050),
     ),
     "AU18": ActionUnit("lip pucker", "incisivii labii", pull=Pull(corner_out=-0.085)),
     "AU20": ActionUnit("lip stretcher", "risorius", pull=Pull(corner_out=0.075, corner_down=0.012)),
     "AU23": ActionUnit("lip tightener", "orbicularis oris", pull=Pull(corner_out=-0.030, tighten=0.30)),
     "AU24": ActionUnit(
-        "lip presser", "orbicularis oris", pull=Pull(corner_out=-0.012, lower_down=-0.014, tighten=0.22)
+        "lip presser", "orbicularis oris", pull=Pull(corner_out=-0.020, lower_down=-0.025, tighten=0.36)
     ),
     "AU25": ActionUnit("lips part", "depressor labii inferioris, or a relaxed mentalis or orbicularis oris"),
     "AU26": ActionUnit("jaw drop", "masseter relaxed, temporalis and medial pterygoid relaxed"),
