@@ -101,6 +101,33 @@ def write_back(picture: Picture, box: Box, before: Image, after: Image, video_fo
     return Picture(luma, blue, red)
 
 
+def keep_one_color(before: Image, after: Image) -> Image:
+    """Return the changed picture in the colour of the unchanged one, if what changed had a single colour there.
+
+    Args:
+        before: (height, width, 3) uint8 RGB.
+        after: the same picture, changed.
+    """
+    import cv2
+
+    if after is before:
+        return after
+    changed = _difference_mask(before, after)
+    left, top, width, height = cv2.boundingRect(changed)
+    part = np.ascontiguousarray(before[top : top + height, left : left + width])
+    if not part.size:
+        return after
+    _, red, blue = cv2.split(cv2.cvtColor(part, cv2.COLOR_RGB2YCrCb))
+    if max(_spread(red), _spread(blue)) > ONE_COLOR_STEPS:
+        return after
+    drawn = np.ascontiguousarray(after[top : top + height, left : left + width])
+    luma = cv2.split(cv2.cvtColor(drawn, cv2.COLOR_RGB2YCrCb))[0]
+    own = cv2.cvtColor(cv2.merge([luma, red, blue]), cv2.COLOR_YCrCb2RGB)
+    kept: Image = before.copy()
+    cv2.copyTo(own, changed[top : top + height, left : left + width], kept[top : top + height, left : left + width])
+    return kept
+
+
 def _spread(plane: Plane) -> float:
     """Return the difference between the highest and the lowest sample."""
     import cv2

@@ -35,8 +35,10 @@ from ..warp.landmark_moves import landmark_moves
 from ..warp.resampling import KERNEL_PX
 from ..warp.warp import FACE_RING, OUTER_RING, warp
 from .eyeballs import restore_eyeballs
+from .nasolabial import fold_cheeks
 from .relief import shade_relief
 from .shade import lift_creases, shade_folds
+from .skin_light import skin_slopes
 
 TAKES_AT_ONCE = 2
 """Takes that are written at the same time: an encoder holds some 20 frames, and decoding is a twentieth of a take."""
@@ -179,8 +181,10 @@ def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     restore_eyeballs(picture, warped, frame, pose)
     fill_mouth(picture, warped, frame, pose)
     lift_creases(warped, frame, pose, glasses)
-    shade_relief(warped, frame, pose)
-    shade_folds(warped, frame, pose)
+    slopes = skin_slopes(warped)
+    shade_relief(warped, frame, pose, slopes)
+    fold_cheeks(warped, frame, pose, slopes)
+    shade_folds(warped, frame, pose, slopes)
     left, top, right, bottom = warped.box
     changed = picture.copy()
     changed[top:bottom, left:right] = warped.picture

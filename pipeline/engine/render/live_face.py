@@ -19,6 +19,7 @@ from ..detect.detect import Detections
 from ..detect.face_selection import frontal_weights, sharpness_weights
 from ..detect.people import number_people, tracks_in
 from ..detect.track import Track, fill_gaps, resting_shapes, smooth_track
+from ..frames.frame_color import keep_one_color
 from ..frames.threads import single_threaded_opencv
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.mesh import OVAL
@@ -128,6 +129,8 @@ class LiveFace:
     ) -> Image:
         """Return a picture of a frame, or a scaled part of it, with another expression; itself if nothing changes.
 
+        As in a take, a picture of a single colour, such as a black-and-white one, keeps it.
+
         Args:
             picture: (height, width, 3) uint8 RGB.
             frame: counted from the start of the shot.
@@ -141,7 +144,7 @@ class LiveFace:
             return picture
         moved: Points = (points - np.array([*corner_px, 0.0])) * scale
         with single_threaded_opencv():
-            return retouch(picture, FaceFrame(moved), pose)
+            return keep_one_color(picture, retouch(picture, FaceFrame(moved), pose))
 
 
 def live_faces(detections: Detections, fps: Fraction) -> list[LiveFace]:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Box, Field, Ids, Points, box_around
+from ..arrays import Box, Curve, Field, Ids, Points, box_around
 from ..geometry.head_frame import FaceFrame, foreshortening
 from ..geometry.mesh import EYES, LIPS, SIDES
 from ..pose.pose import Pose
 from ..warp.warp import Warped
+from .skin_light import relight
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class Bulge:
 RELIEF = (
     Bulge({"AU9": -0.10}, (0.0, 0.27), (0.10, 0.09)),
     Bulge({"AU9": -0.024}, (0.14, -0.42), (0.18, 0.12)),
-    Bulge({"AU10": -0.089}, (0.30, 0.42), (0.12, 0.09)),
-    Bulge({"AU10": -0.059}, (0.45, 0.60), (0.14, 0.12)),
+    Bulge({"AU10": -0.125}, (0.30, 0.42), (0.12, 0.09)),
+    Bulge({"AU10": -0.08}, (0.45, 0.60), (0.14, 0.12)),
+    Bulge({"AU11": -0.05}, (0.34, 0.80), (0.07, 0.17)),
     Bulge({"AU6": 0.045}, (0.54, 0.38), (0.15, 0.11)),
     Bulge({"AU24": -0.12}, (0.68, 0.44), (0.14, 0.10)),
     Bulge({"AU24": -0.07}, (0.18, 0.68), (0.08, 0.08)),
@@ -48,19 +50,23 @@ RELIEF = (
 )
 MOST = 0.22
 """No place gains or loses more than this share of its light."""
-WARM = 0.5
-"""Red changes by this share of what green and blue change by: skin in shadow is redder, not grey."""
 CELL_UNITS = 0.05
 """The shading is smooth, so it is computed on a grid of this step."""
 SOFT_UNITS = 0.02
 """The deviation of the blur at the borders of eyes and lips."""
+FINE_UNITS, WIDE_UNITS = 0.05, 0.32
+"""The deviations of the blurs that give the light of a place and that of the skin around it."""
+BEYOND_AT_REST, BEYOND = (0.025, 0.025), (0.16, 0.06)
+"""By these shares of its light a place may get darker, and brighter, than the skin around it: in a face that relaxes,
+and in one that acts."""
 LEAST = 0.004
-UNCHANGED = 200
-"""Light is multiplied in steps of this part, up to 255 of them: brighter by at most 0.27."""
 
 
-def shade_relief(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
-    """Brighten and darken the places that the units of a pose make bulge and sink, in place."""
+def shade_relief(warped: Warped, frame: FaceFrame, pose: Pose, slopes: Curve) -> None:
+    """Brighten and darken the places that the units of a pose make bulge and sink, in place.
+
+    `slopes` are those of `skin_slopes`.
+    """
     import cv2
 
     if pose.mode == "lips":
@@ -92,13 +98,12 @@ def shade_relief(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     # The border of the skin is soft, so it is found in a smaller picture.
     shrink = 2 if SOFT_UNITS * unit >= 2 else 1
     small = (max(1, (right_px - left) // shrink), max(1, (bottom - top) // shrink))
-    light = cv2.resize(_light(acting, frame, origin, box), small, interpolation=cv2.INTER_LINEAR)
+    beyond = BEYOND_AT_REST if pose.at_rest else BEYOND
+    light = _within_range(_light(acting, frame, origin, box), warped, box, unit, beyond)
+    light = cv2.resize(light, small, interpolation=cv2.INTER_LINEAR)
     light *= _skin(warped, box, unit, small)
     light = cv2.resize(light, (right_px - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    part = warped.picture[top:bottom, left:right_px]
-    # In bytes, where `UNCHANGED` is 1: as fine as the steps of the picture.
-    red, others = (cv2.convertScaleAbs(light, alpha=share * UNCHANGED, beta=UNCHANGED) for share in (WARM, 1.0))
-    cv2.multiply(part, cv2.merge([red, others, others]), dst=part, scale=1 / UNCHANGED)
+    relight(warped.picture[top:bottom, left:right_px], light, slopes)
 
 
 def _light(acting: list[tuple[Bulge, float]], frame: FaceFrame, origin: Points, box: Box) -> Field:
@@ -117,6 +122,27 @@ def _light(acting: list[tuple[Bulge, float]], frame: FaceFrame, origin: Points, 
             distance += ((along - bulge.at[1]) / bulge.spread[1]) ** 2
             gained += share * seen * np.exp(-0.5 * distance)
     return np.asarray(np.clip(gained, -MOST, MOST), np.float32)
+
+
+def _within_range(light: Field, warped: Warped, box: Box, unit_px: float, beyond: tuple[float, float]) -> Field:
+    """Limit the light of a coarse grid so that no place gets brighter, or darker, than the skin around it by far."""
+    import cv2
+
+    rows, columns = light.shape
+    part = warped.picture[box[1] : box[3], box[0] : box[2]]
+    grey = cv2.cvtColor(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    luma = np.maximum(grey.astype(np.float32), 2.0)
+    mask = _skin(warped, box, unit_px, (columns, rows)) + np.float32(1e-3)
+    cells = columns / (box[2] - box[0]) * unit_px
+    fine, wide = (
+        cv2.GaussianBlur(luma * mask, (0, 0), units * cells) / cv2.GaussianBlur(mask, (0, 0), units * cells)
+        for units in (FINE_UNITS, WIDE_UNITS)
+    )
+    above = np.log(fine / wide)
+    darkest, brightest = np.maximum(above + beyond[0], 0), np.maximum(beyond[1] - above, 0)
+    limited = np.clip(light, -darkest, brightest)
+    smooth: Field = cv2.GaussianBlur(limited, (0, 0), FINE_UNITS * cells)
+    return smooth
 
 
 def _skin(warped: Warped, box: Box, unit_px: float, size: tuple[int, int]) -> Field:

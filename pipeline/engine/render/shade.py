@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Box, Field, Image, Plane, Points, box_around
+from ..arrays import Box, Curve, Field, Image, Plane, Points, box_around
+from ..frames.shot_light import LUMA
 from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening
 from ..geometry.mesh import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
 from ..pose.pose import Pose
 from ..warp.warp import Warped
+from .skin_light import relight
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,6 @@ class Fold:
 
 
 FOLDS = (
-    Fold(
-        {"AU12": 0.085, "AU10": 0.035, "AU9": 0.07, "AU11": 0.05, "AU15": 0.02},
-        (("nostril", 0.05, -0.02), ("nasolabial", 0.13, 0.0), ("mouth corner", 0.11, -0.02)),
-        1.6,
-    ),
     Fold({"AU15": 0.13}, (("mouth corner", 0.03, 0.03), ("mouth corner", 0.05, 0.14)), 1.5, on_lips=True),
     Fold({"AU4": 0.18, "AU9": 0.08}, (("brow root", -0.085, -0.13), ("brow root", -0.095, 0.05)), 1.1),
     Fold({"AU9": 0.34}, (("nose root", 0.08, 0.06), ("nose middle", 0.05, 0.06))),
@@ -52,16 +49,12 @@ FOLDS = (
 )
 MOUTH_BORDER = np.concatenate([UPPER_LIP[0], LOWER_LIP[0][::-1]])
 FOREHEAD_DEPTH, SEAM_DEPTH = 0.065, 0.42
-WARM = 0.72
-"""Red loses this share of what green and blue lose."""
 SOFT, FLANKS = 0.036, 0.55
 """Blur of the crease in units, and the share of its depth that the flanks, three times as wide, brighten."""
 MOST_DEPTH = 0.19
 """No fold is deeper than this, whichever units add up; deeper ones would look painted."""
 LEAST_DEPTH = 0.01
 """Folds that are no deeper are not drawn."""
-UNCHANGED = 200
-"""Folds are multiplied in steps of this part, up to 255 of them: brighter by at most 0.27."""
 SEAM_GAP = 0.05
 """Lips that were this far apart, in units, and close get a full seam; lips that were shut have their own."""
 
@@ -73,8 +66,8 @@ class _Line:
     width: float
 
 
-def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
-    """Darken the folds that the units of a pose make, in place."""
+def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose, slopes: Curve) -> None:
+    """Darken the folds that the units of a pose make, in place; `slopes` are those of `skin_slopes`."""
     import cv2
 
     lines = list(_lines(warped.places_px, frame, pose))
@@ -86,10 +79,7 @@ def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
         return
     left, top, right, bottom = box
     depth = cv2.resize(_depth_map(lines, box, unit_px), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    part = warped.picture[top:bottom, left:right]
-    # In bytes, where `UNCHANGED` is 1: a fold of less than half a step changes nothing.
-    red, others = (cv2.convertScaleAbs(depth, alpha=-share * UNCHANGED, beta=UNCHANGED) for share in (WARM, 1.0))
-    cv2.multiply(part, cv2.merge([red, others, others]), dst=part, scale=1 / UNCHANGED)
+    relight(warped.picture[top:bottom, left:right], -depth, slopes)
 
 
 SMILE_CREASES = (
@@ -142,11 +132,13 @@ def lift_creases(warped: Warped, frame: FaceFrame, pose: Pose, glasses: float) -
     small, small_strip = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (part, strip))
     fine, wide = (blurred(small, sigma_px / shrink) for sigma_px in (soft_px, 4 * soft_px))
     share = blurred(small_strip, 0.03 * frame.unit_px / shrink) * (strength / 255)
-    depth = np.maximum(wide - fine, 0)
-    lifted = np.maximum(np.minimum(depth, 2 * MOST_LIFTED - depth), 0)
+    # Luma tells how much is lifted, for all three channels: each by itself would lift only the blue of dark make-up.
+    depth = np.maximum(cv2.transform(wide - fine, LUMA[None]), 1e-3)
+    share *= np.clip((2 * MOST_LIFTED - depth) / depth, 0, 1)
     large = (right_px - left, bottom - top)
     # OpenCV enlarges three planes in less time than one picture.
-    planes = (cv2.resize(plane * share, large, interpolation=cv2.INTER_LINEAR) for plane in cv2.split(lifted))
+    lifted = cv2.split(np.maximum(wide - fine, 0))
+    planes = (cv2.resize(plane * share, large, interpolation=cv2.INTER_LINEAR) for plane in lifted)
     cv2.add(part, cv2.merge([cv2.convertScaleAbs(plane) for plane in planes]), dst=part)
 
 

@@ -83,3 +83,27 @@ def test_a_scaled_part_shows_the_same_change(face, clip):
     complete = face.draw(picture, 15, choices)[top : bottom + 40, left : right + 40]
     expected = cv2.resize(complete, (half.shape[1], half.shape[0]), interpolation=cv2.INTER_AREA).astype(float)
     assert np.abs(card - expected).mean() < 0.5 * np.abs(half - expected).mean()
+
+
+@pytest.mark.parametrize("tint", [(0, 0, 0), (24, 4, -30)], ids=["grey", "sepia"])
+@pytest.mark.parametrize("prompt", ["disgusted", "happy"])
+def test_a_picture_of_a_single_colour_keeps_it(face, clip, prompt, tint):
+    """Drawn teeth, gums and shadows have no colour in a black-and-white picture; in a coloured one they have."""
+    import cv2
+
+    from react1.pipeline.media.frames.decode import images
+    from react1.pipeline.media.probe import probe_path
+
+    ((_, picture),) = images(clip, probe_path(clip).video, 15, 16)
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(int)
+    plain = np.clip(np.clip(grey, 40, 215)[..., None] + tint, 0, 255).astype(np.uint8)
+    choices = React1Choices(prompt=prompt, temperature=1.0)
+
+    taken, colored = face.draw(plain, 15, choices), face.draw(picture, 15, choices)
+
+    changed = (taken != plain).any(-1)
+    assert changed.mean() > 0.03
+    shown = taken[changed & (taken.min(-1) > 0) & (taken.max(-1) < 255)].astype(int)
+    off = shown - shown[:, :1] - (np.array(tint) - tint[0])
+    assert np.abs(off).max() <= (2 if any(tint) else 0)
+    assert np.ptp(colored[changed].astype(int) - colored[changed][:, :1], axis=0).max() > 20
