@@ -52,7 +52,11 @@ def _entry(clip: Entry, locator: Locator, following: Timecode | None, rate: Frac
     line, label, text = locator
     entry = replace(clip, kind="marker", name=clip.name if is_edit_text(text) else text or clip.name, line=line)
     entry = replace(entry, texts=(text,), point=label)
-    if clip.unusable or clip.record is None or not is_edit_text(text):
+    if not is_edit_text(text):
+        return entry
+    if clip.unusable or clip.record is None:
+        with suppress(NotAnEdit):  # such a text is refused with the others
+            entry = replace(entry, texts=(split_duration(text)[0],))
         return entry
     try:
         text, length = split_duration(text)

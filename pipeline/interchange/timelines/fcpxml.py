@@ -142,10 +142,17 @@ class _Reader:
         entry = self._entry(item, replace(here, record_s=inside.record_s), start_s, duration_s)
         if item.tag in _CLIPS:
             yield entry
+        if item.tag in (*_CLIPS, "gap"):
             yield from self._markers(item, entry, inside, start_s, duration_s)
-        for child in item:
-            if child.tag in _TIMED and (child.get("lane") or item.tag in ("gap", "audition")):
+        within = [child for child in item if child.tag in _TIMED]
+        for child in within:
+            if child.get("lane") or item.tag == "gap":
                 yield from self._clip(child, inside, Fraction(0))
+            elif item.tag == "audition":
+                other = "" if child is within[0] else "it is not the picked clip of its audition"
+                yield from self._clip(child, replace(inside, unusable=inside.unusable or other), Fraction(0))
+            elif item.tag == "sync-clip":
+                yield from self._clip(child, replace(inside, unusable=entry.unusable), Fraction(0))
 
     def _inside(self, item: Any, here: _Position, zero_s: Fraction, start_s: Fraction) -> _Position:
         """Return the position of an element's children."""
@@ -174,6 +181,12 @@ class _Reader:
             at_s, marker_duration_s = parse_seconds(marker.get("start")), parse_seconds(marker.get("duration"))
             texts = tuple(text for text in (marker.get("value", ""), marker.get("note", "")) if text)
             name = marker.get("value") or marker.tag
+            if item.tag == "gap":
+                record = None if here.record_s is None else span_from(here.record_s + at_s, marker_duration_s)
+                is_point = marker.tag != "keyword" and marker_duration_s <= self._frame_s(item)
+                record = replace(record, end=record.start) if record is not None and is_point else record
+                yield Entry("marker", name, 0, texts, record=record, unusable=entry.unusable)
+                continue
             if marker.tag != "keyword" and marker_duration_s <= self._frame_s(item):
                 point = None if here.record_s is None else clamp_seconds(here.record_s + at_s)
                 yield replace(entry, kind="marker", name=name, texts=texts, point=point)
@@ -215,7 +228,8 @@ class _Reader:
         if item.tag == "title":
             return "it is a title"
         if item.tag in ("ref-clip", "mc-clip", "sync-clip"):
-            return f"it is a {item.tag}, made of other clips; open it and export its contents"
+            article = "an" if item.tag == "mc-clip" else "a"
+            return f"it is {article} {item.tag}, made of other clips; open it and export its contents"
         if item.tag == "audio" or (item.tag == "clip" and item.find("video") is None):
             return "it has no picture"
         if asset is not None and asset.tag == "asset" and asset.get("hasVideo") != "1":

@@ -111,6 +111,14 @@ def test_locators_that_cannot_be_meant_are_refused(old, new, state, reason):
     assert len(reading.edits) == 2
 
 
+def test_locators_of_an_event_that_cannot_be_edited_are_refused_with_it():
+    """Also those with a length of their own: a text that is right never stops the list."""
+    reading = classify_text(LOCATORS.replace("V     C", "A     C"), ".edl", film())
+
+    assert not reading.with_state("wrong")
+    assert [row.reason for row in reading.with_state("refused")] == ["it has no picture (channels A)"] * 3
+
+
 def test_a_locator_in_a_drop_frame_event_counts_as_the_event_does():
     """Past a minute of an NTSC programme; the source's labels follow the film."""
     text = DROP.replace("* COMMENT: react1: sad\n002", "* LOC: 01:01:05:00 RED react1: sad for 1s\n002")

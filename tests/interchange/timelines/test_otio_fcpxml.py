@@ -189,6 +189,44 @@ def test_fcpxml_transition_refuses_its_clips():
     assert (reading.entries[2].start, reading.entries[2].end) == (Seconds(Fraction(4)), Seconds(Fraction(6)))
 
 
+CLIP = (
+    '<asset-clip ref="r2" name="{}" {} duration="1s" format="r1">'
+    '<marker start="{}" duration="{}s" value="{}"/></asset-clip>'
+)
+START = 'start="107999892/30000s"'
+
+
+def test_fcpxml_markers_on_gaps_in_auditions_and_sync_clips_are_listed():
+    """None is lost: a gap's is on the record clock, and only the picked clip of an audition is in the film."""
+    inside, text = START.split('"')[1], "react1: {}".format
+    spine = (
+        f'<gap offset="0s" start="3600s" duration="2s"><marker start="3601s" duration="1/2s" value="{text("angry")}"/>'
+        f'<marker start="3601s" duration="1001/30000s" value="{text("happy")}"/></gap>'
+        f'<audition offset="2s">{CLIP.format("picked", START, inside, "1/2", text("sad"))}'
+        f"{CLIP.format('other', START, inside, '1/2', text('surprised'))}</audition>"
+        f'<sync-clip name="both" offset="3s" duration="1s"><spine>'
+        f"{CLIP.format('inner', 'offset=' + chr(34) + '0s' + chr(34) + ' ' + START, inside, '1/2', text('neutral'))}"
+        "</spine></sync-clip>"
+    )
+    source = FCPX[: FCPX.index("<spine>")] + f"<spine>{spine}</spine></sequence></project></event></library></fcpxml>"
+
+    reading = classify_text(source, ".fcpxml", film("cut.mov", "", 600, "30000/1001"), clock="record")
+
+    markers = {row.entry.name: (row.state, row.reason) for row in reading.entries if row.entry.kind == "marker"}
+    assert markers == {
+        "react1: angry": ("edit", ""),
+        "react1: happy": ("refused", "it has no length; give the marker a duration, or put it on a clip"),
+        "react1: sad": ("edit", ""),
+        "react1: surprised": ("refused", "it is not the picked clip of its audition"),
+        "react1: neutral": (
+            "refused",
+            "it is a sync-clip, made of other clips; open it and export its contents",
+        ),
+    }
+    angry = next(row for row in reading.edits if row.entry.name == "react1: angry")
+    assert (angry.start, angry.end) == (Seconds(Fraction(1)), Seconds(Fraction(3, 2)))
+
+
 def test_real_timelines_match_opentimelineio(media_folder):
     """Every clip that the library's own readers find is read with the same media times."""
     pytest.importorskip("otio_fcpx_xml_adapter")
