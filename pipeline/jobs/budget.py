@@ -115,10 +115,13 @@ def _clip_problem(request: JobRequest) -> str:
             "`upload`, and do not set crop: off"
         )
     if segment.voice is None:
-        return (
-            f"segment {segment.name} has no voice, which {provider} needs; "
-            "add an `audio` to the edit, and the step normalize_audio to the preset"
+        has_sound = bool(segment.media.audio) or segment.edit.audio is not None
+        remedy = (
+            "add the step normalize_audio to the preset, before `upload`"
+            if has_sound
+            else "the film is silent there, so give the edit an `audio`, the new line"
         )
+        return f"segment {segment.name} has no voice, which {provider} needs; {remedy}"
     return ""
 
 

@@ -37,7 +37,7 @@ def check(runner, voice=True, **changes):
         ({"rate": Fraction(30000, 1001)}, "has 29.970 frames/s"),
         ({"constant_rate": False}, "25.000 frames/s, not constant"),
         ({"timestamps": Timestamps(runs=((0, 512, 376),), last_duration=512)}, "lasts 15.04 s with its handles"),
-        ({"voice": False}, "has no voice, which segmind needs"),
+        ({"voice": False}, "has no voice, which segmind needs; the film is silent there, so give the edit an `audio`"),
     ],
 )
 def test_clip_that_the_provider_would_not_accept_is_refused(runner, changes, message):
