@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from numbered_clips import make_clip
 from running_studio import start_studio, stop_studio, wait_for
 from studio_page import close_page, open_page, shown_frame, until, wait_for_frame
+
+from react1.pipeline.media.audio.samples import write_wav
 
 pytestmark = pytest.mark.slow
 SIDES = {"top": 0.2, "bottom": 0.6, "frames": 40}
@@ -103,3 +106,20 @@ def test_enter_without_both_marks_says_what_is_missing(page):
     page.keyboard.press("Enter")
 
     page.wait_for_selector("#messages >> text=Mark In (I) and Out (O) first")
+
+
+def test_a_slider_that_is_moved_by_keys_keeps_the_focus(page, studio):
+    """Its panel is drawn again when the job is written; the next key would else move the playhead."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    write_wav(studio.folder / "line.wav", np.zeros((1, 24_000), np.float32), 48_000)
+    job.write_text(job.read_text().replace("temperature: 1", "temperature: 1, audio: line.wav"))
+    page.click("#tab-line")
+    page.wait_for_selector("#gain")
+    page.focus("#gain")
+
+    for gain in ("0.5", "1", "1.5"):
+        page.keyboard.press("ArrowRight")
+        wait_for(lambda gain=gain: f"audio_gain: {gain}}}" in job.read_text())
+        until(page, f"document.querySelector('#gain').value === '{gain}'")
+
+    assert page.evaluate("document.activeElement.id") == "gain"

@@ -9,7 +9,9 @@ from contextlib import suppress
 import pytest
 from numbered_clips import make_clip
 
+from react1.pipeline.core.errors import PresetError
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.studio.projects.film_options import set_option
 from react1.pipeline.studio.projects.project import Project, current_takes
 from react1.pipeline.studio.projects.take_list import place_key
 
@@ -164,7 +166,6 @@ def test_a_package_for_an_editing_system_has_what_the_job_says(folder):
 def test_what_was_wrong_before_is_no_reason_to_refuse_another_option(folder):
     """Also where the message names the file; the wrong input itself is refused again."""
     from react1.pipeline.core.errors import PresetError
-    from react1.pipeline.studio.projects.film_options import set_option
 
     text = "preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f}\nout: ../film.mp4\n"
     project = opened(folder, text)
@@ -447,3 +448,34 @@ def test_a_film_that_another_program_writes_is_used_as_it_is_now(folder):
     assert not states[3].films[0].is_current
     assert (facts.width, facts.height, facts.frames, shown.frames) == (96, 64, 25, (1, 9))
     assert new_still != old_still
+
+
+def test_a_take_says_with_which_settings_it_was_made(folder):
+    """Those that the edit has not now, by the names of their controls; else nobody could go back to it."""
+    edit = "{in: 1f, out: 9f, prompt: sad, name: a%s}"
+    text = f"preset: emotion-edit\nsource: film.mp4\nedits:\n  - {edit}\n"
+    project, shown = opened(folder, text % ", strength: 0.5, face: left"), []
+    (take,) = project.want_takes(project.edits()[0], [{}], "local", None)
+    project.list.update(project.list.add_take(take), state="done")
+
+    for fields in (", strength: 0.5, face: left", "", ", strength: 0.25, face: left, crop: 'on'"):
+        project.job.path.write_text(text % fields)
+        (state,) = project.describe({}).edits[0].takes
+        shown.append((state.current, state.differs))
+
+    assert shown == [(True, ""), (False, "Face left, Strength 0.5"), (False, "Strength 0.5, Crop not set")]
+    project.close()
+
+
+def test_an_option_that_names_no_file_is_refused_at_once(folder):
+    """The film would else fail at its end, and not say which option names the file."""
+    project = opened(folder, "preset: emotion-edit\nsource: film.mp4\nedits: []\n")
+    (folder / "spoken.srt").write_text(SRT)
+
+    for name, text in (("cues", "nope.srt"), ("timeline", "nope.edl"), ("timeline", "{file: nope.edl}")):
+        with pytest.raises(PresetError, match=r"nope\.\w+ is not a file in "):
+            set_option(project.job, name, text)
+    set_option(project.job, "cues", "spoken.srt")
+
+    assert project.options() == {"preset": "emotion-edit", "source": "film.mp4", "cues": "spoken.srt"}
+    project.close()

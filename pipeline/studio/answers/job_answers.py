@@ -28,6 +28,8 @@ class TakeState(Answer):
     """Whether it was made for the edit, and the film, as they are now."""
     of_film: bool
     """Whether it was made of the film as it is now."""
+    differs: str
+    """The settings, besides the expression, that it was made with and the edit has not now."""
     picked: bool
     choices: dict[str, Any]
     notes: list[PageText]

@@ -238,6 +238,7 @@ export interface TakeState {
   seconds: number;
   current: boolean;
   of_film: boolean;
+  differs: string;
   picked: boolean;
   choices: Record<string, any>;
   notes: string[];

@@ -26,7 +26,9 @@ class LinePanel extends HTMLElement {
     ];
     if (edit.fields.audio) parts.push(...this.line(edit));
     else parts.push(h("p", { className: "hint" }, "Without a new line the lips keep the film's own words."));
+    const focused = this.contains(document.activeElement) ? document.activeElement?.id : "";
     this.replaceChildren(...parts);
+    if (focused) document.getElementById(focused)?.focus();
     if (edit.fields.audio) this.loadWave(edit);
   }
 

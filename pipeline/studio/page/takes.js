@@ -119,10 +119,14 @@ class TakesPanel extends HTMLElement {
     const edit = selectedEdit();
     if (!state.job) return;
     const takes = edit?.takes ?? [], playable = takes.filter((take) => take.state === "done" && take.of_film);
+    const focused = /** @type {HTMLElement | null} */ (this.list.contains(document.activeElement) ? document.activeElement : null);
+    const focusedTake = /** @type {any} */ (focused?.closest("[data-take]"))?.dataset.take, pressed = focused?.textContent;
     this.list.replaceChildren(...takes.map((take) => this.take(edit, take)));
     if (!takes.length) this.list.append(h("li", { className: "hint" }, "None yet."));
     else if (playable.length > 1)
       this.list.prepend(h("li", {}, h("button", { type: "button", onclick: () => set({ compare: playable.map((take) => take.id) }) }, "Compare all")));
+    const row = focusedTake && this.list.querySelector(`[data-take="${CSS.escape(focusedTake)}"]`), buttons = [...(row ? row.querySelectorAll("button") : [])];
+    (buttons.find((button) => button.textContent === pressed) ?? buttons[0])?.focus();
   }
 
   /** @param {import("/page/store.js").StudioEdit} edit @param {import("/page/store.js").StudioTake} take */
@@ -133,7 +137,7 @@ class TakesPanel extends HTMLElement {
     const line = moving ? take.doing || take.state : take.state === "done" ? [take.provider === "local" ? "local preview engine" : take.provider, `${take.seconds.toFixed(0)} s`, take.cost_usd ? `$${take.cost_usd.toFixed(2)}` : ""].filter(Boolean).join(" · ") : "";
     return h("li", { className: `take-item ${take.state}${take.picked ? " picked" : ""}`, "data-take": take.id, "data-name": take.name, "data-state": take.state },
       h("p", { className: "name" }, h("b", {}, take.name), take.picked ? h("span", { className: "chip" }, "chosen") : "", take.current ? "" : h("span", { className: "chip warn" }, take.of_film ? "other settings" : "of the film as it was")),
-      bar, h("p", { className: "doing" }, line),
+      bar, h("p", { className: "doing" }, line), take.differs ? h("p", { className: "hint" }, `made with ${take.differs}`) : "",
       take.error ? h("p", { className: "problem" }, take.error) : "",
       h("div", { className: "buttons" },
         take.state === "done" && take.of_film ? h("button", { type: "button", onclick: () => set({ compare: [take.id] }), "aria-pressed": String(state.compare?.includes(take.id) ?? false) }, "Watch") : "",

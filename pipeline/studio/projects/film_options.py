@@ -15,6 +15,7 @@ from ...config.presets.raw_preset import VERBATIM
 from ...config.presets.shipped import find_file, load_preset_info
 from ...core.errors import PresetError, React1Error, not_one_of
 from ...core.nodes.registry import load_registry
+from ...located_yaml.explain import is_url
 from ...located_yaml.located import Problems, parse_yaml
 from ..answers.job_answers import Option
 from ..page_words import label_of, page_message
@@ -24,6 +25,7 @@ from .yaml_text import value_text
 Json = dict[str, Any]
 OWN_PLACES = frozenset({"source", "edits", "provenance"})
 """Inputs that have a control of their own elsewhere on the page."""
+_FILE_KINDS = frozenset({"media", "file", "timeline"})
 _SOME_EDIT = "0f-1f:happy"
 """Stands for edits that are not there or not valid yet: a load would end at them, before it checks the rest."""
 
@@ -72,6 +74,7 @@ def set_option(job: JobFile, name: str, text: str | None) -> None:
     value = None if text is None else _parsed(text, declared[name]["kind"], job.path.parent)
     if value == declared[name].get("default"):
         value = None
+    _require_file(value, declared[name]["kind"], job.path.parent)
 
     written = job.edits()
     is_usable = bool(written) and all(edit.edit is not None for edit in written)
@@ -89,13 +92,20 @@ def set_option(job: JobFile, name: str, text: str | None) -> None:
     job.set_option(name, value, check)
 
 
+def _require_file(value: Any, kind: str, folder: Path) -> None:
+    """Refuse a file that is not there: the film would else be refused at its end, without the name of the option."""
+    named = value.get("file") if isinstance(value, dict) else value
+    if kind in _FILE_KINDS and isinstance(named, str) and not is_url(named) and not (folder / named).is_file():
+        raise PresetError(f"{named} is not a file in {folder}")
+
+
 def path_options(job: JobFile) -> set[str]:
     """Return the inputs whose value is a path, which begins at the job's folder.
 
     Raises:
         PresetError: the job or its preset cannot be read.
     """
-    kinds = ("media", "file", "path", "timeline")
+    kinds = {*_FILE_KINDS, "path"}
     return {name for name, spec in _declared(job, job.options()).items() if spec["kind"] in kinds}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,12 @@ from ...core.edits.edit import Edit
 from ...core.errors import PresetError, React1Error
 from ...provenance.credentials import INSTALL_HINT
 from ..answers.job_answers import EditState, FilmState, JobPlace, JobState, Option, Signing, TakeState
-from ..page_words import page_message
+from ..page_words import EDIT_LABELS, page_message
 from .film_options import describe_options
 from .job_file import WrittenEdit
 from .signing import can_sign, offered_certificates
 from .take_list import MadeFilm, WantedTake, place_key
+from .yaml_text import value_text
 
 if TYPE_CHECKING:
     from .project import Project
@@ -123,6 +125,7 @@ def _describe_take(
         seconds=take.seconds,
         current=is_current,
         of_film=of_film,
+        differs="" if is_current or not of_film else _differences(take, written.edit),
         picked=is_current and take.state == "done" and take.name == picked,
         choices={name: take.edit.get(name) for name in CHOICE_NAMES if take.edit.get(name) is not None},
         notes=[note for part in parts[:1] for note in part.notes],
@@ -170,6 +173,22 @@ def _places(written: WrittenEdit) -> set[str]:
     return {
         place_key(written.edit if face is None else written.edit.model_copy(update={"face": face})) for face in faces
     }
+
+
+def _differences(take: WantedTake, edit: Edit) -> str:
+    """Return which settings of an edit a take was made with that the edit has not now, such as `Strength 0.5`."""
+    made, now = json.loads(take.place), json.loads(place_key(edit))
+    return ", ".join(
+        f"{EDIT_LABELS.get(name, name)} {_value_text(made.get(name))}"
+        for name in {**made, **now}
+        if made.get(name) != now.get(name)
+    )
+
+
+def _value_text(value: Any) -> str:
+    if value is None:
+        return "not set"
+    return "by a click" if isinstance(value, dict) and "at" in value else value_text(value)
 
 
 def _sound_key(edit: Edit) -> str:
