@@ -36,6 +36,8 @@ _PLAIN_NAMES = {
     "report": "writing the report",
 }
 
+WAITS_FOR_OTHERS = "waiting for what was asked for before, also of other films"
+
 
 @dataclass
 class Progress:
@@ -85,6 +87,8 @@ class Work:
         self._lock = threading.Lock()
         self._stops: dict[str, Callable[[], None]] = {}
         self._stopped: set[str] = set()
+        self._unpaid: set[str] = set()
+        """The items that are made one after another."""
         self.progress: dict[str, Progress] = {}
 
     def start(
@@ -109,7 +113,11 @@ class Work:
             agreed_usd: the cost that the person has agreed to; None allows no cost.
             replace: whether the film may replace a file that this job did not write.
         """
-        self.progress[item] = Progress()
+        with self._lock:
+            waits_for_others = not paid and bool(self._unpaid)
+            if not paid:
+                self._unpaid.add(item)
+        self.progress[item] = Progress(doing=WAITS_FOR_OTHERS if waits_for_others else "waiting")
 
         def run() -> None:
             progress = self.progress[item]
@@ -133,6 +141,7 @@ class Work:
             finally:
                 with self._lock:
                     self._stopped.discard(item)
+                    self._unpaid.discard(item)
                     self.progress.pop(item, None)
 
         (self._paid if paid else self._free).submit(run)

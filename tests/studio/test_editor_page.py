@@ -80,6 +80,9 @@ def test_the_face_that_is_shown_is_the_one_that_the_edit_names(page, studio):
     """Also by a rule that is chosen after a face was clicked, and after undo."""
     job = studio.folder / "film.mp4.react1.yaml"
     page.route("**/faces/*", lambda route: route.fulfill(json=TWO_FACES))
+    page.route("**/cuts?*", lambda route: route.fulfill(json={"start": 0, "end": 40, "cuts": []}))
+    page.reload()
+    page.wait_for_selector("canvas[data-shows]")
     page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(12))")
     wait_for_frame(page, 12)
     shown = []

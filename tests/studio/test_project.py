@@ -165,8 +165,6 @@ def test_a_package_for_an_editing_system_has_what_the_job_says(folder):
 
 def test_what_was_wrong_before_is_no_reason_to_refuse_another_option(folder):
     """Also where the message names the file; the wrong input itself is refused again."""
-    from react1.pipeline.core.errors import PresetError
-
     text = "preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f}\nout: ../film.mp4\n"
     project = opened(folder, text)
 
@@ -479,3 +477,27 @@ def test_an_option_that_names_no_file_is_refused_at_once(folder):
 
     assert project.options() == {"preset": "emotion-edit", "source": "film.mp4", "cues": "spoken.srt"}
     project.close()
+
+
+def test_what_waits_for_the_work_of_another_film_says_so(tmp_path):
+    """It may wait for minutes, and nothing moves on the page."""
+    import threading
+
+    from react1.pipeline.studio.background_work import WAITS_FOR_OTHERS, Work
+
+    begun, go_on, work = threading.Event(), threading.Event(), Work(tmp_path, lambda *_: None)
+
+    def load():
+        begun.set()
+        go_on.wait(30)
+        raise PresetError("enough")
+
+    for item in ("first", "second"):
+        work.start(item, load, lambda *_: None, lambda _: None)
+    work.start("paid", load, lambda *_: None, lambda _: None, paid=True)
+    begun.wait(30)
+    doing = {item: progress.doing for item, progress in work.progress.items()}
+    go_on.set()
+    work.close()
+
+    assert doing == {"first": "waiting", "second": WAITS_FOR_OTHERS, "paid": "waiting"}
