@@ -26,18 +26,24 @@ from ..arrays import (
     box_around,
     fraction_between,
     quantile,
+    smoothstep,
     soft_mask,
 )
 from ..frames.shot_light import LUMA, Light, match_shot, measure_light
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.mesh import CHIN, INNER_LIPS, LOWER_LIP, SKIN_COUNT, UPPER_LIP
 from ..pose.pose import Pose
+from ..warp.lips import move_lips
 from ..warp.warp import Warped, rigid_moves_px
 from .opening import Opening, opening_in_box, opening_on_grid
+from .own_interior import own_interior
+from .own_rows import find_rows
 from .teeth import EDGE_BELOW_LIP, LOWER, OVERLAP, UPPER, TeethRow, draw_teeth, resting_lip
 
-TOOTH = np.array([1.19, 1.05, 0.92])
-"""The colour of enamel, as shares of white."""
+TOOTH = np.array([1.21, 1.12, 1.02])
+"""The colour of enamel, as shares of white: teeth are mostly a little brighter than the skin beside them."""
+DARK_FACE, DARK_GAINS = 150.0, 1.25
+"""From this luma of white down, the teeth of a darker face are brighter against it, by this factor at most."""
 ROUND_HIDES, LOWER_DIMMER = 0.06, 0.88
 """How far protruding lips hide the lower teeth, in units; the share of the light that lower teeth get."""
 REDDENS = np.array([0.80, 1.05, 1.15], np.float32)
@@ -50,6 +56,10 @@ FULL_MOVE = 0.04
 """Lips that move by less than this, in units, keep part of the picture's own interior."""
 SHOWS_AT = (0.030, 0.080)
 """Between these gaps of the source the confidence that its interior shows teeth rises to 1."""
+TELLS_AT = (0.14, 0.22)
+"""From such gaps on an interior without teeth is a mouth that shows none, and not a line between lips."""
+EITHER = (0.25, 0.75)
+"""Between these confidences own and drawn teeth are mixed, which looks like neither."""
 WIDENS = (0.03, 0.10)
 """A mouth that opens by more than this, in units, shows more than its source did."""
 SOURCE_JAW = 0.75
@@ -86,16 +96,23 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     if box is None:
         return
     place, light = _place(box, warped, frame, pose), measure_light(original, frame)
-    usual = TOOTH if pose.tooth_color is None else np.array(pose.tooth_color)
-    tooth = np.clip(usual * light.white, 0, 250)
+    tooth = np.clip(_enamel(light) if pose.tooth_color is None else pose.tooth_color * light.white, 0, 250)
     color, toothlike = visible_tooth_color(original, frame, tooth, own)
-    inside = _draw_interior(place, frame, pose, light, color)
-    # An interior without teeth is a dark slab or a strip of gum if it is stretched; a mouth that opens gets drawn ones.
-    own *= 1 - (1 - toothlike) * fraction_between(pose.gap - gap, WIDENS)
+    # A low interior without teeth is a strip of gum if it is stretched; a mouth that opens gets drawn teeth.
+    bare = (1 - toothlike) * (1 - fraction_between(gap, TELLS_AT))
+    own = fraction_between(own * (1 - bare * fraction_between(pose.gap - gap, WIDENS)), EITHER) * pose.own_teeth
+    # A drawn row under the performer's own teeth would be a second one: what is beyond them is the dark alone.
+    lip = _colors_at(original, frame.points_px[LOWER_LIP[1, 3:8], :2]).mean(0)
+    inside = _draw_interior(place, frame, pose, light, color, lip, drawn=1 - own)
     if own > 0:
-        inside = blend(inside, *source_interior(original, place.opening, place.skull, frame, own, pose.gap))
+        source = opening_on_grid(frame.points_px[:SKIN_COUNT, :2], place.skull)
+        rows = find_rows(original, source, tooth, frame.unit_px)
+        gum = (GUM * light.white + lip) / 2
+        seen, cover = own_interior(original, source, place.opening, place.skull, frame, rows, gum, light.blur_px)
+        seen *= _light_left(place.opening, frame, pose.gap)
+        inside = blend(inside, seen, cover * np.float32(own))
     shown *= _changed(warped, frame)
-    soft_px = max(0.6 * light.blur_px, 0.006 * frame.unit_px)
+    soft_px = max(0.8 * light.blur_px, 0.008 * frame.unit_px)
     slit = np.clip((place.opening.height_px / frame.unit_px - SLIT[0]) / (SLIT[1] - SLIT[0]), 0, 1)
     mask = soft_mask(contour, box, soft_px) * (slit * shown).astype(np.float32)
     blend_layer(warped.picture, box, inside, mask)
@@ -125,27 +142,71 @@ def _carried(frame: FaceFrame, pose: Pose, places_px: Points, depth: float) -> P
     return rigid_moves_px(frame, pose.head, places_px, np.full(len(places_px), depth))
 
 
-def _draw_interior(place: _Place, frame: FaceFrame, pose: Pose, light: Light, tooth_color: Curve) -> Field:
-    """Draw an interior that the picture does not show, (height, width, 3) in 0..255."""
+def _enamel(light: Light) -> Curve:
+    """Return the colour of teeth that no picture shows, (3,)."""
+    gain = np.clip(DARK_FACE / max(1.0, float(light.white @ LUMA)), 1.0, DARK_GAINS**2) ** 0.5
+    return np.asarray(TOOTH * light.white * gain)
+
+
+def _light_left(opening: Opening, frame: FaceFrame, gap: float) -> Field:
+    """Return the share of its light that the source's interior keeps, (height, width, 1): a low opening lets less in.
+
+    The interior itself contains the shadow of the upper lip's old place; here is that of its new one.
+    """
+    entering = light_entering(gap)
+    dimmer = np.sqrt(entering / max(entering, light_entering(MouthShape.of(frame).gap)))
+    shadow = 0.72 + 0.28 * np.clip(opening.below_top_px / (0.045 * frame.unit_px), 0, 1)
+    return np.asarray(dimmer * shadow, np.float32)[..., None]
+
+
+def _draw_interior(
+    place: _Place, frame: FaceFrame, pose: Pose, light: Light, tooth_color: Curve, lip: Curve, drawn: float
+) -> Field:
+    """Draw an interior that the picture does not show, (height, width, 3) in 0..255.
+
+    Args:
+        place: where.
+        frame: the face in the picture.
+        pose: its pose.
+        light: the light of the picture.
+        tooth_color: the colour of teeth in it, (3,).
+        lip: the colour of the lips in it, (3,).
+        drawn: the opacity of the teeth, 0 to 1.
+    """
     import cv2
 
     rest = pose.resting_lip if pose.resting_lip is not None else resting_lip(frame)
     edge = rest + EDGE_BELOW_LIP
     lower_edge = edge - OVERLAP + place.jaw + ROUND_HIDES * pose.spoken.round
-    planes = draw_cavity(place.opening, pose.gap)
-    planes *= _of_planes(light.white)
+    gap = MouthShape.of(frame).gap
+    planes = draw_cavity(place.opening, pose.gap, pose.gap - gap, light.white, lip, frame.unit_px)
     gum = GUM * light.white
-    _add_row(planes, draw_teeth(LOWER, frame, lower_edge, place.skull), LOWER_DIMMER * tooth_color, gum)
-    _add_row(planes, draw_teeth(UPPER, frame, edge, place.skull), tooth_color, gum)
-    planes *= reddened(light_falloff(place.opening, pose.gap, frame.unit_px))
+    fallen = light_falloff(place.opening, pose.gap, frame.unit_px)
+    light_share = CAVITY_LIGHT + (1 - CAVITY_LIGHT) * fraction_between(pose.gap - gap, DEEPENS)
+    planes *= reddened(fallen ** np.float32(light_share))
+    if drawn > 0:
+        lit = fallen ** np.float32(TEETH_LIGHT)
+        _add_row(planes, draw_teeth(LOWER, frame, lower_edge, place.skull), LOWER_DIMMER * tooth_color, gum, lit, drawn)
+        _add_row(planes, draw_teeth(UPPER, frame, edge, place.skull), tooth_color, gum, lit, drawn)
     return match_shot(np.asarray(cv2.merge(list(planes)), np.float32), light)
 
 
-def _add_row(planes: Field, row: TeethRow, tooth_color: Curve, gum: Curve) -> None:
-    """Draw a row over planes of red, green and blue, (3, height, width), in place: its gum first, then its teeth."""
+def _add_row(planes: Field, row: TeethRow, tooth_color: Curve, gum: Curve, lit: Field, drawn: float) -> None:
+    """Draw a row over planes of red, green and blue, (3, height, width), in place: its gum first, then its teeth.
+
+    Args:
+        planes: what is behind it.
+        row: the row.
+        tooth_color: (3,).
+        gum: its colour, (3,).
+        lit: the share of the light at each place.
+        drawn: its opacity.
+    """
     bare = 1 - row.cover
-    planes *= (1 - row.gum) * bare
-    planes += reddened(row.shade) * (_of_planes(gum) * (row.gum * bare) + _of_planes(tooth_color) * row.cover)
+    own = row.gum * bare
+    color = reddened(row.shade * lit) * (_of_planes(gum) * own + _of_planes(tooth_color) * row.cover)
+    planes *= 1 - np.float32(drawn) * (1 - (1 - row.gum) * bare)
+    planes += np.float32(drawn) * color
 
 
 def _of_planes(color: Curve) -> Field:
@@ -154,25 +215,40 @@ def _of_planes(color: Curve) -> Field:
 
 
 def hide_interior(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
-    """Return the picture with lip in place of an open mouth's interior if the pose shuts it; else the input itself."""
-    gap = MouthShape.of(frame).gap
-    shrinks = fraction_between(1 - pose.gap / max(gap, 1e-6), SHRINKS)
-    strength = fraction_between(gap, LEAKS) * (1 - fraction_between(pose.gap, SHUTS)) * shrinks
+    """Return the picture with lip in place of what is between lips that the pose shuts; the input itself if none does.
+
+    The middle of a mouth may stay open while its ends shut: what is dark there would become a hole in the lips.
+    """
     upper, lower = frame.points_px[UPPER_LIP, :2], frame.points_px[LOWER_LIP, :2]
+    strength = _shutting(frame, pose)
     contour = _expanded(frame.points_px[INNER_LIPS, :2], WET_BORDER * frame.unit_px)
     box = box_around(contour, 0.03 * frame.unit_px + 3, picture.shape)
-    if strength <= 0 or box is None:
+    if not strength.any() or box is None:
         return picture
     # Column by column, the colour is the mean of the lips above and below.
     colors = DARKER * (_colors_at(picture, upper[1]) + _colors_at(picture, lower[1])) / 2
-    across = np.arange(box[0], box[2])
+    colors[:2], colors[-2:] = colors[2], colors[-3]  # the ends themselves lie in the shadow of a smile
     middle = (upper[3] + lower[3])[:, 0] / 2
     order = np.argsort(middle, kind="stable")
+    across = np.arange(box[0], box[2])
     row = np.stack([np.interp(across, middle[order], colors[order, band]) for band in range(3)], -1)
+    share = np.interp(across, middle[order], strength[order]).astype(np.float32)
     layer = np.broadcast_to(row, (box[3] - box[1], *row.shape)).astype(np.float32)
     painted = picture.copy()
-    blend_layer(painted, box, layer, soft_mask(contour, box, 0.008 * frame.unit_px) * np.float32(strength))
+    blend_layer(painted, box, layer, soft_mask(contour, box, 0.008 * frame.unit_px) * share)
     return painted
+
+
+def _shutting(frame: FaceFrame, pose: Pose) -> Curve:
+    """Return how far each column of the lips is shut by the pose, 0 to 1, (11,)."""
+    lips = move_lips(frame, pose)
+    columns = np.maximum(0.0, frame.local[LOWER_LIP[3], 1] - frame.local[UPPER_LIP[3], 1])
+    left = np.maximum(0.0, columns + lips.lower[:, 1] - lips.upper[:, 1])
+    shrinks = np.array([fraction_between(share, SHRINKS) for share in 1 - left / np.maximum(columns, 1e-6)])
+    leaks = np.array([fraction_between(gap, LEAKS) for gap in columns])
+    shut: Curve = shrinks * leaks * (1 - np.array([fraction_between(gap, SHUTS) for gap in left]))
+    shut[0], shut[-1] = shut[1], shut[-2]
+    return shut
 
 
 def _expanded(contour: Points, by_px: float) -> Points:
@@ -186,7 +262,13 @@ def _colors_at(picture: Image, places_px: Points) -> Points:
     return np.asarray(picture[rows, columns], np.float64)
 
 
-DEEP, FLESH = np.array((0.12, 0.045, 0.045)), np.array((0.30, 0.12, 0.12))
+DEEP, FLESH = np.array((0.112, 0.045, 0.041)), np.array((0.70, 0.53, 0.51))
+"""The dark behind the teeth as shares of white, and the inside of the lower lip as shares of the lip's colour."""
+WALL_HEIGHT, WALL_FADES, DEEPENS = (0.22, 0.08), 0.45, (0.10, 0.24)
+"""Within this distance of the lower lip its inside is seen, in units: a low opening below the teeth is not black. In a
+mouth that opens by more than the last values it is less, and its light fades by this share: there the dark is deep."""
+CAVITY_LIGHT, TEETH_LIGHT = 0.6, 0.45
+"""Exponents of the light's falloff: pictures show the inside of a mouth, and most of all teeth, brighter than it is."""
 TONGUE, GUM = np.array((0.62, 0.32, 0.31)), np.array((0.66, 0.38, 0.37))
 TONGUE_FROM, TONGUE_FULL = 0.07, 0.16
 """Between these openings the tongue fades in."""
@@ -197,8 +279,6 @@ SHADED_SHARE = 0.55
 DIM = (0.02, 0.14)
 SLIT_LIGHT = 0.72
 """The light rises between these openings, from this share in a slit to 1."""
-WET_LIP_SHARE = 0.14
-"""This share of the source's opening, above the lower lip, is left out as the lip's wet border."""
 TOOTH_CHROMA = (0.32, 0.48)
 """Between these saturations it starts to count as lip or gum."""
 TOOTHLIKE = (0.55, 0.85)
@@ -226,11 +306,23 @@ def reddened(light: Field) -> Field:
     return left
 
 
-def draw_cavity(opening: Opening, gap: float) -> Field:
-    """Draw the dark and the tongue behind the teeth, (3, height, width) as shares of white."""
-    across = np.abs(opening.across)
-    wall = np.clip((opening.share - 0.45) / 0.55, 0, 1) ** 2 * np.float32(0.55)
-    drawn: Field = _of_planes(DEEP) + _of_planes(FLESH - DEEP) * wall
+def draw_cavity(opening: Opening, gap: float, opened: float, white: Curve, lip: Curve, unit_px: float) -> Field:
+    """Draw the dark, the inside of the lower lip and the tongue behind the teeth, (3, height, width) in 0..255.
+
+    Args:
+        opening: where.
+        gap: the opening of the lips, in units.
+        opened: how much of it is not in the picture, in units.
+        white: the colour of something white in this light, (3,).
+        lip: the colour of the lips, (3,).
+        unit_px: the unit in pixels.
+    """
+    across, deepens = np.abs(opening.across), fraction_between(opened, DEEPENS)
+    reach = WALL_HEIGHT[0] + (WALL_HEIGHT[1] - WALL_HEIGHT[0]) * deepens
+    above_lip = ((1 - opening.share) * opening.height_px).astype(np.float64) / (reach * unit_px)
+    wall = (smoothstep(1 - above_lip) * (1 - WALL_FADES * deepens)).astype(np.float32)
+    deep, flesh = DEEP * white, FLESH * lip
+    drawn = np.asarray(_of_planes(deep) + _of_planes(flesh - deep) * wall, np.float32)
     height = float(np.clip((gap - TONGUE_FROM) / (TONGUE_FULL - TONGUE_FROM), 0, 1))
     if height == 0:
         return drawn
@@ -239,7 +331,7 @@ def draw_cavity(opening: Opening, gap: float) -> Field:
     furrow = 1 - 0.12 * np.exp(-((opening.across / 0.05) ** 2))
     light = 0.52 + 0.48 * np.clip((opening.share - top) / 0.45, 0, 1)
     cover = (0.92 * height * body).astype(np.float32)
-    return np.asarray(drawn * (1 - cover) + _of_planes(TONGUE) * (furrow * light * cover).astype(np.float32))
+    return np.asarray(drawn * (1 - cover) + _of_planes(TONGUE * white) * (furrow * light * cover).astype(np.float32))
 
 
 def light_falloff(opening: Opening, gap: float, unit_px: float) -> Field:
@@ -249,7 +341,7 @@ def light_falloff(opening: Opening, gap: float, unit_px: float) -> Field:
     above_lip = np.clip((1 - opening.share) * opening.height_px / (0.022 * unit_px), 0, 1)
     corner = np.clip(1.06 - np.abs(opening.across), 0, 1)
     fallen = (
-        (0.55 + 0.45 * under_lip**0.8) * (0.72 + 0.28 * above_lip) * (0.30 + 0.70 * np.clip(corner / 0.62, 0, 1) ** 0.8)
+        (0.55 + 0.45 * under_lip**0.8) * (0.85 + 0.15 * above_lip) * (0.30 + 0.70 * np.clip(corner / 0.62, 0, 1) ** 0.8)
     )
     return np.asarray(light_entering(gap) * fallen, np.float32)
 
@@ -283,42 +375,3 @@ def visible_tooth_color(original: Image, frame: FaceFrame, expected: Curve, own:
     pale = 1 - fraction_between(float(np.ptp(brightest) / max(1.0, brightest.max())), TOOTH_CHROMA)
     like = own * bright
     return np.asarray(expected * (1 - like) + brightest * like), bright * pale
-
-
-def source_interior(
-    original: Image, opening: Opening, skull: Points, frame: FaceFrame, own: float, gap: float
-) -> tuple[Field, Field]:
-    """Return the source's own interior in its new place, (height, width, 3), and its opacity, (height, width).
-
-    Its middle is fixed to the skull, as teeth are; towards the corners it follows the upper lip, because a smile bares
-    more of it there and would otherwise leave dark wedges. A smaller opening lets less light in.
-    """
-    import cv2
-
-    blur_px = max(0.8, frame.unit_px * 0.010)
-    source = opening_on_grid(frame.points_px[:SKIN_COUNT, :2], skull)
-    from_px = opening.same_place(source, skull)
-    contour = _interior_contour(frame)
-    reach = box_around(contour, blur_px * 4 + 4, original.shape)
-    if reach is None:
-        return np.zeros((*opening.share.shape, 3), np.float32), np.zeros_like(opening.share)
-    part = original[reach[1] : reach[3], reach[0] : reach[2]]
-    mask = soft_mask(contour, reach, blur_px * 1.2) * np.float32(own)
-    from_x, from_y = (np.ascontiguousarray(from_px[..., axis] - reach[axis]).astype(np.float32) for axis in (0, 1))
-    seen = cv2.remap(np.ascontiguousarray(part), from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    cover: Field = cv2.remap(mask, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    dimmer = np.sqrt(light_entering(gap) / max(light_entering(gap), light_entering(MouthShape.of(frame).gap)))
-    return seen.astype(np.float32) * (dimmer * _lip_shadow(opening, frame.unit_px))[..., None], cover
-
-
-def _lip_shadow(opening: Opening, unit_px: float) -> Field:
-    """Return the shadow of the upper lip in its new place; the interior itself contains the shadow of the old place."""
-    return np.asarray(0.72 + 0.28 * np.clip(opening.below_top_px / (0.030 * unit_px), 0, 1), np.float32)
-
-
-def _interior_contour(frame: FaceFrame) -> Points:
-    """Return the contour of the opening without a strip above the lower lip, which would become a bright thread."""
-    contour = frame.points_px[INNER_LIPS, :2].copy()
-    upper, lower = (frame.points_px[lip[3, 1:-1], :2] for lip in (UPPER_LIP, LOWER_LIP))
-    contour[UPPER_LIP.shape[1] :] += WET_LIP_SHARE * (upper - lower)[::-1]
-    return contour

@@ -1,7 +1,6 @@
 """The opening of a mouth, as coordinates of the pixels in it.
 
-They are how far across, and how far below the upper lip, a pixel lies. They map the content of one opening to another:
-the source's teeth to the new mouth.
+They are how far across, and how far below the upper lip, a pixel lies.
 """
 
 from __future__ import annotations
@@ -10,13 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Box, Curve, Field, Points, smoothstep
+from ..arrays import Box, Curve, Field, Points
 from ..geometry.mesh import LOWER_LIP, UPPER_LIP
-
-FOLLOWS_LIP = (0.2, 0.9)
-"""Between these places across (0 middle, 1 corner) the interior starts to follow the upper lip."""
-LIP_EDGE = 0.06
-"""The lip's own shadow reaches this far below the old border, as a share of half the mouth's width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,29 +35,12 @@ class Opening:
     """Distance between the borders of both lips, there."""
     upper: tuple[Curve, Curve]
     """The upper lip's border: across, and down in px from the line of the corners."""
+    lower: tuple[Curve, Curve]
+    """The lower lip's border."""
 
     def grid(self, offset_px: Points) -> Points:
         """Return the pixels in a picture whose origin lies `offset_px` before this one's."""
         return self.places + offset_px
-
-    def same_place(self, source: Opening, skull: Points) -> Points:
-        """Return where the content of each pixel lies in the mouth of the source picture, (height, width, 2) px.
-
-        Args:
-            source: the mouth of the source, over the same pixels.
-            skull: the place of the skull in the source picture, for each pixel, (height, width, 2) px.
-        """
-        fixed = along_axes(skull, source.middle, source.axes)[1]
-        border = np.interp(self.across, *source.upper)
-        # The source shows nothing above the old border; a rising lip bares more tooth, so the teeth are mirrored up.
-        edge = border + LIP_EDGE * source.half_px
-        fixed = np.where(fixed < edge, edge + (edge - fixed) / 2, fixed)
-        followed = self.below_top_px + border
-        follows = smoothstep((np.abs(self.across) - FOLLOWS_LIP[0]) / (FOLLOWS_LIP[1] - FOLLOWS_LIP[0]))
-        down = fixed * (1 - follows) + followed * follows
-        in_source = np.stack([self.across * source.half_px, down], -1)
-        places: Points = source.middle + in_source @ source.axes.T
-        return places
 
 
 def opening_in_box(places_px: Points, box: Box) -> Opening:
@@ -94,6 +71,7 @@ def opening_on_grid(places_px: Points, grid: Points) -> Opening:
         share=np.clip(below / np.maximum(bottom - top, 1e-3), 0, 1).astype(np.float32),
         height_px=np.maximum(bottom - top, 1e-3).astype(np.float32),
         upper=top_line,
+        lower=bottom_line,
     )
 
 

@@ -124,7 +124,7 @@ def _columns(arch: Arch, frame: FaceFrame, across_px: Curve, soft: float) -> Fie
     border_distance = (1 - np.abs(place)) * widths / 2
     gaps = 1 - GAP_SHADE * min(1.0, 0.010 / soft) * np.exp(-((border_distance / (0.006 + 0.4 * soft)) ** 2))
     rounded = 0.93 + 0.07 * np.sqrt(np.clip(1 - place**2, 0, 1))
-    shade = gaps * rounded * (0.30 + 0.70 * np.clip(facing, 0, 1) ** 1.4)
+    shade = gaps * rounded * (0.42 + 0.58 * np.clip(facing, 0, 1))
     edge = short + (below if not arch.upper else -below)
     return np.stack([edge, heights - 0.022 * place**2, 1 / heights, on_arch, shade]).astype(np.float32)
 

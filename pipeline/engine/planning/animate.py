@@ -25,6 +25,7 @@ from ..pose.pose import HEAD_MOVES, RECIPES, RELAXED, HeadMove, Pose, Recipe, Sp
 from ..voice.speech import Speech, SpeechFrame, analyze_speech, correlation
 from ..voice.voice_features import VoiceAudio
 from ..warp.lips import lip_parting, mouth_widening
+from .speech_gaps import closing_share, own_share
 
 LIPS_APART, JAW_STILL, JAW_TALKING, JAW_SPEECH = 0.045, 0.32, 0.16, 0.30
 """Openings in units: of AU25; of AU26 in a still and in a talking mouth; of a voice at its loudest."""
@@ -119,6 +120,9 @@ def animate(
     resting = resting_shapes(shapes, float(fps))
     headroom = headroom_per_frame(faces, float(fps))
     talks = heard is not None or float(mouth_gaps(faces).std()) > TALKING_UNITS
+    openings = np.array([np.nan if shape is None else shape.gap for shape in shapes])
+    closing = closing_share(openings, float(fps)) if talks and heard is None else np.zeros(len(faces))
+    own_teeth = own_share(openings, float(fps))
     upper_lip, held_open = resting_upper_lip(faces), mouth_held_open(faces) if talks and heard is None else None
     heads = head_motion(_mouth_opening(heard, faces, layout) if talks else None, weights, choices, fps)
     poses: list[Pose | None] = []
@@ -131,8 +135,18 @@ def animate(
             # A vowel may last: what is taken from its opening is a share of it, so that no word is lost.
             rest = replace(rest, gap=held_open * shape.gap)
         moment = None if heard is None else heard.at(number)
-        pose = pose_for(choices, shape, rest, weight, moment=moment, talks=talks, headroom=headroom[shown])
-        poses.append(replace(pose, resting_lip=upper_lip, head=heads[number]))
+        pose = pose_for(
+            choices,
+            shape,
+            rest,
+            weight,
+            moment=moment,
+            talks=talks,
+            headroom=headroom[shown],
+            closing=float(closing[shown]),
+        )
+        pose = replace(pose, resting_lip=upper_lip, own_teeth=float(own_teeth[shown]), head=heads[number])
+        poses.append(pose)
     return poses
 
 
@@ -175,6 +189,7 @@ def pose_for(
     moment: SpeechFrame | None = None,
     talks: bool = False,
     headroom: Mapping[str, float] | None = None,
+    closing: float = 0.0,
 ) -> Pose:
     """Return the pose of one frame.
 
@@ -186,6 +201,7 @@ def pose_for(
         moment: the speech in this frame; None keeps the mouth's own opening.
         talks: whether the mouth speaks in this clip; an open jaw then leaves space for its words.
         headroom: share of each unit that the performer's face leaves (`au_headroom`); None for all.
+        closing: how far the lips' opening by the emotion gives way to lips that meet in a word, 0 to 1.
     """
     recipe, head = RECIPES[choices.prompt], HEAD_MOVES[choices.prompt]
     strength = gain(choices.temperature) * weight
@@ -198,6 +214,7 @@ def pose_for(
     shows_teeth = float(np.clip((shape.gap - 0.03) / 0.05, 0, 1))
     parted = LIPS_APART * units.get("AU25", 0.0) * (SHUT_SHARE + (1 - SHUT_SHARE) * shows_teeth)
     parted += jaw * units.get("AU26", 0.0)
+    parted *= 1 - closing
     gap = max(0.0, shape.gap - calm * rest.gap) + parted
     spoken, widen = Spoken(), 0.0
     if moment is not None:

@@ -167,6 +167,8 @@ class Pose:
     """Where this clip's upper lip rests, below the base of the nose, in units; None: measured in the frame."""
     tooth_color: Color | None = None
     """The colour of this performer's teeth, as shares of white; None if the clip does not show them."""
+    own_teeth: float = 1.0
+    """The share of the mouth's own inside, against a drawn one, that the frames around this one leave."""
 
     @property
     def at_rest(self) -> bool:

@@ -31,6 +31,7 @@ from ..planning.animate import (
     pose_for,
     resting_upper_lip,
 )
+from ..planning.speech_gaps import closing_share, own_share
 from ..planning.tooth_color import LEAST_TEETH, OPEN_GAP, measure_tooth_color
 from ..pose.head_motion import head_motion
 from ..pose.pose import Color, Pose
@@ -64,6 +65,9 @@ class LiveFace:
         self._upper_lip = resting_upper_lip(self.landmarks)
         self._held_open = mouth_held_open(self.landmarks) if self._talks else None
         self._openings = np.array([0.0 if shape is None else shape.gap for shape in self._shapes])
+        gaps = np.array([np.nan if shape is None else shape.gap for shape in self._shapes])
+        self._closing = closing_share(gaps, rate) if self._talks else np.zeros(count)
+        self._own_teeth = own_share(gaps, rate)
         self.tooth_color: Color | None = None
 
     def measure_teeth(self, pictures: Sequence[tuple[int, Image]]) -> None:
@@ -109,8 +113,16 @@ class LiveFace:
             return None
         if self._held_open is not None:
             rest = replace(rest, gap=self._held_open * shape.gap)
-        pose = pose_for(choices, shape, rest, weight, talks=self._talks, headroom=self._headroom[frame])
-        pose = replace(pose, resting_lip=self._upper_lip)
+        pose = pose_for(
+            choices,
+            shape,
+            rest,
+            weight,
+            talks=self._talks,
+            headroom=self._headroom[frame],
+            closing=float(self._closing[frame]),
+        )
+        pose = replace(pose, resting_lip=self._upper_lip, own_teeth=float(self._own_teeth[frame]))
         if choices.model_mode == "head":  # no other region moves with the head
             weights = np.full(len(self._shapes), weight)
             heads = head_motion(self._openings if self._talks else None, weights, choices, self.fps)

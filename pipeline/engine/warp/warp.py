@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Box, Curve, Field, Ids, Image, Points
+from ..arrays import Box, Curve, Field, Ids, Image, Points, smoothstep
 from ..geometry import mesh
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import EYES, INNER_LIPS, OVAL, SKIN_COUNT
@@ -69,6 +69,8 @@ def _rotation(head: HeadMove) -> Points:
 
 GRID_STEPS = 48
 """Cells of the coarse grid per unit."""
+LIP_MARGIN_STEPS = 4
+"""Around the opening of the mouth the field is painted for each pixel up to so many cells away."""
 STILL_PX = 0.05
 """Smaller displacements are ignored."""
 RING, OUTER_RING = 1.45, 2.6
@@ -186,7 +188,7 @@ def _coarse_field(shape: _Shape, frame: FaceFrame, box: Box) -> Field:
 def _sharpen_lips(field: Field, shape: _Shape, frame: FaceFrame, box: Box) -> None:
     import cv2
 
-    corner, margin = np.array(box[:2]), max(1.0, frame.unit_px / GRID_STEPS)
+    corner, margin = np.array(box[:2]), LIP_MARGIN_STEPS * max(1.0, frame.unit_px / GRID_STEPS)
     opening = shape.after[INNER_LIPS] - corner
     left, top = np.maximum(0, np.floor(opening.min(0) - margin)).astype(int).tolist()
     right, bottom = np.minimum(field.shape[1::-1], np.ceil(opening.max(0) + margin)).astype(int).tolist()
@@ -203,8 +205,16 @@ def _sharpen_lips(field: Field, shape: _Shape, frame: FaceFrame, box: Box) -> No
     cv2.fillPoly(mask, [np.round(opening - corner_px).astype(np.int32)], 1.0)
     mask = cv2.GaussianBlur(cv2.erode(mask, None), (0, 0), 1.0)[..., None]
     mask[mask > 0.99] = 1.0
+    # Lips go on beyond the box: without a soft border the fine field would end there in steps.
+    mask *= (_from_border(bottom - top, margin)[:, None] * _from_border(right - left, margin))[..., None]
     part = field[top:bottom, left:right]
     field[top:bottom, left:right] = part * (1 - mask) + sharp * mask
+
+
+def _from_border(count: int, reach: float) -> Field:
+    """Return weights of cells in a row that rise from 0 at both borders to 1 within `reach` cells."""
+    cells = np.arange(count)
+    return smoothstep(np.minimum(cells, cells[::-1]) / reach).astype(np.float32)
 
 
 @lru_cache(maxsize=8)

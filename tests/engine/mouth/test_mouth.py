@@ -12,10 +12,11 @@ from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.arrays import soft_mask
 from react1.pipeline.engine.frames.shot_light import LUMA, measure_light
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
-from react1.pipeline.engine.geometry.mesh import INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
+from react1.pipeline.engine.geometry.mesh import CHEEKS, INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
 from react1.pipeline.engine.mouth.mouth import fill_mouth, hide_interior
 from react1.pipeline.engine.mouth.teeth import EDGE_BELOW_LIP, UPPER, draw_teeth, resting_lip
 from react1.pipeline.engine.planning.animate import pose_for
+from react1.pipeline.engine.pose.pose import Pose
 from react1.pipeline.engine.render.draw import retouch
 from react1.pipeline.engine.voice.speech import SpeechFrame
 from react1.pipeline.engine.warp.landmark_moves import landmark_moves
@@ -165,6 +166,41 @@ def test_drawn_teeth_have_the_light_of_the_face(still: Still) -> None:
     assert warm[2] / warm[0] < 0.9 * bright[2] / bright[0]
     cheek = measure_light(still.picture, still.face).white
     assert 0.45 < float(bright @ LUMA) / float(cheek @ LUMA) < 1.1
+
+
+def test_drawn_teeth_are_no_dark_slot_in_the_face(still: Still) -> None:
+    """The front teeth of a drawn smile have at least 0.65 of the luma of the cheeks, in bright and in dim light."""
+    for light in (1.0, 0.55):
+        shot = Still((still.picture * light).astype(np.uint8), still.face)
+        drawn = inside(shot.speak(SpeechFrame(0.3, spread=1.0)), shot.contour(SpeechFrame(0.3, spread=1.0))) @ LUMA
+        front = float(np.percentile(drawn, 80))
+        cheeks = []
+        for cheek in CHEEKS:
+            x, y = np.round(still.face.points_px[cheek, :2]).astype(int)
+            cheeks.append((shot.picture[y - 4 : y + 5, x - 4 : x + 5].astype(float) @ LUMA).mean())
+        assert 0.65 < front / float(np.mean(cheeks)) < 1.4
+
+
+def test_the_ends_of_a_smile_that_shuts_are_no_holes(portrait) -> None:
+    """What is dark in the corners of an open smile is painted over where lips shut; the open middle stays."""
+    import cv2
+
+    face, shape = portrait.face, MouthShape.of(portrait.face)
+    smaller = Pose("face", 1.0, {"AU15": 1.0}, 1.0, shape, 0.05)
+    dark = portrait.picture.copy()
+    corners = [
+        np.concatenate([UPPER_LIP[3, ends], LOWER_LIP[3, ends][::-1]]) for ends in (slice(0, 3), slice(-3, None))
+    ]
+    for corner in corners:
+        cv2.fillPoly(dark, [np.round(face.points_px[corner, :2]).astype(np.int32)], (12, 5, 5))
+
+    hidden = hide_interior(dark, face, smaller)
+
+    for column in (2, 8):
+        x, y = np.round(face.points_px[[UPPER_LIP[3, column], LOWER_LIP[3, column]], :2].mean(0)).astype(int)
+        assert hidden[y, x] @ LUMA > dark[y, x] @ LUMA + 15
+    middle = np.round((face.points_px[13, :2] + face.points_px[14, :2]) / 2).astype(int)
+    assert (hidden[middle[1], middle[0]] == dark[middle[1], middle[0]]).all()
 
 
 def test_an_open_mouth_has_teeth_above_dark_above_tongue(still: Still) -> None:

@@ -1,0 +1,69 @@
+"""What the opening of a talking mouth says about a moment: lips that meet in a word, and how long its inside shows.
+
+An emotion that opens the lips must not take p, b and m away: where the lips meet between open frames of speech, the
+opening that it adds gives way. A mouth that rests for longer opens again.
+
+The performer's own teeth are visible only while the lips are apart, and drawn ones stand for them otherwise. One gives
+way to the other slowly, and not for an opening that is over at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..arrays import Curve, smoothstep
+
+MEET, SPEAKS = 0.045, 0.07
+"""Lips meet below the first gap, in units; a mouth that speaks opens further than the second."""
+NEAR_S = 0.24
+"""An open frame of speech this near to a closure makes it a part of the words."""
+PAUSE_S = 1.0
+"""Lips that meet for longer than this between two words rest."""
+RELEASES_S = (0.20, 0.80)
+"""Between these times after the last word resting lips open again."""
+GIVES_WAY_S = 0.12
+"""The opening that is added gives way, and comes back, over this time."""
+SHOWS_OWN = (0.030, 0.080)
+"""Between these gaps the confidence that the picture shows what is in the mouth rises to 1."""
+CHANGES_S = 0.08
+"""Half of the time in which drawn teeth become own ones."""
+
+
+def closing_share(gaps: Curve, fps: float) -> Curve:
+    """Return per frame how far an opening that is added gives way to lips that meet, 0 to 1.
+
+    Args:
+        gaps: the opening of a talking mouth in each frame, in units; NaN where there is none.
+        fps: frames per second.
+    """
+    near, held = max(1, round(NEAR_S * fps)), np.zeros(len(gaps))
+    met = np.concatenate([[0], np.where(np.isnan(gaps), 0, gaps < MEET).astype(np.int8), [0]])
+    for start, end in zip(np.flatnonzero(np.diff(met) == 1), np.flatnonzero(np.diff(met) == -1), strict=True):
+        before, after = gaps[max(0, start - near) : start], gaps[end : end + near]
+        spoke, speaks = (bool((np.nan_to_num(side) > SPEAKS).any()) for side in (before, after))
+        if spoke and speaks and end - start <= PAUSE_S * fps:
+            held[start:end] = 1.0
+        elif spoke:
+            since = np.arange(end - start) / fps
+            held[start:end] = 1 - smoothstep((since - RELEASES_S[0]) / (RELEASES_S[1] - RELEASES_S[0]))
+    reach = max(1, round(GIVES_WAY_S * fps))
+    kernel = smoothstep(1 - np.abs(np.arange(-reach, reach + 1)) / (reach + 1))
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(held, reach), 2 * reach + 1)
+    share: Curve = (around * kernel).max(1)
+    return share
+
+
+def own_share(gaps: Curve, fps: float) -> Curve:
+    """Return per frame the share of the mouth's own inside, 0 to 1, which is never more than the picture shows.
+
+    Args:
+        gaps: the opening of the mouth in each frame, in units; NaN where there is none.
+        fps: frames per second.
+    """
+    shown = np.clip((np.nan_to_num(gaps) - SHOWS_OWN[0]) / (SHOWS_OWN[1] - SHOWS_OWN[0]), 0, 1)
+    half = round(CHANGES_S * fps)
+    width = 2 * half + 1
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(shown, half, mode="edge"), width)
+    least = windows.min(1)
+    share: Curve = np.lib.stride_tricks.sliding_window_view(np.pad(least, half, mode="edge"), width).mean(1)
+    return share

@@ -1,0 +1,80 @@
+"""Lips that meet in words under an emotion that opens them, and the change between own and drawn teeth."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from react1.pipeline.core.edits.choices import React1Choices
+from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
+from react1.pipeline.engine.geometry.mesh import LOWER_LIP, UPPER_LIP
+from react1.pipeline.engine.planning.animate import animate
+from react1.pipeline.engine.planning.speech_gaps import closing_share, own_share
+from react1.pipeline.media.timing.sync_modes import plan_output
+
+FPS = 25.0
+WORD = [0.08, 0.15, 0.18, 0.15, 0.09]
+
+
+def talking(face: FaceFrame, gaps: list[float]) -> list[np.ndarray]:
+    """Return landmarks of a mouth with these gaps."""
+    frames = []
+    for gap in gaps:
+        points = face.points_px.copy()
+        column = points[LOWER_LIP[3, 1:-1]] - points[UPPER_LIP[3, 1:-1]]
+        opened = gap * face.unit_px * face.axes[1] * np.sqrt(1 - np.linspace(-1, 1, 11)[1:-1] ** 4)[:, None]
+        points[LOWER_LIP[:, 1:-1]] += opened - column
+        frames.append(points)
+    return frames
+
+
+def poses(portrait, gaps: list[float], prompt: str) -> list[float]:
+    """Return the openings of the poses of a take, in units."""
+    faces = talking(portrait.face, gaps)
+    layout = plan_output("bounce", len(faces), None, 0, Fraction(25))
+    choices = React1Choices(prompt=prompt, temperature=1.0, model_mode="face")
+    weights = np.ones(len(layout.frames))
+    return [pose.gap for pose in animate(faces, layout, weights, None, choices, Fraction(25))[: len(faces)]]
+
+
+def test_lips_meet_in_words_under_every_emotion_that_opens_them(portrait) -> None:
+    """A p between two vowels: below 0.05 under happy, surprised and disgusted; the vowels keep what is added."""
+    gaps = [*WORD, *WORD, 0.01, 0.0, 0.01, *WORD, *WORD]
+    shapes = [MouthShape.of(FaceFrame(points)).gap for points in talking(portrait.face, gaps)]
+    for prompt in ("happy", "surprised", "disgusted"):
+        taken = poses(portrait, gaps, prompt)
+        assert max(taken[10:13]) < 0.05
+        assert taken[2] > shapes[2] + 0.04 or prompt == "disgusted"
+        # Nothing jumps further than the words themselves do, and a share of what is added.
+        steps = np.abs(np.diff(taken)) - np.abs(np.diff(shapes))
+        assert steps.max() < 0.10
+
+
+def test_a_mouth_at_rest_stays_surprised(portrait) -> None:
+    """After a word the lips rest for two seconds: they open again within one, and are open before the next word."""
+    gaps = [*WORD, *WORD, *[0.0] * 50, *WORD, *WORD]
+
+    taken = poses(portrait, gaps, "surprised")
+
+    assert min(taken[32:58]) > 0.15
+    assert taken[11] < 0.05
+
+
+def test_lips_that_never_spoke_are_not_closed() -> None:
+    """A mouth that is shut from the start, or always, does not give way; nor does one without a face."""
+    assert closing_share(np.zeros(40), FPS).max() == 0
+    assert closing_share(np.full(40, np.nan), FPS).max() == 0
+    assert closing_share(np.array([0.0] * 20 + WORD), FPS)[:16].max() == 0
+
+
+def test_own_teeth_come_slowly_and_never_where_the_picture_has_none() -> None:
+    """The share changes by at most a quarter per frame, is 0 in shut frames and 1 in a long opening."""
+    gaps = np.array([0.0] * 5 + [0.15] * 20 + [0.0] * 5 + [0.15] * 3 + [0.0] * 5)
+
+    share = own_share(gaps, FPS)
+
+    assert np.abs(np.diff(share)).max() <= 0.25
+    assert share[gaps == 0].max() == 0
+    assert share[15] == 1
+    assert share[30:33].max() < 0.3  # an opening that is over at once keeps what is drawn
