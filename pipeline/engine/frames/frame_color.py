@@ -123,9 +123,11 @@ def keep_one_color(before: Image, after: Image) -> Image:
     drawn = np.ascontiguousarray(after[top : top + height, left : left + width])
     luma = cv2.split(cv2.cvtColor(drawn, cv2.COLOR_RGB2YCrCb))[0]
     own = cv2.cvtColor(cv2.merge([luma, red, blue]), cv2.COLOR_YCrCb2RGB)
-    kept: Image = before.copy()
-    cv2.copyTo(own, changed[top : top + height, left : left + width], kept[top : top + height, left : left + width])
-    return kept
+    recolored: Image = before.copy()
+    cv2.copyTo(
+        own, changed[top : top + height, left : left + width], recolored[top : top + height, left : left + width]
+    )
+    return recolored
 
 
 def _spread(plane: Plane) -> float:

@@ -37,7 +37,7 @@ from ..warp.warp import FACE_RING, OUTER_RING, warp
 from .eyeballs import restore_eyeballs
 from .nasolabial import fold_cheeks
 from .relief import shade_relief
-from .shade import lift_creases, shade_folds
+from .shade import deepen_crows_feet, lift_creases, shade_folds
 from .skin_light import skin_slopes
 
 TAKES_AT_ONCE = 2
@@ -184,6 +184,8 @@ def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     slopes = skin_slopes(warped)
     shade_relief(warped, frame, pose, slopes)
     fold_cheeks(warped, frame, pose, slopes)
+    if glasses <= 0:
+        deepen_crows_feet(warped, frame, pose, slopes)
     shade_folds(warped, frame, pose, slopes)
     left, top, right, bottom = warped.box
     changed = picture.copy()

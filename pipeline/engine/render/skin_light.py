@@ -33,8 +33,8 @@ def skin_slopes(warped: Warped) -> Curve:
     inside = (columns >= 1) & (columns < width - 1) & (rows >= 1) & (rows < height - 1)
     if not inside.any():
         return np.ones(3)
-    beside = np.array([-1, 0, 1])
-    patches = warped.picture[rows[inside, None, None] + beside[:, None], columns[inside, None, None] + beside]
+    offsets = np.array([-1, 0, 1])
+    patches = warped.picture[rows[inside, None, None] + offsets[:, None], columns[inside, None, None] + offsets]
     colors = np.log(np.maximum(patches.mean((1, 2)), 2.0))
     luma = np.log(np.exp(colors) @ LUMA)
     expected = 1 - (colors.mean(0) - luma.mean())

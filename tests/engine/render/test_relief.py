@@ -105,11 +105,11 @@ def test_a_cheek_that_is_bright_does_not_get_white(portrait) -> None:
     (bulge,) = (bulge for bulge in RELIEF if "AU6" in bulge.weights)
     bright = _with_light(portrait, bulge, 0.2)
 
-    even, kept = _shaded(portrait, {"AU6": 1.0}), _relit(portrait, bright, {"AU6": 1.0})
+    even, relit = _shaded(portrait, {"AU6": 1.0}), _relit(portrait, bright, {"AU6": 1.0})
 
     for side in (-1, 1):
         assert _at(portrait, even, side * bulge.at[0], bulge.at[1]) > 1.03
-        before, after = (_at(portrait, picture[..., 1], side * bulge.at[0], bulge.at[1]) for picture in (bright, kept))
+        before, after = (_at(portrait, picture[..., 1], side * bulge.at[0], bulge.at[1]) for picture in (bright, relit))
         assert after - before < 2
 
 
