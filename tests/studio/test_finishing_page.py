@@ -254,12 +254,15 @@ def test_a_film_is_signed_by_choice(page, job, studio, take):
 
 
 def test_a_turnover_is_made_and_its_timelines_are_saved(page, studio, take):
-    """An EDL, an OTIO and an FCPXML, by a click on each."""
+    """An EDL, an OTIO and an FCPXML, by a click on each; each button says for which system it is."""
     pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
     page.click("#tab-finish")
     page.click("#make-turnover")
     page.wait_for_selector(".film-item >> text=Turnover")
     page.wait_for_selector(".film-item[data-state=done] >> text=EDL", timeout=120_000)
+    labels = [link.text_content() for link in page.query_selector_all(".film-item a[href*=timelines]")]
+    assert {"avid EDL", "premiere OTIO", "resolve FCPXML"} <= set(labels)
+    assert len(set(labels)) == len(labels)
     for name in ("EDL", "OTIO", "FCPXML"):
         with page.expect_download() as saved:
             page.click(f".film-item a >> text={name}")

@@ -461,7 +461,7 @@ def test_a_take_says_with_which_settings_it_was_made(folder):
         (state,) = project.describe({}).edits[0].takes
         shown.append((state.current, state.differs))
 
-    assert shown == [(True, ""), (False, "Face left, Strength 0.5"), (False, "Strength 0.5, Crop not set")]
+    assert shown == [(True, ""), (False, "Face left, Strength 0.5"), (False, "Strength 0.5, Crop auto")]
     project.close()
 
 

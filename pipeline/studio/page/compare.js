@@ -124,7 +124,7 @@ class TakePlayer extends HTMLElement {
   board(takes, first, end) {
     const cell = (take, number) => h("figure", { className: "cell take", "data-number": number, "data-id": take.id },
       this.video(number === 1 ? "after" : "other", this.clip(take), `take${number}`),
-      h("figcaption", {}, h("button", { type: "button", className: "choose", "aria-pressed": String(take.picked) }, h("b", {}, String(number)), ` ${take.name}`)));
+      h("figcaption", {}, h("button", { type: "button", className: "choose", "aria-pressed": String(take.picked) }, h("b", {}, String(number)), ` ${take.name}${take.differs ? `, ${take.differs}` : ""}`)));
     return h("div", { className: "stage board", tabindex: "0", role: "group", "aria-label": "All takes. Space plays, arrow keys step one frame, digits choose a take." }, this.line(takes[0]),
       h("figure", { className: "cell lead" }, this.video("before", url("/clip", { start: first, end }), "before"), h("figcaption", {}, h("b", {}, "film"))), ...takes.map((take, index) => cell(take, index + 1)));
   }

@@ -4,6 +4,12 @@ import { change, events, fetched, request, say, set, state, url, watch } from "/
 import { agree, providerRow, providerSelect } from "/page/takes.js";
 import { label, seek } from "/page/viewer.js";
 
+/** What a timeline is for, and its format, such as `resolve EDL`. @param {string} name */
+function timelineLabel(name) {
+  const [system, format] = name.split(".").slice(-2);
+  return name.split(".").length > 2 ? `${system} ${format.toUpperCase()}` : format.toUpperCase();
+}
+
 class FinishPanel extends HTMLElement {
   connectedCallback() {
     this.checks = new Map();
@@ -67,7 +73,7 @@ class FinishPanel extends HTMLElement {
       h("div", { className: "checks" }),
       h("div", { className: "buttons" },
         film.state === "done" && film.kind === "film" && film.exists ? h("button", { type: "button", "aria-pressed": String(isWatched), onclick: () => set({ compare: null, watching: isWatched ? "" : film.id }) }, isWatched ? "Back to the source" : "Watch") : "",
-        ...film.timelines.map((name) => h("a", { className: "button", href: url(`/films/${film.id}/timelines/${encodeURIComponent(name)}`), title: `Save ${name}` }, name.split(".").pop().toUpperCase())),
+        ...film.timelines.map((name) => h("a", { className: "button", href: url(`/films/${film.id}/timelines/${encodeURIComponent(name)}`), title: `Save ${name}` }, timelineLabel(name))),
         film.has_report ? h("a", { className: "button", href: url(`/films/${film.id}/report`), target: "_blank", rel: "noopener" }, "Report") : "",
         film.state === "done" && film.kind === "film" && film.exists ? h("a", { className: "button", href: url(`/films/${film.id}/download`) }, "Save a copy") : "",
         moving ? h("button", { type: "button", onclick: () => change("POST", "/stop", { item: film.id }) }, "Stop") : ""));

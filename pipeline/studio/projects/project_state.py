@@ -175,11 +175,15 @@ def _places(written: WrittenEdit) -> set[str]:
     }
 
 
+_USUAL = {"strength": 1, "crop": "auto", "face": "the largest", "audio": "none"}
+"""What a setting is that an edit does not have, where the page shows a value for it."""
+
+
 def _differences(take: WantedTake, edit: Edit) -> str:
     """Return which settings of an edit a take was made with that the edit has not now, such as `Strength 0.5`."""
     made, now = json.loads(take.place), json.loads(place_key(edit))
     return ", ".join(
-        f"{EDIT_LABELS.get(name, name)} {_value_text(made.get(name))}"
+        f"{EDIT_LABELS.get(name, name)} {_value_text(made.get(name, _USUAL.get(name)))}"
         for name in {**made, **now}
         if made.get(name) != now.get(name)
     )
