@@ -195,6 +195,9 @@ def parse_list_file(tree: Located, problems: Problems) -> ListFile | None:
     """Parse a path, or a mapping with `file`; the path becomes absolute."""
     if isinstance(tree.value, str):
         tree = tree.with_value({"file": tree})
+    if "file" not in tree.members and {"in", "at"} & tree.members.keys():
+        problems.add(tree, "expected a list of edits, and this is one edit; put it in brackets, or `- ` before it")
+        return None
     list_file = validate(ListFile, make_paths_absolute(tree, ListFile, problems), problems)
     if not isinstance(list_file, ListFile):
         return None

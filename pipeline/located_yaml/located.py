@@ -181,7 +181,8 @@ def parse_yaml(data: bytes, file: str, folder: Path, problems: Problems) -> Loca
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        problems.add_at(start, (), f"not UTF-8 text: byte {error.start} is {data[error.start]:#04x}")
+        what = f"not UTF-8 text: byte {error.start} is {data[error.start]:#04x}"
+        problems.add_at(start, (), f"{what}; save the file as UTF-8")
         return None
     try:
         return _Composer(text, start, problems).document()

@@ -217,6 +217,18 @@ def test_a_film_of_a_batch_never_overwrites_another_one(react1, films, rows, mes
     assert [Path(f"f{number}.mp4").read_bytes() for number in range(3)] == before
 
 
+def test_a_film_is_one_line_whatever_its_name(react1, films):
+    """A line break in a name is written as two characters."""
+    Path("films.csv").write_text('source,in,out,prompt\n"a\nb.mp4",1f,2f,sad\n')
+
+    planned = react1("plan", "films.csv")
+    result = react1("batch", "films.csv", "--preset", "prepare")
+
+    assert planned.out.splitlines()[0].startswith("a\\nb.mp4: ") and len(planned.out.splitlines()) == 2
+    assert result.err == "a\\nb.mp4: failed\n"
+    assert result.out.startswith("a\\nb.mp4: failed, ")
+
+
 def test_quiet_prints_the_films_that_failed(react1, films):
     """On standard error, with the reason: a script sees what to do."""
     Path("films.csv").write_text("source,in,out,prompt\nmissing.mp4,1f,2f,sad\nf0.mp4,16f,22f,happy\n")

@@ -200,7 +200,11 @@ def test_a_multiline_value_is_reported_at_its_first_line(job_folder):
         ("", "1:1: expected a mapping with `preset:` or `steps:`, not an empty file"),
         ("- 1", "1:1: expected a mapping with `preset:` or `steps:`, not a list"),
         ("name: x", "1:1: neither a preset (`steps: …`) nor a job (`preset: …`)"),
-        (b"\xff\xfea", " not UTF-8 text: byte 0 is 0xff"),
+        (b"\xff\xfea", " not UTF-8 text: byte 0 is 0xff; save the file as UTF-8"),
+        (
+            "preset: preview\nsource: a.mp4\nedits: {in: 1, out: 2}",
+            "3:8: edits: expected a list of edits, and this is one edit; put it in brackets",
+        ),
         ("preset: emotion-edt", "1:9: preset: 'emotion-edt' is neither a file nor a preset; available: "),
         ("preset: job.yaml", "1:1: preset: this is a job, not a preset"),
     ],

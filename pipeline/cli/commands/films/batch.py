@@ -120,7 +120,12 @@ def summary(batch: Batch) -> list[str]:
 
 def _item_line(item: BatchItem) -> str:
     cost = f"${item.cost_usd:.2f}" if item.cost_usd else ""
-    return ", ".join(filter(None, (f"{item.name}: {item.status}", item.output, item.error, cost)))
+    return _one_line(", ".join(filter(None, (f"{item.name}: {item.status}", item.output, item.error, cost))))
+
+
+def _one_line(text: str) -> str:
+    """Return text with its line breaks, which names of files may have, escaped: a film is one line."""
+    return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
 def plan_films(
@@ -154,7 +159,8 @@ def plan_films(
         out_json({"jobs": [{name: row[name] for name in names} for row in rows], "cost_usd": total})
     else:
         for row in rows:
-            out(f"{row['name']}: {row['error'] or '${:.2f}'.format(row['cost_usd']) + row['cost_unknown']}")
+            price = f"${row['cost_usd']:.2f}{row['cost_unknown']}"
+            out(_one_line(f"{row['name']}: {row['error'] or price}"))
         more = "" if all(row["cost_unknown"] == "" for row in rows) else " and more"
         out(f"{len(rows)} films{f', {broken} of them cannot run' if broken else ''}, cost ${total:.2f}{more}")
         for line in month_lines(home, total):
@@ -228,7 +234,7 @@ def _table(batch: Batch, *, quiet: bool) -> Iterator[Callable[[BatchItem], None]
         def print_end(item: BatchItem) -> None:
             if item.status not in ("running", "waiting") and id(item) not in ended:
                 ended.add(id(item))
-                err(f"{item.name}: {item.status}")
+                err(_one_line(f"{item.name}: {item.status}"))
 
         yield print_end
     else:
