@@ -236,13 +236,18 @@ def _relaxed(recipe: Recipe, calm: float, rest: MouthShape, headroom: Mapping[st
     units = {"AU0": calm * smile} if calm * smile > 0 else {}
     if recipe.units:
         return units
-    return units | {name: calm * headroom.get(f"relaxed {name}", 0.0) for name in RELAXED}
+    relaxed = {name: calm * headroom.get(f"relaxed {name}", 0.0) for name in RELAXED}
+    # What a smile lowers and narrows is undone by AU0 already.
+    return units | relaxed | {name: relaxed[name] * (1 - smile) for name in ("AU4", "AU5")}
 
 
 USUAL_INNER, USUAL_OUTER = 0.335, 0.245
 """Usual height of the brows above the line of the eyes, in units: the median of seven faces."""
-USUAL_EYES = 0.15
-"""Usual opening of the eyes, in units: wider ones are relaxed to it."""
+RESTING_BROWS = (-0.06, 0.0)
+"""Brows at rest lie within this range of their usual height, in units. Within it a performer's own median is the height
+that neutral brings brows to; a still shows no other frame, so there only what lies outside of the range is relaxed."""
+USUAL_EYES, STARING_EYES, SQUINTING_EYES = 0.15, 0.20, 0.11
+"""Usual opening of the eyes, in units; eyes that are wider than the second value stare, below the third they squint."""
 WINDOW_S = 0.6
 """The upper face is averaged over this time before and after a frame."""
 
@@ -269,23 +274,36 @@ class UpperFace:
         return cls(inner - USUAL_INNER, outer - USUAL_OUTER, eyes)
 
 
-def au_headroom(face: UpperFace) -> dict[str, float]:
+def au_headroom(face: UpperFace, median: UpperFace | None = None) -> dict[str, float]:
     """Return the share of each unit that a face takes, unit → 0.2 to 1.25; other units apply in full.
 
-    "relaxed AU1" and so on are no shares: they are the amplitudes that bring raised brows and wide eyes towards
-    their usual place. Low brows stay: raised, they look sad, and most are simply the shape of this face.
+    "relaxed AU1" and so on are no shares: they are the amplitudes that bring raised and lowered brows towards their
+    place at rest, and staring and squinting eyes towards their usual opening. Lowered brows are raised by less AU4, not
+    by AU1: inner ends that rise alone look sad.
+
+    Args:
+        face: the brows and eyes around a frame.
+        median: those of the performer in all frames; None where there is only this one.
     """
+    resting = face if median is None else median
+    inner, outer = face.inner - _at_rest(resting.inner), face.outer - _at_rest(resting.outer)
+    stare = 6 * (face.eyes - USUAL_EYES), 10 * (face.eyes - STARING_EYES)
     return {
         "AU1": _share(0.28 - face.inner, 0.26, 0.30, 1.10),
         "AU2": _share(0.25 - face.outer, 0.23, 0.30, 1.10),
         "AU4": _share(0.20 + face.inner, 0.20, 0.35, 1.25),
         "AU5": _share(0.27 - face.eyes, 0.10, 0.20, 1.00),
         "AU43": _share(face.eyes - 0.02, 0.10, 0.20, 1.00),
-        "relaxed AU1": float(np.clip(-3.2 * face.inner, -0.5, 0.0)),
-        "relaxed AU2": float(np.clip(-3.2 * face.outer, -0.5, 0.0)),
-        "relaxed AU4": float(np.clip(1.2 * face.inner, 0.0, 0.25)),
-        "relaxed AU43": float(np.clip(6 * (face.eyes - USUAL_EYES), 0.0, 0.18)),
+        "relaxed AU1": float(np.clip(-5.0 * inner, -0.8, 0.0)),
+        "relaxed AU2": float(np.clip(-5.0 * outer, -0.8, 0.0)),
+        "relaxed AU4": float(np.clip(1.2 * inner, 0.0, 0.25) + np.clip(9.0 * inner, -0.8, 0.0)),
+        "relaxed AU5": float(np.clip(20 * (SQUINTING_EYES - face.eyes), 0.0, 1.0)),
+        "relaxed AU43": float(np.clip(stare[0], 0.0, 0.18) + np.clip(stare[1], 0.0, 0.4)),
     }
+
+
+def _at_rest(height: float) -> float:
+    return min(max(height, RESTING_BROWS[0]), RESTING_BROWS[1])
 
 
 def headroom_per_frame(faces: Sequence[Points | None], fps: float) -> list[Mapping[str, float]]:
@@ -304,7 +322,9 @@ def headroom_per_frame(faces: Sequence[Points | None], fps: float) -> list[Mappi
         eyes = float(np.percentile([other.eyes for other in near], 80))
         inner, outer = (float(np.mean([getattr(other, name) for other in near])) for name in ("inner", "outer"))
         usual.append((inner, outer, eyes))
-    return [{} if row is None else au_headroom(UpperFace(*row)) for row in ease(usual, fps)]
+    present = [(face.inner, face.outer, face.eyes) for face in upper_faces if face is not None]
+    median = UpperFace(*np.median(present, axis=0).tolist()) if present else None
+    return [{} if row is None else au_headroom(UpperFace(*row), median) for row in ease(usual, fps)]
 
 
 def _share(remaining: float, usual: float, least: float, most: float) -> float:

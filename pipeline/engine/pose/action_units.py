@@ -110,8 +110,11 @@ ACTION_UNITS: dict[str, ActionUnit] = {
     "AU6": ActionUnit(
         "cheek raiser",
         "orbicularis oculi, pars orbitalis",
-        (Push("face", (0.55, 0.58), (0.26, 0.20), 0.020, -0.075),),
-        lids=Lids(upper_down=0.08, lower_up=0.22),
+        (
+            Push("face", (0.55, 0.58), (0.26, 0.20), 0.020, -0.075),
+            Push("face", (0.48, 0.34), (0.22, 0.11), 0, -0.030),
+        ),
+        lids=Lids(upper_down=0.12, lower_up=0.27),
     ),
     "AU7": ActionUnit("lid tightener", "orbicularis oculi, pars palpebralis", lids=Lids(0.16, 0.26)),
     "AU9": ActionUnit(

@@ -91,7 +91,7 @@ RECIPES: dict[Prompt, Recipe] = {
     ),
 }
 
-RELAXED = ("AU1", "AU2", "AU4", "AU43")
+RELAXED = ("AU1", "AU2", "AU4", "AU5", "AU43")
 """The units that bring brows and lids of a neutral face to their usual place."""
 
 HEAD_MOVES: dict[Prompt, HeadMove] = {
