@@ -244,11 +244,16 @@ def _shutting(frame: FaceFrame, pose: Pose) -> Curve:
     lips = move_lips(frame, pose)
     columns = np.maximum(0.0, frame.local[LOWER_LIP[3], 1] - frame.local[UPPER_LIP[3], 1])
     left = np.maximum(0.0, columns + lips.lower[:, 1] - lips.upper[:, 1])
-    shrinks = np.array([fraction_between(share, SHRINKS) for share in 1 - left / np.maximum(columns, 1e-6)])
-    leaks = np.array([fraction_between(gap, LEAKS) for gap in columns])
-    shut: Curve = shrinks * leaks * (1 - np.array([fraction_between(gap, SHUTS) for gap in left]))
+    shrinks = 1 - left / np.maximum(columns, 1e-6)
+    shut: Curve = _between(shrinks, SHRINKS) * _between(columns, LEAKS) * (1 - _between(left, SHUTS))
     shut[0], shut[-1] = shut[1], shut[-2]
     return shut
+
+
+def _between(values: Curve, between: tuple[float, float]) -> Curve:
+    """Return the positions of values between two others, clipped to 0..1."""
+    share: Curve = np.clip((values - between[0]) / (between[1] - between[0]), 0, 1)
+    return share
 
 
 def _expanded(contour: Points, by_px: float) -> Points:

@@ -21,6 +21,7 @@ from .opening import Opening
 
 COLUMNS, STEPS = np.linspace(-0.72, 0.72, 37), (np.arange(40) + 0.5) / 40
 """The columns across the opening, and the samples down in each as shares of its height."""
+POWERS = np.stack([np.ones(len(COLUMNS)), COLUMNS, COLUMNS**2], 1)
 TOOTH_LUMA = (0.48, 0.66)
 """Between these shares of the brightest teeth a sample starts to count as tooth."""
 LEAST_TOOTH = 0.50
@@ -199,11 +200,13 @@ def _curve(ends: Curve, tall: Curve) -> tuple[Curve, float]:
     found = np.flatnonzero(~np.isnan(ends))
     if len(found) < 5:
         return np.zeros(len(ends)), 0.0
-    parabola = np.polynomial.Polynomial.fit(COLUMNS[found], ends[found], 2, domain=(-1, 1))
+    rows = POWERS[found]
+    weights = np.ones(len(found))
     for _ in range(6):  # least absolute distances, so that a few wrong columns do not count
-        weights = 1 / np.sqrt(np.maximum(np.abs(ends[found] - parabola(COLUMNS[found])), 0.02))
-        parabola = np.polynomial.Polynomial.fit(COLUMNS[found], ends[found], 2, domain=(-1, 1), w=weights)
-    usual = parabola(np.clip(COLUMNS, COLUMNS[found[0]], COLUMNS[found[-1]]))
+        weighted = rows.T * weights
+        parabola = np.linalg.solve(weighted @ rows, weighted @ ends[found])
+        weights = 1 / np.maximum(np.abs(ends[found] - rows @ parabola), 0.02)
+    usual = POWERS[np.clip(np.arange(len(COLUMNS)), found[0], found[-1])] @ parabola
     right = found[np.abs(ends[found] - usual[found]) < OUTLIER]
     if len(right) < 5:
         return np.zeros(len(ends)), 0.0
