@@ -36,6 +36,8 @@ SPREADS, ROUNDS = 0.085, 0.25
 """How much wider, or narrower, a mouth gets, in units."""
 HOODS = 0.025
 """How far rounded lips come down over the teeth, in units."""
+BARE_RISES_LESS, BARE_FROM = 0.6, (0.06, 0.16)
+"""Between these openings of the source, in units, its upper lip rises less by this share as the mouth opens further."""
 UPPER_CLOSES = 0.40
 """The upper lip's share of a closing mouth."""
 UPPER_SHARE = 0.5
@@ -65,6 +67,8 @@ def move_lips(frame: FaceFrame, pose: Pose) -> LipMoves:
     opening = _opening_moves(frame, pose, across, now.gap, lower[:, 1] - upper[:, 1])
     more = pose.gap - now.gap
     share = 0.15 + 0.12 * min(1.0, pose.amplitude("AU26")) if more >= 0 else UPPER_CLOSES
+    if more > 0 and pose.mode != "lips":  # over bare teeth a rising lip bares gum; `lips` has no room below for a jaw
+        share *= 1 - BARE_RISES_LESS * fraction_between(now.gap, BARE_FROM)
     upper[:, 1] -= share * opening
     lower[:, 1] += (1 - share) * opening
     narrow = across * (0.06 + 0.25 * min(1.0, pose.amplitude("AU18"))) * max(0.0, more)

@@ -138,3 +138,15 @@ def test_rows_are_found_where_they_are(portrait, bands: list, upper: float | Non
         assert (sure > 0.9) == (wanted is not None)
         if wanted is not None:
             assert np.abs(ends[near] - wanted).max() < 0.07
+
+
+def test_the_upper_lip_hardly_rises_over_bare_teeth(portrait) -> None:
+    """A jaw that drops by 0.45 units opens a mouth of bare teeth; the upper lip rises by under 0.06."""
+    face = painted(portrait, [(1.0, TOOTH)]).face
+    shape = MouthShape.of(face)
+    pose = Pose("face", 1.0, {"AU26": 1.5}, 0.0, shape, shape.gap + 0.45)
+
+    moves = landmark_moves(face, pose)
+
+    assert -0.06 < moves[UPPER_LIP[3, 5], 1] < 0
+    assert moves[LOWER_LIP[3, 5], 1] > 0.35
