@@ -361,10 +361,11 @@ class Studio:
         try:
             with closing(project.new_context(report)) as context:
                 make(context, project.media)
-        except Exception as error:  # the page reports it; the next film goes on
+        except Exception as error:  # whatever it was, the page must not wait for ever
             self._media_state[key] = (0.0, page_message(error))
-        else:
-            self._media_state.pop(key, None)
+            project.notify(what, share=1.0)
+            raise
+        self._media_state.pop(key, None)
         project.notify(what, share=1.0)
 
 

@@ -12,8 +12,8 @@ from numbered_clips import make_clip
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.studio.projects.film_options import set_option
-from react1.pipeline.studio.projects.project import Project, current_takes
-from react1.pipeline.studio.projects.take_list import place_key
+from react1.pipeline.studio.projects.project import Project
+from react1.pipeline.studio.projects.take_list import current_takes, place_key
 
 SRT = "1\n00:00:00,200 --> 00:00:00,900\nI said so.\n\n2\n00:00:01,000 --> 00:00:01,400\nNever <b>again</b>.\n"
 EDL = """TITLE: markers

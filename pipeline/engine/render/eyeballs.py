@@ -149,8 +149,8 @@ def _ring_colors(copied: Field, across: Field, down: Field, visible: NDArray[np.
         return np.broadcast_to(copied[visible].mean(0) if visible.any() else copied.mean((0, 1)), copied.shape)
     sides = [side if 2 * len(side[0]) > len(best[0]) else best for side in sides]
     left, right = (
-        np.stack([np.interp(ring - 0.5, found, colors[:, channel]) for channel in range(3)], -1)
-        for found, colors in sides
+        np.stack([np.interp(ring - 0.5, shown, colors[:, channel]) for channel in range(3)], -1)
+        for shown, colors in sides
     )
     share = np.asarray(smoothstep(0.5 + np.asarray(across, np.float64) / (2 * radius)))[..., None]
     return np.asarray(left * (1 - share) + right * share, np.float32)
@@ -164,12 +164,12 @@ def _matt_colors(numbers: Ids, pixels: Field) -> tuple[Ids, Points]:
         pixels: (pixels, 3).
     """
     order = np.lexsort((pixels @ LUMA, numbers))
-    found, first, count = np.unique(numbers[order], return_index=True, return_counts=True)
+    shown, first, count = np.unique(numbers[order], return_index=True, return_counts=True)
     enough = count >= RING_LEAST_PX
-    found, first, count = found[enough], first[enough], count[enough]
+    shown, first, count = shown[enough], first[enough], count[enough]
     start, end = first + (count * MATT[0]).astype(int), first + np.ceil(count * MATT[1]).astype(int)
     sums = np.concatenate([np.zeros((1, 3)), np.cumsum(pixels[order], axis=0, dtype=np.float64)])
-    return found, (sums[end] - sums[start]) / (end - start)[:, None]
+    return shown, (sums[end] - sums[start]) / (end - start)[:, None]
 
 
 def _axes(points: Points, eye: Eye) -> Points:

@@ -20,11 +20,10 @@ from ...config.presets.shipped import load_preset_info
 from ...core.cancellation import exclusive
 from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
 from ...core.edits.edit import Edit
-from ...core.edits.takes import take_name
 from ...core.errors import InputMediaError, PresetError, React1Error
 from ...core.file import File
 from ...core.nodes.registry import load_registry
-from ...core.values import Media, Take
+from ...core.values import Media
 from ...core.version import version_text
 from ...executors.base import CallMonitor, StoreContext
 from ...interchange.places import PlaceFinder, PlaceOptions
@@ -40,7 +39,7 @@ from .job_file import EditConflict, JobFile, Mark, WrittenEdit, file_mark
 from .job_text import job_text
 from .library import project_id
 from .project_state import describe_project
-from .take_list import MadeFilm, TakeList, WantedTake, place_key, plain_edit
+from .take_list import MadeFilm, TakeList, WantedTake, name_of_take, place_key, plain_edit
 
 TIMELINES = frozenset({".edl", ".fcpxml", ".otio"})
 """The suffixes of the timelines in a package."""
@@ -254,17 +253,6 @@ class Project:
         return PlaceOptions(file, snap if snap in ("shot", "silence") else "none")
 
     @staticmethod
-    def take_name(edit: Edit, choices: Mapping[str, Any]) -> str:
-        """Return the name of a take: its emotion, temperature, region and whatever differs from the defaults."""
-        level = edit.model_copy(update={**choices, "takes": None})
-        values = resolve_choices(level).model_dump()
-        defaults = React1Choices().model_dump()
-        shown = ("prompt", "temperature", "model_mode")
-        order = [*shown, *(name for name in CHOICE_NAMES if name not in shown and values[name] != defaults[name])]
-        face = {"face": level.face} if isinstance(level.face, (str, int)) else {}
-        return take_name({**{name: values[name] for name in order}, **face})
-
-    @staticmethod
     def edit_name(written: WrittenEdit) -> str:
         """Return the name by which the page lists an edit."""
         return str(written.fields.get("name") or f"edit {written.index + 1}")
@@ -302,7 +290,7 @@ class Project:
                     edit_name=name,
                     place=place_key(edit),
                     edit=fields,
-                    name=self.take_name(edit, {}),
+                    name=name_of_take(edit, {}),
                     provider=provider,
                     agreed_usd=agreed_usd,
                     film=self.media.file.digest,
@@ -402,17 +390,6 @@ class Project:
     def as_text(self, kind: str) -> str:
         """Return the job as `yaml`, as a `command`, or as `python`."""
         return job_text(self.job, self.film_path, kind, self.list.record.provider)
-
-
-def current_takes(takes: Sequence[Take], edit: Edit | None) -> list[Take]:
-    """Return the takes with what is decided after them as an edit says it now: how a new line is mixed."""
-    if edit is None:
-        return list(takes)
-    decided = {"audio_mix": edit.audio_mix, "audio_gain": edit.audio_gain}
-    segments = [
-        take.segment.model_copy(update={"edit": take.segment.edit.model_copy(update=decided)}) for take in takes
-    ]
-    return [take.model_copy(update={"segment": segment}) for take, segment in zip(takes, segments, strict=True)]
 
 
 def _as_set(value: Any) -> str:

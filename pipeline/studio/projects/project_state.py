@@ -16,7 +16,7 @@ from ..page_words import EDIT_LABELS, page_message
 from .film_options import describe_options
 from .job_file import WrittenEdit
 from .signing import can_sign, offered_certificates
-from .take_list import MadeFilm, WantedTake, place_key
+from .take_list import MadeFilm, WantedTake, name_of_take, place_key
 from .yaml_text import value_text
 
 if TYPE_CHECKING:
@@ -161,8 +161,8 @@ def _picked(project: Project, written: WrittenEdit) -> str | None:
         return None
     if written.edit.takes is not None:
         combination = written.edit.takes.picked
-        return project.take_name(written.edit, combination.choices) if combination else None
-    return project.take_name(written.edit, {})
+        return name_of_take(written.edit, combination.choices) if combination else None
+    return name_of_take(written.edit, {})
 
 
 def _places(written: WrittenEdit) -> set[str]:
@@ -181,11 +181,11 @@ _USUAL = {"strength": 1, "crop": "auto", "face": "the largest", "audio": "none"}
 
 def _differences(take: WantedTake, edit: Edit) -> str:
     """Return which settings of an edit a take was made with that the edit has not now, such as `Strength 0.5`."""
-    made, now = json.loads(take.place), json.loads(place_key(edit))
+    of_take, now = json.loads(take.place), json.loads(place_key(edit))
     return ", ".join(
-        f"{EDIT_LABELS.get(name, name)} {_value_text(made.get(name, _USUAL.get(name)))}"
-        for name in {**made, **now}
-        if made.get(name) != now.get(name)
+        f"{EDIT_LABELS.get(name, name)} {_value_text(of_take.get(name, _USUAL.get(name)))}"
+        for name in {**of_take, **now}
+        if of_take.get(name) != now.get(name)
     )
 
 

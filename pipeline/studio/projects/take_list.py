@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...core.edits.choices import CHOICE_NAMES
+from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
 from ...core.edits.edit import Edit
+from ...core.edits.takes import take_name
 from ...core.values import Take
 from ...store.atomic import write_text
 from ..answers.job_answers import State
@@ -167,3 +168,25 @@ def plain_edit(fields: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[st
     """Return the fields of an edit with these choices in place of its own and of its matrix."""
     kept_fields = {name: value for name, value in fields.items() if name != "takes"}
     return {**kept_fields, **{name: value for name, value in choices.items() if value is not None}}
+
+
+def name_of_take(edit: Edit, choices: Mapping[str, Any]) -> str:
+    """Return the name of a take of an edit: its emotion, temperature, region and whatever differs from the defaults."""
+    level = edit.model_copy(update={**choices, "takes": None})
+    values = resolve_choices(level).model_dump()
+    defaults = React1Choices().model_dump()
+    shown = ("prompt", "temperature", "model_mode")
+    order = [*shown, *(name for name in CHOICE_NAMES if name not in shown and values[name] != defaults[name])]
+    face = {"face": level.face} if isinstance(level.face, (str, int)) else {}
+    return take_name({**{name: values[name] for name in order}, **face})
+
+
+def current_takes(takes: Sequence[Take], edit: Edit | None) -> list[Take]:
+    """Return the takes with what is decided after them as an edit says it now: how a new line is mixed."""
+    if edit is None:
+        return list(takes)
+    decided = {"audio_mix": edit.audio_mix, "audio_gain": edit.audio_gain}
+    segments = [
+        take.segment.model_copy(update={"edit": take.segment.edit.model_copy(update=decided)}) for take in takes
+    ]
+    return [take.model_copy(update={"segment": segment}) for take, segment in zip(takes, segments, strict=True)]

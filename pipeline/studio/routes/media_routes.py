@@ -26,7 +26,8 @@ from ...splicing.splice_params import SoundParams
 from ..answers.film_answers import Cuts, FacePath, Faces, LineWave, Marks
 from ..answers.general_answers import MediaProgress
 from ..projects.library import SOUNDS
-from ..projects.project import Project, current_takes
+from ..projects.project import Project
+from ..projects.take_list import current_takes
 from ..viewing.film_pictures import FilmPictures, Superseded, nearest_size
 from ..viewing.live import VIEWER_PX
 from ..viewing.marks import markers, spoken_lines

@@ -31,6 +31,6 @@ def test_lips_have_no_steps_where_the_fine_field_ends(portrait) -> None:
     (left, top), (right, bottom) = (opening.min(0) - 12).astype(int), (opening.max(0) + 12).astype(int)
     part = warped.picture[top:bottom, left:right].astype(float)
     above = np.abs(np.diff(part[:10], axis=0)).max()
-    beside = max(np.abs(np.diff(side, axis=1)).max() for side in (part[:, :10], part[:, -10:]))
+    at_sides = max(np.abs(np.diff(side, axis=1)).max() for side in (part[:, :10], part[:, -10:]))
     assert above < 12
-    assert beside < 12
+    assert at_sides < 12
