@@ -41,7 +41,7 @@ SPREAD_GAIN, MOST_SPREAD_GAIN, LEAST_GAIN = 1.2, 0.35, 0.02
 SPREAD_PX, MOST_FINE = 0.9, 12.0
 """Detail finer than a Gaussian of this deviation is raised, from `FAINT` up to 12 steps of 255 more: skin and hair,
 neither grain, which would flicker, nor the border of an eye."""
-SQUEEZED, READINGS = (1.8, 2.4), 3
+SQUEEZED, READINGS = (2.0, 2.7), 3
 """From so many pixels of the source behind one, and in full from the second value, their mean is shown; readings for it
 in both directions."""
 STRAIGHT = 0.2

@@ -51,11 +51,8 @@ def test_an_iris_that_is_uncovered_is_round_where_the_lower_lid_hides_its_other_
     after = retouch(picture, FaceFrame(points), _pose(portrait, "surprised"))
 
     for x, y, radius in eyes:
-        above, beside = (
-            after[round(y - down * radius), round(x + across * radius)].mean()
-            for across, down in ((0, 0.75), (0.75, 0))
-        )
-        assert above > 0.45 * beside
+        over_pupil, right_of_it = after[round(y - 0.75 * radius), round(x)], after[round(y), round(x + 0.75 * radius)]
+        assert over_pupil.mean() > 0.45 * right_of_it.mean()
 
 
 def test_glasses_do_not_bend(portrait) -> None:
