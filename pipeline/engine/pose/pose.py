@@ -70,7 +70,7 @@ RECIPES: dict[Prompt, Recipe] = {
             "AU11": 0.3,
         },
     ),
-    "surprised": Recipe(1.0, {"AU1": 0.95, "AU2": 0.85, "AU5": 1.45, "AU26": 1.5, "AU18": 0.15}),
+    "surprised": Recipe(1.0, {"AU1": 0.85, "AU2": 0.95, "AU5": 1.45, "AU26": 1.5, "AU18": 0.15}),
     "disgusted": Recipe(
         1.0,
         {
