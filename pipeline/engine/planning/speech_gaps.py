@@ -17,9 +17,9 @@ MEET, SPEAKS = 0.045, 0.07
 """Lips meet below the first gap, in units; a mouth that speaks opens further than the second."""
 NEAR_S = 0.24
 """An open frame of speech this near to a closure makes it a part of the words."""
-PAUSE_S = 1.0
+PAUSE_S = 0.4
 """Lips that meet for longer than this between two words rest."""
-RELEASES_S = (0.20, 0.80)
+RELEASES_S = (0.12, 0.40)
 """Between these times after the last word resting lips open again."""
 GIVES_WAY_S = 0.12
 """The opening that is added gives way, and comes back, over this time."""
