@@ -96,7 +96,7 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     if box is None:
         return
     place, light = _place(box, warped, frame, pose), measure_light(original, frame)
-    tooth = np.clip(_enamel(light) if pose.tooth_color is None else pose.tooth_color * light.white, 0, 250)
+    tooth = np.clip(_usual_tooth_color(light) if pose.tooth_color is None else pose.tooth_color * light.white, 0, 250)
     color, toothlike = visible_tooth_color(original, frame, tooth, own)
     # A low interior without teeth is a strip of gum if it is stretched; a mouth that opens gets drawn teeth.
     bare = (1 - toothlike) * (1 - fraction_between(gap, TELLS_AT))
@@ -142,7 +142,7 @@ def _carried(frame: FaceFrame, pose: Pose, places_px: Points, depth: float) -> P
     return rigid_moves_px(frame, pose.head, places_px, np.full(len(places_px), depth))
 
 
-def _enamel(light: Light) -> Curve:
+def _usual_tooth_color(light: Light) -> Curve:
     """Return the colour of teeth that no picture shows, (3,)."""
     gain = np.clip(DARK_FACE / max(1.0, float(light.white @ LUMA)), 1.0, DARK_GAINS**2) ** 0.5
     return np.asarray(TOOTH * light.white * gain)

@@ -83,8 +83,8 @@ def own_interior(
     places = source.middle + np.stack([across_px, shown], -1) @ source.axes.T
     seen, cover = _sample(original, frame, places)
     # Where no inside can be told apart from the rows there is nothing to stretch; below it is only what is a lower row.
-    apart = at(rows.apart, across) * (1 - _stretched(on_upper, on_lower, upper_end, lower_start))
-    below = np.where(on_lower >= lower_start, np.maximum(apart, rows.has_lower), apart)
+    inside_share = at(rows.inside_share, across) * (1 - _stretched(on_upper, on_lower, upper_end, lower_start))
+    below = np.where(on_lower >= lower_start, np.maximum(inside_share, rows.has_lower), inside_share)
     cover *= np.where(on_upper > upper_end, below, 1).astype(np.float32)
     bare = _gum_cover(on_upper, row_end, edge, unit) * rows.has_upper
     seen += (bare[..., None] * (gum - seen)).astype(np.float32)

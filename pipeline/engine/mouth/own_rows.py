@@ -42,7 +42,7 @@ LIP_BORDER = 0.14
 """The share of an opening, above the lower lip, that is the lip's own wet border."""
 SEEN = (0.08, 0.24)
 """Between these shares of the columns that show a row, there is one."""
-APART, APART_EDGE, MIXED = (0.012, 0.040), 0.04, (0.25, 0.60)
+INSIDE_UNITS, INSIDE_EDGE, MIXED = (0.012, 0.040), 0.04, (0.25, 0.60)
 """Between these heights, in units, what lies between the rows is enough to be stretched; the soft edges of the rows, as
 a share of the opening; the teeth in it, as the mean of its columns, that make it none."""
 WIDE = (0.08, 0.16)
@@ -68,14 +68,14 @@ class OwnRows:
     """How surely there is an upper row, 0 to 1."""
     has_lower: float
     """How surely there is a lower row, 0 to 1."""
-    apart: Curve
+    inside_share: Curve
     """How surely there is nothing but the mouth's inside between the rows at `COLUMNS`, 0 to 1: it may be stretched."""
 
 
-def _without(upper: float, apart: float) -> OwnRows:
+def _without(upper: float, inside_share: float) -> OwnRows:
     """Return an opening whose rows are not told: how much of it stays with the skull, and how much may be stretched."""
     each = np.ones(len(COLUMNS))
-    return OwnRows(upper * each, 0 * each, 0.0, 0.0, apart * each)
+    return OwnRows(upper * each, 0 * each, 0.0, 0.0, inside_share * each)
 
 
 def find_rows(picture: Image, source: Opening, expected: Curve, unit_px: float) -> OwnRows:
@@ -108,20 +108,20 @@ def find_rows(picture: Image, source: Opening, expected: Curve, unit_px: float) 
     has_upper, has_lower = (sure * fraction_between(share, SEEN) for share in (share_up, share_down))
     upper = np.clip(upper if has_upper > 0 or has_lower > 0 else np.full(len(COLUMNS), 1 - LIP_BORDER), 0, 1)
     lower = np.clip(np.minimum(lower, 1 - upper), 0, 1)
-    apart = sure * _apart(toothlike, upper, np.maximum(has_lower * lower, LIP_BORDER), heights / unit_px)
-    return OwnRows(upper, lower, has_upper, has_lower, apart)
+    inside_share = sure * _inside_share(toothlike, upper, np.maximum(has_lower * lower, LIP_BORDER), heights / unit_px)
+    return OwnRows(upper, lower, has_upper, has_lower, inside_share)
 
 
-def _apart(toothlike: Curve, upper: Curve, lower: Curve, heights: Curve) -> Curve:
+def _inside_share(toothlike: Curve, upper: Curve, lower: Curve, heights: Curve) -> Curve:
     """Return how surely nothing but the mouth's inside lies between two rows, by column, 0 to 1."""
-    starts, ends = upper + APART_EDGE, 1 - lower - APART_EDGE
+    starts, ends = upper + INSIDE_EDGE, 1 - lower - INSIDE_EDGE
     between = np.where((starts[:, None] <= STEPS) & (ends[:, None] >= STEPS), toothlike, 0).max(1)
     teeth = np.lib.stride_tricks.sliding_window_view(np.pad(between, 2, mode="edge"), 5).mean(1)
     tall = heights >= TALL * heights.max()
     thick = float(np.median(((ends - starts) * heights)[tall]))
     mixed = (teeth + float(teeth[tall].mean())) / 2 * (1 - fraction_between(thick, WIDE))
     clear: Curve = 1 - np.clip((mixed - MIXED[0]) / (MIXED[1] - MIXED[0]), 0, 1)
-    return clear * fraction_between(thick, APART)
+    return clear * fraction_between(thick, INSIDE_UNITS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,17 +197,17 @@ def _runs(tooth: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def _curve(ends: Curve, tall: Curve) -> tuple[Curve, float]:
     """Return a smooth curve through the ends of a row in its columns, and the share of columns that show it."""
-    found = np.flatnonzero(~np.isnan(ends))
-    if len(found) < 5:
+    columns = np.flatnonzero(~np.isnan(ends))
+    if len(columns) < 5:
         return np.zeros(len(ends)), 0.0
-    rows = POWERS[found]
-    weights = np.ones(len(found))
+    rows = POWERS[columns]
+    weights = np.ones(len(columns))
     for _ in range(6):  # least absolute distances, so that a few wrong columns do not count
         weighted = rows.T * weights
-        parabola = np.linalg.solve(weighted @ rows, weighted @ ends[found])
-        weights = 1 / np.maximum(np.abs(ends[found] - rows @ parabola), 0.02)
-    usual = POWERS[np.clip(np.arange(len(COLUMNS)), found[0], found[-1])] @ parabola
-    right = found[np.abs(ends[found] - usual[found]) < OUTLIER]
+        parabola = np.linalg.solve(weighted @ rows, weighted @ ends[columns])
+        weights = 1 / np.maximum(np.abs(ends[columns] - rows @ parabola), 0.02)
+    usual = POWERS[np.clip(np.arange(len(COLUMNS)), columns[0], columns[-1])] @ parabola
+    right = columns[np.abs(ends[columns] - usual[columns]) < OUTLIER]
     if len(right) < 5:
         return np.zeros(len(ends)), 0.0
     away = np.clip(np.interp(COLUMNS, COLUMNS[right], (ends - usual)[right]), -LOCAL, LOCAL)
