@@ -10,6 +10,7 @@ the lower row. Curves through all columns make the ends of the rows: a column al
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,8 @@ TALLEST = 0.19
 """No tooth is higher than this, in units."""
 LEAST_PX = (4.0, 8.0)
 """Between these heights of the opening in pixels its rows can be told apart."""
+LEAST_STEPS = 3
+"""Fewer samples of a column that look like a tooth are none."""
 TALL = 0.35
 """Columns lower than this share of the highest one are corners, and tell nothing."""
 LIP_BORDER = 0.14
@@ -98,11 +101,10 @@ def find_rows(picture: Image, source: Opening, expected: Curve, unit_px: float) 
     toothlike, dark_or_pale = samples.toothlike, samples.pale | (samples.luma < HOLLOW)
     tall = heights >= TALL * heights.max()
     uppers, lowers = np.full(len(COLUMNS), np.nan), np.full(len(COLUMNS), np.nan)
+    runs = _runs(toothlike > 0.5)
     for column in np.flatnonzero(tall):
         most = TALLEST * unit_px / max(heights[column], 1e-6)
-        uppers[column], lowers[column] = _column_rows(
-            toothlike[column], samples.luma[column], dark_or_pale[column], most
-        )
+        uppers[column], lowers[column] = _column_rows(runs[column], samples.luma[column], dark_or_pale[column], most)
     upper, share_up = _curve(uppers, tall)
     lower, share_down = _curve(lowers, tall)
     has_upper, has_lower = (sure * fraction_between(share, SEEN) for share in (share_up, share_down))
@@ -159,14 +161,13 @@ def _samples(picture: Image, source: Opening, top: Curve, heights: Curve, expect
     return _Samples(bright * pale, luma / brightest, pale > 0.5)
 
 
-def _column_rows(toothlike: Curve, luma: Curve, hollow: NDArray[np.bool_], most: float) -> tuple[float, float]:
+def _column_rows(
+    runs: Sequence[tuple[int, int]], luma: Curve, hollow: NDArray[np.bool_], most: float
+) -> tuple[float, float]:
     """Return how far the upper row reaches down and the lower one up in a column, as shares; NaN without one."""
-    tooth = toothlike > 0.5
-    runs = _runs(tooth)
-    runs = [run for run in runs if run[1] - run[0] >= 3]
     if not runs:
         return np.nan, np.nan
-    count = len(tooth)
+    count = len(luma)
     first, last = runs[0], runs[-1]
     if first is not last:
         has_upper, has_lower = first[0] < STARTS_BY * count, last[1] > ENDS_FROM * count
@@ -189,10 +190,15 @@ def _column_rows(toothlike: Curve, luma: Curve, hollow: NDArray[np.bool_], most:
     return end, np.nan
 
 
-def _runs(tooth: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    padded = np.concatenate([[0], tooth.astype(np.int8), [0]])
-    starts, ends = np.flatnonzero(np.diff(padded) == 1), np.flatnonzero(np.diff(padded) == -1)
-    return [(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
+def _runs(tooth: NDArray[np.bool_]) -> list[list[tuple[int, int]]]:
+    """Return for each column, (columns, steps), where samples of teeth begin and end, without the smallest."""
+    edges = np.diff(np.pad(tooth.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    (columns, starts), (_, ends) = np.nonzero(edges == 1), np.nonzero(edges == -1)
+    runs: list[list[tuple[int, int]]] = [[] for _ in tooth]
+    for column, start, end in zip(columns.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        if end - start >= LEAST_STEPS:
+            runs[column].append((start, end))
+    return runs
 
 
 def _curve(ends: Curve, tall: Curve) -> tuple[Curve, float]:
