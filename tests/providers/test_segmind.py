@@ -32,6 +32,23 @@ NAME = "5e5e5e5e.mp4"
 NOW = datetime.now(UTC)
 
 
+class Standing(datetime):
+    """A clock that stands still: a run that goes on past midnight has one day."""
+
+    @classmethod
+    def now(cls, tz=None):
+        """Return the time at which the tests were loaded."""
+        return NOW
+
+
+@pytest.fixture(autouse=True)
+def standing_clock(monkeypatch):
+    """Let the clocks of the client and of the server that answers it stand at `NOW`."""
+    for module in ("client", "responses"):
+        monkeypatch.setattr(f"react1.pipeline.providers.segmind.{module}.datetime", Standing)
+    monkeypatch.setattr("scripted_replies.datetime", Standing)
+
+
 def submission(**choices):
     urls = {"video_url": f"https://files.example/{NAME}", "audio_url": "https://files.example/a.wav"}
     request = React1Request.model_validate(urls | choices)
@@ -106,7 +123,7 @@ def test_rejection_proves_that_there_is_no_job(reply, message, tmp_path):
 
 def test_429_may_be_sent_again_when_segmind_says(tmp_path):
     """By `x-rate-limit-reset-at-utc`."""
-    later = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 40, UTC).isoformat()
+    later = (NOW + timedelta(seconds=40)).isoformat()
 
     with pytest.raises(NoJob) as caught:
         submit(json_reply(429, {"x-rate-limit-reset-at-utc": later}, error="slow down"), tmp_path)
@@ -404,7 +421,7 @@ def test_history_that_does_not_reach_back_far_enough_proves_nothing():
 
 def http_date(days):
     """Return the `Date` header of a server whose clock is so many days ahead of this machine's."""
-    return {"date": format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True)}
+    return {"date": format_datetime(NOW + timedelta(days=days), usegmt=True)}
 
 
 @pytest.mark.parametrize("days", [3, -3, 40, -40])
