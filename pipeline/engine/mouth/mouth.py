@@ -241,8 +241,10 @@ def hide_interior(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
 
 def _shutting(frame: FaceFrame, pose: Pose) -> Curve:
     """Return how far each column of the lips is shut by the pose, 0 to 1, (11,)."""
-    lips = move_lips(frame, pose)
     columns = np.maximum(0.0, frame.local[LOWER_LIP[3], 1] - frame.local[UPPER_LIP[3], 1])
+    if columns.max() <= LEAKS[0]:  # nothing shows between these lips
+        return np.zeros(len(columns))
+    lips = move_lips(frame, pose)
     left = np.maximum(0.0, columns + lips.lower[:, 1] - lips.upper[:, 1])
     shrinks = 1 - left / np.maximum(columns, 1e-6)
     shut: Curve = _between(shrinks, SHRINKS) * _between(columns, LEAKS) * (1 - _between(left, SHUTS))

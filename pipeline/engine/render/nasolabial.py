@@ -64,8 +64,7 @@ def fold_cheeks(warped: Warped, frame: FaceFrame, pose: Pose, slopes: Curve) -> 
     amount = min(1.0, sum(weight * pose.amplitude(unit) for unit, weight in WEIGHTS.items()))
     if amount <= 0.05:
         return
-    for side in SIDES:
-        seen = float(foreshortening(frame, np.array([side]))[0])
+    for side, seen in zip(SIDES, foreshortening(frame, np.array(SIDES)).tolist(), strict=True):
         places = warped.places_px[list(PATH[side])]
         box = box_around(places, 0.20 * frame.unit_px, warped.picture.shape)
         if box is not None:
