@@ -31,7 +31,7 @@ class Conform:
     """Measure lag, frame count, rate, size and colour of a take against the clip that was sent, and correct them."""
 
     name: ClassVar[str] = "conform"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
     need: ClassVar[Need] = Need(cores=1, memory_mb=500)

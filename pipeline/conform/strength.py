@@ -86,7 +86,7 @@ INSTALL_HINT = (
 _MARGIN_PX = 48
 """Around what changed, so that the flow has a border to hold on to."""
 _LEAST_SIDE_PX = 32
-_FINE_PX = {0.8: 8.0, 2.0: 4.0}
+_FINE_PX = {0.8: 12.0, 2.0: 6.0}
 """Standard deviations of the Gaussians that part fine detail into bands; beyond the last one it is not detail. And the
 exponent of the mean of the two powers: the higher it is, the more the sharper picture counts; most in the finest band,
 which is grain."""
@@ -295,7 +295,9 @@ def _blend(cv2: Any, originals: tuple[Plane, Plane], fields: tuple[Field, Field]
             powers.append(_move(cv2, _power(cv2, unmoved[number] - before), places[number], sharp=False))
             rests[number], unmoved[number] = coarse, before
         mixed = (1 - weight) * bands[0] + weight * bands[1]
-        wanted = ((1 - weight) * powers[0] ** exponent + weight * powers[1] ** exponent) ** (1 / exponent)
+        most = np.maximum(np.maximum(*powers), np.float32(_NOISE))  # shares of it have powers that floats hold
+        shares = [(power / most) ** exponent for power in powers]
+        wanted = most * ((1 - weight) * shares[0] + weight * shares[1]) ** (1 / exponent)
         gain = np.sqrt((wanted + _NOISE) / (_power(cv2, mixed) + _NOISE))
         blended += mixed * np.clip(gain, 1.0, _MOST_GAIN)
     result: Field = blended + (1 - weight) * rests[0] + weight * rests[1]

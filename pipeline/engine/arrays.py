@@ -6,10 +6,12 @@ A mask blends a layer into a picture.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+FloatT = TypeVar("FloatT", np.float32, np.float64)
 
 Box: TypeAlias = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels, ends excluded."""
@@ -54,6 +56,12 @@ RAMP_S, LEAST_RAMP_S, RAMP_SHARE = Fraction(1, 4), Fraction(4, 25), Fraction(19,
 def fraction_between(value: float, between: tuple[float, float]) -> float:
     """Return the position of a value between two others, clipped to 0..1."""
     return float(np.clip((value - between[0]) / (between[1] - between[0]), 0, 1))
+
+
+def shares_between(values: NDArray[FloatT], between: tuple[float, float]) -> NDArray[FloatT]:
+    """Return the position of each value between two others, clipped to 0..1, in the values' own type."""
+    shares: NDArray[FloatT] = np.clip((values - between[0]) / (between[1] - between[0]), 0, 1)
+    return shares
 
 
 def quantile(values: NDArray[Any], share: float) -> float:

@@ -176,53 +176,44 @@ class Batch:
 
 
 def load_films(path: Path, registry: Registry, defaults: Mapping[str, Any]) -> list[BatchJob]:
-    """Load every job of a list; one that would overwrite a film of another job gets an error in place of its job.
+    """Load a list as `load_batch` does; a job that would overwrite a film of another one gets an error in its place.
 
     With `--replace` the last of two jobs that write one file would win, and a job that writes to another one's source
-    would destroy it.
-
-    Args:
-        path: the list.
-        registry: the available nodes.
-        defaults: values for all jobs that do not set them, such as `preset` and `provider`.
-
-    Raises:
-        PresetError: the list itself cannot be read; has all problems.
-        StorageFailed: it cannot be opened.
+    would destroy it. That a job writes to its own source is refused by its run.
     """
     films = load_batch(path, registry, defaults)
-    sources: dict[Path, str] = {}
-    for number, film in enumerate(films, 1):
-        for source in source_paths(film.job) if film.job else ():
-            sources.setdefault(source.resolve(), f"film {number} of the list, {film.name}")
+    labels = [f"film {number} of the list, {film.name}" for number, film in enumerate(films, 1)]
+    read = [[source.resolve() for source in source_paths(film.job)] if film.job else [] for film in films]
+    sources = {place: label for places, label in zip(reversed(read), reversed(labels), strict=True) for place in places}
     writers: dict[Path, str] = {}
     checked = []
-    for number, film in enumerate(films, 1):
-        reason = _overwritten(film, sources, writers)
+    for film, label, own in zip(films, labels, read, strict=True):
+        written = _written_paths(film)
+        others = {place: name for place, name in sources.items() if place not in own}
+        reason = _overwritten(written, others, writers)
         if reason:
             checked.append(BatchJob(film.name, error=PresetError(f"{reason}; give this one another `output`")))
-            continue
-        checked.append(film)
-        writers |= dict.fromkeys(map(Path.resolve, _written_paths(film)), f"film {number} of the list, {film.name}")
+        else:
+            checked.append(film)
+            writers |= dict.fromkeys(written.values(), label)
     return checked
 
 
-def _overwritten(film: BatchJob, sources: Mapping[Path, str], writers: Mapping[Path, str]) -> str:
-    """Return which file of another film this one would write, or ""; its own source is refused by its run."""
-    own = {source.resolve() for source in source_paths(film.job)} if film.job else set()
-    for written in _written_paths(film):
-        place = written.resolve()
+def _overwritten(written: Mapping[Path, Path], sources: Mapping[Path, str], writers: Mapping[Path, str]) -> str:
+    """Return which file of another film would be overwritten, or ""."""
+    for path, place in written.items():
         if place in writers:
-            return f"{written} is also the output of {writers[place]}"
-        if place in sources and place not in own:
-            return f"{written} is the source of {sources[place]}"
+            return f"{path} is also the output of {writers[place]}"
+        if place in sources:
+            return f"{path} is the source of {sources[place]}"
     return ""
 
 
-def _written_paths(film: BatchJob) -> list[Path]:
-    """Return what a film's job writes; packages add files of a new version."""
+def _written_paths(film: BatchJob) -> dict[Path, Path]:
+    """Return what a film's job writes, and where that is without links; packages add files of a new version."""
     steps = film.job.steps if film.job else ()
-    return [path for step in steps if (path := output_path(step)) and delivery(step) != "package"]
+    paths = [path for step in steps if (path := output_path(step)) and delivery(step) != "package"]
+    return {path: path.resolve() for path in paths}
 
 
 def new_batch(home: Path, source: str, jobs: Sequence[BatchJob], options: dict[str, Any]) -> Batch:

@@ -177,7 +177,15 @@ def publish(part: Path, final: Path) -> None:
 
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:
-    """Write a small file atomically; readers see the old text or the new one. `private`: only the user may read it."""
+    r"""Write a small file atomically; readers see the old text or the new one.
+
+    Bytes of a file name that are no UTF-8 become \udcXX, which in JSON is the same name again.
+
+    Args:
+        path: the file.
+        text: its content.
+        private: only the user may read it.
+    """
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = temporary_path(path)

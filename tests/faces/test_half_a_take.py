@@ -74,11 +74,8 @@ def test_landmarks_lie_half_way(half_way):
     assert float(np.concatenate(distances).mean()) < 0.15
 
 
-def test_it_is_as_sharp_as_what_it_lies_between(half_way):
-    """Where the take has changed the face, by the gradient and by the Laplacian of the luma.
-
-    That is as sharp as the source, with half of the detail that a take adds, such as teeth and lines beside the eyes.
-    """
+def test_it_is_as_sharp_as_the_sharper_of_the_two(half_way):
+    """By the gradient and by the Laplacian of the luma, where the take has changed the face."""
     import cv2
 
     def sharpness(planes, area):
@@ -90,6 +87,6 @@ def test_it_is_as_sharp_as_what_it_lies_between(half_way):
     for pictures, mask in half_way[1]:
         area = cv2.resize(mask, pictures[0][0].shape[::-1]) > 0.9
         first, second, half = (sharpness(planes, area) for planes in pictures)
-        ratios.append(half / np.maximum(first, (first + second) / 2))
+        ratios.append(half / np.maximum(first, second))
 
-    assert (np.mean(ratios, 0) >= 0.96).all(), np.mean(ratios, 0)
+    assert (np.mean(ratios, 0) >= 0.93).all(), np.mean(ratios, 0)

@@ -26,6 +26,7 @@ from ..arrays import (
     box_around,
     fraction_between,
     quantile,
+    shares_between,
     smoothstep,
     soft_mask,
 )
@@ -113,7 +114,7 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
         inside = blend(inside, seen, cover * np.float32(own))
     shown *= _changed(warped, frame)
     soft_px = max(0.8 * light.blur_px, 0.008 * frame.unit_px)
-    slit = np.clip((place.opening.height_px / frame.unit_px - SLIT[0]) / (SLIT[1] - SLIT[0]), 0, 1)
+    slit = shares_between(place.opening.height_px / frame.unit_px, SLIT)
     mask = soft_mask(contour, box, soft_px) * (slit * shown).astype(np.float32)
     blend_layer(warped.picture, box, inside, mask)
 
@@ -155,7 +156,7 @@ def _light_left(opening: Opening, frame: FaceFrame, gap: float) -> Field:
     """
     entering = light_entering(gap)
     dimmer = np.sqrt(entering / max(entering, light_entering(MouthShape.of(frame).gap)))
-    shadow = 0.72 + 0.28 * np.clip(opening.below_top_px / (0.045 * frame.unit_px), 0, 1)
+    shadow = NEW_SHADOW + (1 - NEW_SHADOW) * np.clip(opening.below_top_px / (NEW_SHADOW_UNITS * frame.unit_px), 0, 1)
     return np.asarray(dimmer * shadow, np.float32)[..., None]
 
 
@@ -219,12 +220,14 @@ def hide_interior(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
 
     The middle of a mouth may stay open while its ends shut: what is dark there would become a hole in the lips.
     """
-    upper, lower = frame.points_px[UPPER_LIP, :2], frame.points_px[LOWER_LIP, :2]
     strength = _shutting(frame, pose)
+    if not strength.any():
+        return picture
     contour = _expanded(frame.points_px[INNER_LIPS, :2], WET_BORDER * frame.unit_px)
     box = box_around(contour, 0.03 * frame.unit_px + 3, picture.shape)
-    if not strength.any() or box is None:
+    if box is None:
         return picture
+    upper, lower = frame.points_px[UPPER_LIP, :2], frame.points_px[LOWER_LIP, :2]
     # Column by column, the colour is the mean of the lips above and below.
     colors = DARKER * (_colors_at(picture, upper[1]) + _colors_at(picture, lower[1])) / 2
     colors[:2], colors[-2:] = colors[2], colors[-3]  # the ends themselves lie in the shadow of a smile
@@ -247,15 +250,9 @@ def _shutting(frame: FaceFrame, pose: Pose) -> Curve:
     lips = move_lips(frame, pose)
     left = np.maximum(0.0, columns + lips.lower[:, 1] - lips.upper[:, 1])
     shrinks = 1 - left / np.maximum(columns, 1e-6)
-    shut: Curve = _between(shrinks, SHRINKS) * _between(columns, LEAKS) * (1 - _between(left, SHUTS))
+    shut: Curve = shares_between(shrinks, SHRINKS) * shares_between(columns, LEAKS) * (1 - shares_between(left, SHUTS))
     shut[0], shut[-1] = shut[1], shut[-2]
     return shut
-
-
-def _between(values: Curve, between: tuple[float, float]) -> Curve:
-    """Return the positions of values between two others, clipped to 0..1."""
-    share: Curve = np.clip((values - between[0]) / (between[1] - between[0]), 0, 1)
-    return share
 
 
 def _expanded(contour: Points, by_px: float) -> Points:
@@ -281,6 +278,9 @@ TONGUE_FROM, TONGUE_FULL = 0.07, 0.16
 """Between these openings the tongue fades in."""
 LIP_SHADOW = 0.050
 """How far the upper lip's shadow reaches down."""
+NEW_SHADOW, NEW_SHADOW_UNITS = 0.72, 0.045
+"""The least light of the performer's own interior directly under the upper lip's new place, and how far down it is less
+than full, in units."""
 SHADED_SHARE = 0.55
 """It covers at most this share of a low opening: light comes in from below."""
 DIM = (0.02, 0.14)
@@ -355,7 +355,7 @@ def light_falloff(opening: Opening, gap: float, unit_px: float) -> Field:
 
 def light_entering(gap: float) -> float:
     """Return the share of the light that an opening of this gap lets in."""
-    return SLIT_LIGHT + (1 - SLIT_LIGHT) * float(np.clip((gap - DIM[0]) / (DIM[1] - DIM[0]), 0, 1))
+    return SLIT_LIGHT + (1 - SLIT_LIGHT) * fraction_between(gap, DIM)
 
 
 def visible_tooth_color(original: Image, frame: FaceFrame, expected: Curve, own: float) -> tuple[Curve, float]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Curve, Field, Image, Points, box_around, smoothstep, soft_mask
+from ..arrays import Curve, Field, Image, Points, box_around, shares_between, smoothstep, soft_mask
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import INNER_LIPS
 from .opening import Opening, along_axes
@@ -129,8 +129,7 @@ def _down(on_upper: Points, on_lower: Points, upper_end: Points, lower_start: Po
 def _stretched(on_upper: Points, on_lower: Points, upper_end: Points, lower_start: Points) -> Points:
     """Return where what lies between the rows is stretched so far that its grain becomes streaks, 0 to 1."""
     factor = (on_upper - upper_end + lower_start - on_lower) / np.maximum(lower_start - upper_end, 1e-3)
-    streaks: Points = np.clip((factor - STREAKS[0]) / (STREAKS[1] - STREAKS[0]), 0, 1)
-    return streaks
+    return shares_between(factor, STREAKS)
 
 
 def _sample(original: Image, frame: FaceFrame, places: Points) -> tuple[Field, Field]:

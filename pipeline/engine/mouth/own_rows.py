@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Curve, Image, Points, fraction_between, quantile
+from ..arrays import Curve, Image, Points, fraction_between, quantile, shares_between
 from ..frames.shot_light import LUMA
 from .opening import Opening
 
@@ -122,7 +122,7 @@ def _inside_share(toothlike: Curve, upper: Curve, lower: Curve, heights: Curve) 
     tall = heights >= TALL * heights.max()
     thick = float(np.median(((ends - starts) * heights)[tall]))
     mixed = (teeth + float(teeth[tall].mean())) / 2 * (1 - fraction_between(thick, WIDE))
-    clear: Curve = 1 - np.clip((mixed - MIXED[0]) / (MIXED[1] - MIXED[0]), 0, 1)
+    clear: Curve = 1 - shares_between(mixed, MIXED)
     return clear * fraction_between(thick, INSIDE_UNITS)
 
 
@@ -156,8 +156,8 @@ def _samples(picture: Image, source: Opening, top: Curve, heights: Curve, expect
     tint = expected / white
     redness = (colors[..., 0] / tint[0] - colors[..., 1] / tint[1]) / np.maximum(luma, 1.0)
     usual = min(0.12, max(0.0, float(np.median(redness[luma >= brightest]))))
-    bright = np.clip((luma / brightest - TOOTH_LUMA[0]) / (TOOTH_LUMA[1] - TOOTH_LUMA[0]), 0, 1)
-    pale = 1 - np.clip((redness - usual - TOOTH_REDNESS[0]) / (TOOTH_REDNESS[1] - TOOTH_REDNESS[0]), 0, 1)
+    bright = shares_between(luma / brightest, TOOTH_LUMA)
+    pale = 1 - shares_between(redness - usual, TOOTH_REDNESS)
     return _Samples(bright * pale, luma / brightest, pale > 0.5)
 
 

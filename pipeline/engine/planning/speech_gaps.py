@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Curve, smoothstep
+from ..arrays import Curve, shares_between, smoothstep
 
 MEET, SPEAKS = 0.045, 0.07
 """Lips meet below the first gap, in units; a mouth that speaks opens further than the second."""
@@ -60,7 +60,7 @@ def own_share(gaps: Curve, fps: float) -> Curve:
         gaps: the opening of the mouth in each frame, in units; NaN where there is none.
         fps: frames per second.
     """
-    shown = np.clip((np.nan_to_num(gaps) - SHOWS_OWN[0]) / (SHOWS_OWN[1] - SHOWS_OWN[0]), 0, 1)
+    shown = shares_between(np.nan_to_num(gaps), SHOWS_OWN)
     half = round(CHANGES_S * fps)
     width = 2 * half + 1
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(shown, half, mode="edge"), width)

@@ -64,8 +64,8 @@ class LiveFace:
         self._talks = float(mouth_gaps(self.landmarks).std()) > TALKING_UNITS
         self._upper_lip = resting_upper_lip(self.landmarks)
         self._held_open = mouth_held_open(self.landmarks) if self._talks else None
-        self._openings = np.array([0.0 if shape is None else shape.gap for shape in self._shapes])
         gaps = np.array([np.nan if shape is None else shape.gap for shape in self._shapes])
+        self._openings = np.nan_to_num(gaps)
         self._closing = closing_share(gaps, rate) if self._talks else np.zeros(count)
         self._own_teeth = own_share(gaps, rate)
         self.tooth_color: Color | None = None

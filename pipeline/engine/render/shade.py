@@ -160,7 +160,8 @@ def deepen_crows_feet(warped: Warped, frame: FaceFrame, pose: Pose, slopes: Curv
         return
     unit = frame.unit_px
     right, down = frame.plane_px
-    for side in SIDES:
+    places = np.linalg.inv(frame.plane_px)
+    for side, seen in zip(SIDES, foreshortening(frame, np.array(SIDES)).tolist(), strict=True):
         middle = warped.places_px[EYES[side].outer] + side * right * CROWS_FEET[0] + down * CROWS_FEET[1]
         box = box_around(middle[None], 2.2 * max(CROWS_FEET_SPREAD) * unit, warped.picture.shape)
         if box is None:
@@ -171,11 +172,9 @@ def deepen_crows_feet(warped: Warped, frame: FaceFrame, pose: Pose, slopes: Curv
         own = np.maximum(1 - fine / np.maximum(wide, 1.0) - FAINTEST_OWN, 0)
         own = np.minimum(own, np.maximum(2 * MOST_OWN - own, 0))
         x, y = (np.arange(box[start], box[start + 2], dtype=np.float32) - middle[start] for start in (0, 1))
-        places = np.linalg.inv(frame.plane_px)
         across = (x * places[0, 0])[None] + (y * places[1, 0])[:, None]
         along = (x * places[0, 1])[None] + (y * places[1, 1])[:, None]
         near = (across / CROWS_FEET_SPREAD[0]) ** 2 + (along / CROWS_FEET_SPREAD[1]) ** 2
-        seen = float(foreshortening(frame, np.array([side]))[0])
         relight(part, np.asarray(-strength * seen * own * np.exp(-0.5 * near), np.float32), slopes)
 
 

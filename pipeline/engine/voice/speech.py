@@ -20,7 +20,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Curve, Points
+from ..arrays import Curve, Points, shares_between
 from .visemes import SILENT_DB, Viseme, classify_visemes, loud_level_db
 from .voice_features import HOP_S, analyze_voice
 
@@ -232,7 +232,7 @@ def _convolve(curve: Curve, kernel: Curve) -> Curve:
 
 def _full_closure(weight: Curve) -> Curve:
     """Convert the weight of a closure to the closure: full if it is likely, held, and smoothed."""
-    certainty = np.clip((weight - CERTAIN[0]) / (CERTAIN[1] - CERTAIN[0]), 0, 1)
+    certainty = shares_between(weight, CERTAIN)
     reach = round(CLOSURE_HOLD_S / HOP_S)
     padded = np.pad(certainty, reach)
     sustained = np.stack([padded[step : step + len(certainty)] for step in range(2 * reach + 1)]).max(0)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Box, Field, Image, Plane, blend_layer
+from ..arrays import Box, Field, Image, Plane, blend_layer, shares_between
 
 KERNEL_PX = 6
 """Pixels are read from no further outside the box: those that move come from the mesh, and the kernel reaches 4 px."""
@@ -206,8 +206,10 @@ def average_squeezed(drawn: Image, picture: Image, field: Field, corner: tuple[i
 
     height, width = field.shape[:2]
     cells = cv2.dilate((squeezed > SQUEEZED[0]).astype(np.uint8), np.ones((3, 3), np.uint8))
+    if not cells.any():
+        return
     _, _, boxes, _ = cv2.connectedComponentsWithStats(cells, connectivity=8)
-    share = np.clip((squeezed - SQUEEZED[0]) / (SQUEEZED[1] - SQUEEZED[0]), 0, 1)
+    share = shares_between(squeezed, SQUEEZED)
     share = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
     scale = np.array([width / cells.shape[1], height / cells.shape[0]])
     for column, row, columns, rows, _ in boxes[1:]:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -149,20 +149,16 @@ def plan_films(
     if unused:
         raise PresetError(f"{', '.join(unused)}: a list of films has its own values; write them into {films}")
     jobs = load_films(Path(films), load_registry(), {"provider": provider} if provider else {})
-    rows = [_price(job, home) for job in jobs]
-    total = round(sum(row["cost_usd"] for row in rows), 6)
-    broken = sum(row["error"] is not None for row in rows)
-    for row in rows:
-        row["cost_known"] = not row["cost_unknown"]
+    prices = [_price(job, home) for job in jobs]
+    total = round(sum(price.cost_usd for price in prices), 6)
+    broken = sum(price.error is not None for price in prices)
     if as_json:
-        names = ("name", "cost_usd", "cost_known", "error")
-        out_json({"jobs": [{name: row[name] for name in names} for row in rows], "cost_usd": total})
+        out_json({"jobs": [price.to_json() for price in prices], "cost_usd": total})
     else:
-        for row in rows:
-            price = f"${row['cost_usd']:.2f}{row['cost_unknown']}"
-            out(_one_line(f"{row['name']}: {row['error'] or price}"))
-        more = "" if all(row["cost_unknown"] == "" for row in rows) else " and more"
-        out(f"{len(rows)} films{f', {broken} of them cannot run' if broken else ''}, cost ${total:.2f}{more}")
+        for price in prices:
+            out(_one_line(f"{price.name}: {price.error or f'${price.cost_usd:.2f}{price.unknown}'}"))
+        more = " and more" if any(price.unknown for price in prices) else ""
+        out(f"{len(prices)} films{f', {broken} of them cannot run' if broken else ''}, cost ${total:.2f}{more}")
         for line in month_lines(home, total):
             out(line)
         budget = max_cost_usd(max_cost)
@@ -172,21 +168,33 @@ def plan_films(
         raise typer.Exit(6)
 
 
-def _price(job: BatchJob, home: Path) -> dict[str, Any]:
+class _Price(NamedTuple):
+    """What a film of a list will cost."""
+
+    name: str
+    cost_usd: float = 0.0
+    unknown: str = ""
+    """What is not known of the cost, to be added to it; empty if all is."""
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `plan --json` shows of it."""
+        known = not self.unknown
+        return {"name": self.name, "cost_usd": self.cost_usd, "cost_known": known, "error": self.error}
+
+
+def _price(job: BatchJob, home: Path) -> _Price:
     from ....core.errors import React1Error
     from ....runner.planning.plan import plan_job, unknown_cost
     from ....store.store import Store
 
-    row: dict[str, Any] = {"name": job.name, "cost_usd": 0.0, "error": str(job.error) if job.error else None}
-    row["cost_unknown"] = ""
-    if job.job is not None:
-        try:
-            steps = plan_job(job.job, Store(home, read_only=True))
-            row["cost_usd"] = round(sum(step.cost_usd for step in steps), 6)
-            row["cost_unknown"] = unknown_cost(steps)
-        except React1Error as error:
-            row["error"] = str(error)
-    return row
+    if job.job is None:
+        return _Price(job.name, error=str(job.error) if job.error else None)
+    try:
+        steps = plan_job(job.job, Store(home, read_only=True))
+    except React1Error as error:
+        return _Price(job.name, error=str(error))
+    return _Price(job.name, round(sum(step.cost_usd for step in steps), 6), unknown_cost(steps))
 
 
 def _may_cost(job: BatchJob) -> bool:
@@ -209,8 +217,8 @@ def _approve(jobs: list[BatchJob], home: Path, max_cost: float | None) -> bool:
     """
     from ....core.errors import OverBudget
 
-    rows = [_price(job, home) for job in jobs if _may_cost(job)]
-    total, is_known = sum(row["cost_usd"] for row in rows), not any(row["cost_unknown"] for row in rows)
+    prices = [_price(job, home) for job in jobs if _may_cost(job)]
+    total, is_known = sum(price.cost_usd for price in prices), not any(price.unknown for price in prices)
     if not total and is_known:
         return False
     text = f"{len(jobs)} films cost about ${total:.2f}{'' if is_known else ' and more, which is not known yet,'}"
