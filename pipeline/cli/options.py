@@ -198,7 +198,12 @@ def load_from_options(
         err(line)
     if segment is not None:
         check_segment_option(segment, until)
-    return until_step(job, until, page=not segment, out=str(out) if out else None) if until else job
+    if not until:
+        return job
+    job = until_step(job, until, page=not segment, out=str(out) if out else None)
+    if segment and not any(step.fanned or step.info.ports.fans_out for step in job.steps):
+        raise PresetError(f"--segment {segment}: --until {until} ends before the film is cut into segments")
+    return job
 
 
 def check_segment_option(segment: str, until: str | None) -> None:

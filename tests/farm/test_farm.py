@@ -116,6 +116,9 @@ def test_what_no_farm_can_run_is_refused(react1, job):
         (["--segment", "@x", "--until", "transcode"], "is no segment; write its name, or @1"),
         (["--segment", "@3", "--until", "transcode"], "the job has 2 segments; write @1 to @2"),
         (["--segment", "s1", "--until", "transcode"], "did you mean 's01'"),
+        (["--segment", "s1", "--until", "trim"], "did you mean 's01'"),
+        (["--segment", "@3", "--until", "trim"], "the job has 2 segments; write @1 to @2"),
+        (["--segment", "s01", "--until", "fetch"], "--until fetch ends before the film is cut into segments"),
     ],
 )
 def test_a_segment_that_does_not_exist_is_refused(react1, job, options, text):

@@ -20,7 +20,7 @@ from ...core.values import Record, StepRecord, Take, Value, segment_of
 from ..events import Message
 from ..planning.forecast import check_steps_after
 from .paid_steps import costs_money
-from .step import StepRunner, make_record, segment_name, take_name
+from .step import StepRunner, as_list, make_record, segment_name, take_name
 from .take_matrix import Offer, Picks, makes_takes, reads_face, splits_takes, with_combination
 
 Items = list["asyncio.Task[Value | FailedSegment]"]
@@ -121,15 +121,18 @@ class Scheduler:
         """Return the calls of the one segment: `@N` is the N-th of the first step that runs per segment, from 1."""
         latest = [await next(iter(call.tasks.values())) for call in calls]
         names = [segment_name(value.value if isinstance(value, FailedSegment) else value) for value in latest]
+        self._require_only(step, names)
+        return [call for call, name in zip(calls, names, strict=True) if name == self._only]
+
+    def _require_only(self, step: Step, names: Sequence[str]) -> None:
+        """Replace `@N` by the name of a segment, and refuse one that is none of a step's."""
         if self._only.startswith("@"):
             number = int(self._only[1:])
             if not 1 <= number <= len(names):
                 raise PresetError(f"segment {self._only}: the job has {len(names)} segments; write @1 to @{len(names)}")
             self._only = names[number - 1]
-        selected = [call for call, name in zip(calls, names, strict=True) if name == self._only]
-        if not selected:
+        if self._only not in names:
             raise PresetError(f"segment {not_one_of(self._only, names)} of step {step.id}")
-        return selected
 
     def _call_of(self, tasks: Mapping[str, asyncio.Task[Any]]) -> CallInputs:
         return CallInputs(
@@ -145,7 +148,10 @@ class Scheduler:
         if costs_money(step) or makes_takes(step):
             await self._check_before_takes(step, shared, [CallInputs({})] if calls is None else calls)
         if calls is None:
-            return self._as_items(await self._run_gathered(step, shared), group)
+            result = await self._run_gathered(step, shared)
+            if self._only and step.info.ports.fans_out:
+                self._require_only(step, [segment_name(value) for value in as_list(result)])
+            return self._as_items(result, group)
         return self._start_calls(step, shared, calls, group)
 
     async def _awaits_pick(self, results: Sequence[Value | Items]) -> bool:
