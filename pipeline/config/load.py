@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..core.edits.edit import Edit
 from ..core.errors import PresetError, list_available, not_one_of
+from ..core.file import real_path
 from ..core.nodes.registry import Registry
 from ..core.shared_values import share_parts
 from ..located_yaml.explain import is_url
@@ -301,7 +302,7 @@ def check_output_places(
         name, tree = _input_of(path, inputs)
         beside_source = name not in from_job or "source" in from_command_line
         places = [*own, *chosen, *(_source_folder(inputs, base) if beside_source else ())]
-        if any(path.resolve().is_relative_to(place.resolve()) for place in places):
+        if any(real_path(path).is_relative_to(real_path(place)) for place in places):
             continue
         location = tree.location if tree is not None else Location(str(files[0]), base)
         where = f"the folder of {files[0].name}" if own else "the source's folder"

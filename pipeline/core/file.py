@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -50,3 +52,8 @@ def is_marked(field: Any, mark: type) -> bool:
     for part in getattr(field.annotation, "__args__", ()):
         annotations += getattr(part, "__metadata__", ())
     return any(isinstance(annotation, mark) for annotation in annotations)
+
+
+def real_path(path: Path) -> Path:
+    """Return a path without links; unlike `Path.resolve` of Python 3.11, not an error for a link to itself."""
+    return Path(os.path.realpath(path))

@@ -27,6 +27,7 @@ from ..config.checked_job import output_path
 from ..config.film_list import BatchJob, load_batch
 from ..config.load import job_from_document
 from ..core.errors import InternalError, Interrupted, PresetError, React1Error
+from ..core.file import real_path
 from ..core.freed_memory import glibc
 from ..core.nodes.registry import Registry
 from ..executors.choose_executor import SharedExecutors
@@ -183,7 +184,7 @@ def load_films(path: Path, registry: Registry, defaults: Mapping[str, Any]) -> l
     """
     films = load_batch(path, registry, defaults)
     labels = [f"film {number} of the list, {film.name}" for number, film in enumerate(films, 1)]
-    read = [[source.resolve() for source in source_paths(film.job)] if film.job else [] for film in films]
+    read = [[real_path(source) for source in source_paths(film.job)] if film.job else [] for film in films]
     sources = {place: label for places, label in zip(reversed(read), reversed(labels), strict=True) for place in places}
     writers: dict[Path, str] = {}
     checked = []
@@ -213,7 +214,7 @@ def _written_paths(film: BatchJob) -> dict[Path, Path]:
     """Return what a film's job writes, and where that is without links; packages add files of a new version."""
     steps = film.job.steps if film.job else ()
     paths = [path for step in steps if (path := output_path(step)) and delivery(step) != "package"]
-    return {path: path.resolve() for path in paths}
+    return {path: real_path(path) for path in paths}
 
 
 def new_batch(home: Path, source: str, jobs: Sequence[BatchJob], options: dict[str, Any]) -> Batch:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..config.checked_job import Job, Step, output_path
 from ..core.errors import PresetError
-from ..core.file import File
+from ..core.file import File, real_path
 from ..core.nodes import node
 from ..core.nodes.node import Delivery
 from ..core.values import Media, Report, Segment, Take, Turnover, Value
@@ -37,7 +37,7 @@ def check_outputs(job: Job, store: Store, owner: str, *, replace: bool) -> None:
         path = output_path(step)
         if path is None:
             continue
-        resolved = path.resolve()
+        resolved = real_path(path)
         if resolved in used_by:
             raise PresetError(f"steps {used_by[resolved]} and {step.id} both write {path}; change one `out`")
         used_by[resolved] = step.id

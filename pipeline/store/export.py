@@ -1,5 +1,6 @@
 """Export results to the user's paths; a file that exists is replaced only if that is allowed.
 
+A path that is a link stays one: the film is written to where it points, as programs that open a file for writing do.
 A process may be killed between any two steps. The export is recorded before the file gets its name, and the store
 drops its own copy only after that: the next run finds the file and knows that an earlier run wrote it.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import PresetError, StorageFailed
-from ..core.file import File
+from ..core.file import File, real_path
 from ..media.tools.file_copy import reflink
 from .atomic import storage_errors, sync_file, sync_folder, write_text
 from .keys import digest
@@ -38,7 +39,8 @@ def check_destination(
         _check_file_type(store, path, sources, folder)
         if path.exists() and not replace and not is_own_export(store, path, job):
             raise PresetError(f"out {path} exists; give --replace to replace it, or another --out")
-        parent = path if folder else path.parent
+        parent = path if folder else _written_path(path).parent
+        _check_link(path, parent)
         while not parent.exists():
             parent = parent.parent
     except OSError as error:
@@ -60,6 +62,25 @@ def _check_file_type(store: Store, path: Path, sources: list[Path], folder: bool
         raise PresetError(f"out {path} is inside the store; choose another --out")
 
 
+def _check_link(path: Path, parent: Path) -> None:
+    """Refuse a link that leads nowhere; the folder that it needs may be on a disk that is not mounted."""
+    end = _written_path(path)
+    if end.is_symlink():
+        raise PresetError(f"out {path} is a link that leads to itself; choose another --out")
+    if end != path and not parent.exists():
+        missing = "which does not exist" if parent == path else f"and {parent} does not exist"
+        raise PresetError(f"out {path} is a link to {end}, {missing}; make the folder, or choose another --out")
+    for folder in path.parents:
+        if folder.is_symlink() and not folder.exists():
+            link = f"{folder} is a link to {_written_path(folder)}, which does not exist"
+            raise PresetError(f"out {path} cannot be written: {link}; make the folder, or choose another --out")
+
+
+def _written_path(path: Path) -> Path:
+    """Return the file that is written for a path: the end of a link, else the path itself."""
+    return real_path(path) if path.is_symlink() else path
+
+
 def export(store: Store, file: File, path: Path, job: str, *, replace: bool = True) -> None:
     """Write content from the store to a path of the user's, atomically.
 
@@ -69,6 +90,7 @@ def export(store: Store, file: File, path: Path, job: str, *, replace: bool = Tr
     Raises:
         StorageFailed: it cannot be written, or, without `replace`, a file has appeared at the path.
     """
+    path = _written_path(path)
     part = path.with_name(f".react1-{digest([file.digest, path.name])[:24]}.part")
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +187,7 @@ def _record(store: Store, file: File, path: Path, part: Path, job: str) -> None:
 
 
 def _record_path(store: Store, path: Path) -> Path:
-    name = digest(os.fsencode(path.absolute()).hex())
+    name = digest(os.fsencode(_written_path(path).absolute()).hex())
     return store.root / "exports" / name[:2] / f"{name}.json"
 
 

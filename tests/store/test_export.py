@@ -369,3 +369,43 @@ def test_a_destination_inside_a_file_is_refused(store, tmp_path):
 
     with pytest.raises(PresetError, match="not a writable folder"):
         _check(store, tmp_path / "folder" / "film.mp4")
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_film_is_written_to_where_a_link_points(store, film, tmp_path, existing):
+    """The link stays a link, and a second run of the job knows its film there; another job does not replace it."""
+    disk, link = tmp_path / "disk", tmp_path / "film.mp4"
+    disk.mkdir()
+    link.symlink_to("disk/new.mp4")
+    if existing:
+        (disk / "new.mp4").write_bytes(b"old")
+        with pytest.raises(PresetError, match=r"exists; give --replace"):
+            _check(store, link)
+
+    _check(store, link, replace=existing)
+    export(store, film, link, "job", replace=existing)
+
+    assert link.is_symlink()
+    assert (disk / "new.mp4").read_bytes() == b"the film"
+    assert [path.name for path in disk.iterdir()] == ["new.mp4"]
+    assert is_exported(store, film, link)
+    _check(store, link)
+    for path in (link, disk / "new.mp4"):
+        with pytest.raises(PresetError, match="exists; give --replace"):
+            _check(store, path, job="another")
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_link_that_leads_nowhere_is_refused_before_anything_runs(store, tmp_path, replace):
+    """A folder that a link names may be on a disk that is not mounted: it is not made."""
+    for name, end in (("away.mp4", "gone/film.mp4"), ("clips", "gone"), ("loop.mp4", "loop.mp4")):
+        (tmp_path / name).symlink_to(end)
+
+    with pytest.raises(PresetError, match=f"is a link to {tmp_path}/gone/film.mp4, and {tmp_path}/gone does not exist"):
+        _check(store, tmp_path / "away.mp4", replace=replace)
+    with pytest.raises(PresetError, match=f"{tmp_path}/clips is a link to {tmp_path}/gone, which does not exist"):
+        _check(store, tmp_path / "clips", replace=replace, folder=True)
+    with pytest.raises(PresetError, match=f"{tmp_path}/clips is a link to {tmp_path}/gone, which does not exist"):
+        _check(store, tmp_path / "clips" / "film.mp4", replace=replace)
+    with pytest.raises(PresetError, match="is a link that leads to itself"):
+        _check(store, tmp_path / "loop.mp4", replace=replace)
