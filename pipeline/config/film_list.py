@@ -7,6 +7,7 @@
 
 A table (CSV or TSV) has a row per edit. Columns are the fields of an edit (`in`, `out`, `prompt`, `temperature`, …) and
 of its job (`source`, `preset`, `provider`, `output`, `on_failure`, `project`); rows with the same job are one film.
+`interchange/text/table.py` says in which forms it may be written.
 Each clip of a timeline (EDL, OTIO, FCPXML) with an edit is a film: by the file that the timeline names, or by a file
 beside the timeline that has the clip's name or begins with its reel. All edits of one file are one job, on the clip's
 own (source) clock. Paths start from the list's folder. A job that cannot be loaded is part of the batch, with its
@@ -15,8 +16,6 @@ error: it must not stop the others.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,12 +25,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ..core.edits.edit import Edit
-from ..core.errors import PresetError, Problem, React1Error, StorageFailed, not_one_of
+from ..core.errors import PresetError, Problem, React1Error, not_one_of
 from ..core.nodes.registry import Registry
 from ..core.settings import map_path
 from ..interchange.entries import Clip, Entry
+from ..interchange.limits import read_text
 from ..interchange.marker_syntax import is_edit_text, is_take_record
 from ..interchange.readers import read_listing
+from ..interchange.text.table import NotATable, parse_rows
 from ..located_yaml.explain import validate
 from ..located_yaml.located import Location, Problems, describe, from_plain
 from .checked_job import Job
@@ -85,7 +86,7 @@ def _local_path(written: str, folder: Path) -> Path | None:
 
 
 DEFAULT_PRESET = "emotion-edit"
-TABLES = {".csv": ",", ".tsv": "\t"}
+TABLES = (".csv", ".tsv")
 JOB_FILES = (".yaml", ".yml")
 JOB_COLUMNS = ("source", "preset", "provider", "output", "on_failure", "project")
 
@@ -122,7 +123,6 @@ def load_batch(path: Path, registry: Registry, defaults: Mapping[str, Any]) -> l
 
     Raises:
         PresetError: the list itself cannot be read; has all problems.
-        StorageFailed: it cannot be opened.
     """
     path = Path(map_path(str(path))).absolute()
     lines: list[list[int]] = []
@@ -247,33 +247,30 @@ def _yaml_entries(path: Path) -> list[dict[str, Any]]:
 def _table_entries(path: Path) -> tuple[list[dict[str, Any]], list[list[int]]]:
     """Return the films of a table, and the lines of each film's edits."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise StorageFailed(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError:
-        raise PresetError(f"{path} is not UTF-8 text; save the table as UTF-8") from None
-    header = text.partition("\n")[0]
-    delimiter = ";" if path.suffix.lower() == ".csv" and header.count(";") > header.count(",") else ""
-    rows = csv.reader(io.StringIO(text), delimiter=delimiter or TABLES[path.suffix.lower()], strict=True)
-    columns = [name.strip().lower() for name in next(rows, [])]
+        text = read_text(path, str(path))
+        rows = parse_rows(text, _column)
+    except NotATable as error:
+        raise PresetError(f"{path}:{error.line}: is not a table: {error}; check its quotation marks") from None
+    if not rows:
+        raise PresetError(f"{path} is empty; its first row names the columns, and every other row is an edit")
+    columns = [_column(title) for title in rows[0].cells]
     _check_columns(columns, path)
     films: dict[tuple[str, ...], dict[str, Any]] = {}
     lines: dict[tuple[str, ...], list[int]] = {}
-    try:
-        for row in rows:
-            _check_width(row, columns, f"{path}:{rows.line_num}")
-            cells = {name: cell.strip() for name, cell in zip(columns, row, strict=False) if cell.strip()}
-            job = {name: cells.pop(name) for name in JOB_COLUMNS if name in cells}
-            if not job and not cells:
-                continue
-            key = tuple(job.get(name, "") for name in JOB_COLUMNS)
-            films.setdefault(key, {**job, "edits": []})["edits"] += [cells] if cells else []
-            lines.setdefault(key, []).extend([rows.line_num] if cells else [])
-    except csv.Error as error:
-        raise PresetError(f"{path}:{rows.line_num}: is not a table: {error}; check its quotation marks") from None
+    for row in rows[1:]:
+        _check_width(row.cells, columns, f"{path}:{row.line}")
+        cells = {name: cell.strip() for name, cell in zip(columns, row.cells, strict=False) if cell.strip()}
+        job = {name: cells.pop(name) for name in JOB_COLUMNS if name in cells}
+        key = tuple(job.get(name, "") for name in JOB_COLUMNS)
+        films.setdefault(key, {**job, "edits": []})["edits"] += [cells] if cells else []
+        lines.setdefault(key, []).extend([row.line] if cells else [])
     if not films:
         raise PresetError(f"{path} has no rows; write one per edit")
     return list(films.values()), list(lines.values())
+
+
+def _column(title: str) -> str:
+    return title.strip().lower()
 
 
 def _check_columns(columns: Sequence[str], path: Path) -> None:

@@ -57,7 +57,7 @@ def decode_text(data: bytes, name: str) -> str:
         except UnicodeDecodeError as error:
             raise file_error(name, f"is not valid UTF-16 text: {error.reason}") from error
     if b"\0" in data:
-        raise file_error(name, "is not text: it contains a zero byte")
+        raise file_error(name, "is not text: it contains a zero byte; save it as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

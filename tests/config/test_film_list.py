@@ -61,6 +61,23 @@ def test_a_table_is_separated_by_tabs_semicolons_or_commas(films, name, separato
     assert item.job.inputs["out"] == str(films / "new.mp4")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("separator", ["\t", ";"])
+def test_a_table_is_read_as_spreadsheets_of_many_countries_write_it(films, encoding, separator):
+    """As Unicode or in the code page of Windows, after empty lines and `sep=`, with a comma in numbers and in times."""
+    (films / "né.mp4").write_bytes(b"film")
+    rows = [[f"sep={separator}"], [], ["source", "in", "out", "prompt", "temperature"]]
+    rows += [["né.mp4", "1,5", "00:00:02,25", "sad", "0,7"], ["", "", "", "", ""]]
+    text = "\r\n".join(separator.join(row) for row in rows)
+    (films / "films.csv").write_bytes((b"\xfe\xff" if encoding == "utf-16-be" else b"") + text.encode(encoding))
+
+    (item,) = load_batch(films / "films.csv", load_registry(), {})
+
+    assert item.error is None
+    assert item.job.inputs["source"] == str(films / "né.mp4")
+    assert edits(item) == [(Seconds(Fraction(3, 2)), Seconds(Fraction(9, 4)), "sad", 0.7)]
+
+
 def test_rows_with_another_preset_or_output_are_another_job(films):
     """One film with two outputs is two jobs."""
     table = "source,preset,output,in,out,prompt\na.mp4,preview,x.mp4,1,2,sad\na.mp4,preview,y.mp4,1,2,happy\n"
@@ -146,6 +163,8 @@ def test_mistakes_in_a_list_are_named_by_its_keys(films):
     [
         ("films.csv", "source,emotions\na.mp4,sad\n", "emotions"),
         ("films.csv", "in,out\n1,2\n", "there is no column `source`"),
+        ("films.csv", "\n", "films.csv is empty; its first row names the columns"),
+        ("films.csv", "s\0o\0", "films.csv: is not text: it contains a zero byte; save it as UTF-8"),
         ("films.csv", "source,in,out\n", "has no rows"),
         (
             "films.csv",

@@ -1,7 +1,9 @@
 """Read tables of edits or markers: CSV and TSV with a header, including the marker lists that Premiere writes.
 
-The first row names the columns; the separator is a comma, a semicolon or a tab. `in` and `out` are on the film's clock,
-as in a job; `source in` and `source out` are labels of a clip. A column named like a field of an edit sets that field.
+The first row names the columns; the separator is a comma, a semicolon or a tab, or what a line `sep=;` before it names.
+Where it is no comma, numbers may have a decimal comma, as spreadsheets of many countries write them. `in` and `out` are
+on the film's clock, as in a job; `source in` and `source out` are labels of a clip. A column named like a field of an
+edit sets that field.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ...core.times import Frames, Moment, Seconds, parse_time
 from ..entries import Clip, Entry, Listing, Span
@@ -28,6 +32,55 @@ _COLUMNS = {
 }
 _BY_TITLE = {title: column for column, titles in _COLUMNS.items() for title in titles}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAMED_SEPARATOR = re.compile(r"\ufeff?sep=([,;\t])[,;\t]*", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"([-+]?[\d:]+),(\d+)")
+NUMBERS = ("in", "out", "duration", "source_in", "source_out", "temperature", "strength", "audio_gain")
+"""The columns in which a comma between digits is a decimal point; in `face` it is not."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table that is not empty, with its last line in the file, from 1."""
+
+    line: int
+    cells: list[str]
+
+
+class NotATable(ValueError):
+    """A text cannot be read as a table; has the line."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def parse_rows(text: str, column_of: Callable[[str], str]) -> list[Row]:
+    """Return the rows of a table, the header first; `column_of` maps a title to the name of its column.
+
+    Raises:
+        NotATable: a quotation is wrong.
+    """
+    lines = [line for line in text.split("\n") if line.strip()]
+    named = _NAMED_SEPARATOR.fullmatch(lines[0].strip(" \r")) if lines else None
+    delimiter = named[1] if named else max("\t;,", key=lines[0].count) if lines else ","
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    try:
+        rows = [Row(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise NotATable(str(error), reader.line_num) from error
+    rows = rows[1:] if named else rows
+    if delimiter == "," or not rows:
+        return rows
+    numbers = [column_of(title) in NUMBERS for title in rows[0].cells]
+    return [rows[0], *(Row(row.line, _with_decimal_points(row.cells, numbers)) for row in rows[1:])]
+
+
+def _with_decimal_points(cells: list[str], numbers: list[bool]) -> list[str]:
+    """Replace the decimal comma of each cell in a column of numbers."""
+    are_numbers = [*numbers, *([False] * len(cells))]
+    matches = [_DECIMAL_COMMA.fullmatch(cell.strip()) if number else None
+               for cell, number in zip(cells, are_numbers, strict=False)]  # fmt: skip
+    return [f"{match[1]}.{match[2]}" if match else cell for cell, match in zip(cells, matches, strict=True)]
 
 
 def read_table(text: str, name: str) -> Listing:
@@ -37,38 +90,38 @@ def read_table(text: str, name: str) -> Listing:
         PresetError: no column gives the start of a row, or the text is not a table.
     """
     rows = _rows(text, name)
-    titles = [_title(cell) for cell in rows[0][1]]
-    columns = [_BY_TITLE.get(title) or (title.replace(" ", "_") if title.replace(" ", "_") in field_names() else "")
-               for title in titles]  # fmt: skip
+    titles = [_title(cell) for cell in rows[0].cells]
+    columns = [_column(title) for title in titles]
     if "in" not in columns and "source_in" not in columns:
         listed = ", ".join(repr(title) for title in titles[:8])
         raise file_error(name, f"its columns are {listed}; one must be called `in` (or start, record in, source in)", 1)
     check_entry_count(len(rows), name)
     entries = tuple(
-        _entry(line, dict(_pairs(columns, cells)), number) for number, (line, cells) in enumerate(rows[1:], 1)
+        _entry(row.line, dict(_pairs(columns, row.cells)), number) for number, row in enumerate(rows[1:], 1)
     )
     unknown = [title for title, column in zip(titles, columns, strict=True) if not column and title]
     unread = ((1, f"unknown columns: {', '.join(unknown)}"),) if unknown else ()
     return Listing("table", entries, labels_from_zero=True, unread=unread)
 
 
-def _rows(text: str, name: str) -> list[tuple[int, list[str]]]:
-    """Return (line, cells) of each row that is not empty."""
-    head = next((line for line in text.split("\n") if line.strip()), "")
-    delimiter = max("\t;,", key=head.count)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    rows: list[tuple[int, list[str]]] = []
+def _rows(text: str, name: str) -> list[Row]:
+    """Return the rows within the limits on cells."""
     try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                if any(len(cell) > MAX_LINE_CHARS for cell in cells):
-                    raise file_error(name, f"a cell has more than {MAX_LINE_CHARS:,} characters", reader.line_num)
-                rows.append((reader.line_num, cells))
-    except csv.Error as error:
-        raise file_error(name, f"is not a table: {error}", reader.line_num) from error
+        rows = parse_rows(text, lambda title: _column(_title(title)))
+    except NotATable as error:
+        raise file_error(name, f"is not a table: {error}", error.line) from error
+    for row in rows:
+        if any(len(cell) > MAX_LINE_CHARS for cell in row.cells):
+            raise file_error(name, f"a cell has more than {MAX_LINE_CHARS:,} characters", row.line)
     if len(rows) < 2:
         raise file_error(name, "has no row under its header")
     return rows
+
+
+def _column(title: str) -> str:
+    """Return the column that a title means, or ""."""
+    field = title.replace(" ", "_")
+    return _BY_TITLE.get(title) or (field if field in field_names() else "")
 
 
 def _title(cell: str) -> str:

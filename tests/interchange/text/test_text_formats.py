@@ -35,6 +35,17 @@ def test_table_columns_become_edits():
     assert reading.listing.unread == ((1, "unknown columns: take notes"),)
 
 
+def test_a_table_of_a_spreadsheet_has_decimal_commas():
+    """Where another separator leaves them; `sep=;` before the header is Excel's, and no row of the table."""
+    listing = parse_listing("sep=;\nin;out;comment;temperature\n1,5;2,25;1,5 s later;0,7\n", ".csv", "t.csv")
+    quoted = parse_listing('in,out,comment\n"1,5",2,x\n', ".csv", "t.csv")
+
+    (row,) = listing.entries
+    assert (row.line, row.texts, row.fields) == (3, ("1,5 s later",), {"temperature": "0.7"})
+    assert (row.record.start.value, row.record.end.value) == (Fraction(3, 2), Fraction(9, 4))
+    assert "'1,5' is not a time" in quoted.entries[0].unusable
+
+
 PREMIERE = """Marker Name\tDescription\tIn\tOut\tDuration\tMarker Type
 M1\treact1: angry 0.8\t00:00:01;00\t00:00:02;15\t00:00:01;15\tComment
 M2\treact1: sad\t00:00:03;00\t00:00:03;00\t00:00:00;00\tComment
