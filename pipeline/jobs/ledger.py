@@ -59,6 +59,7 @@ class Ledger:
     def __init__(self, home: Path) -> None:
         self.root = home / "ledger"
         self.segments = Segments(self.root / "segments")
+        self._read_before: dict[str, tuple[list[str], Entry]] = {}
 
     def lock(self, key: str) -> FileLock | None:
         """Lock a call for this process; return None while another process holds it."""
@@ -234,7 +235,12 @@ class Ledger:
     def owner(self, request_id: str, entry: Entry) -> str:
         """Return the id of a job of another call at the same provider that has a request id; "" if there is none."""
         host = entry.intended.call.host if entry.intended else ""
-        for other in self.summaries(json.dumps(request_id)):
+        loose = {(other.key, other.attempt): other for other in self._entries_in_folders()}
+        others = [summarize(other) for other in loose.values() if other.request_id == request_id]
+        for segment in self.segments.live():
+            rows = segment.rows(json.dumps(request_id))
+            others += [row.summary for row in rows if (row.summary.key, row.summary.attempt) not in loose]
+        for other in sorted(others, key=_age, reverse=True):
             if other.key != entry.key and other.request_id == request_id and (not host or other.host in ("", host)):
                 return other.id
         return ""
@@ -287,12 +293,42 @@ class Ledger:
         return attempts
 
     def _entries_in_folders(self) -> list[Entry]:
-        """Return the attempts that have a folder: the open ones, those finished lately, and what a person settled."""
-        entries = []
-        for folder in [folder for call in self.call_folders() for folder in attempt_folders(call)]:
-            files, damaged = _read_files(folder)
-            entries.append(self._with_segment(folder.parent.name, int(folder.name), folder, files, damaged))
-        return [entry for entry in entries if entry.records or entry.unreadable or _has_trace(entry.folder)]
+        """Return the attempts that have a folder: the open ones, those finished lately, and what a person settled.
+
+        No state ever changes, so an attempt with the same files as before is not read again: with hundreds of calls in
+        flight each of them asks for all.
+        """
+        segments = self.segments.live()
+        entries, read = [], {}
+        for path, names in self._attempts_on_disk():
+            known_names, entry = self._read_before.get(path, ([], None))
+            if entry is None or names != known_names or self._find_rows(segments, entry.key, entry.attempt):
+                folder = Path(path)
+                files, damaged = _read_files(folder)
+                entry = self._with_segment(folder.parent.name, int(folder.name), folder, files, damaged)
+            if entry.records or entry.unreadable or _has_trace(entry.folder):
+                entries.append(entry)
+            if not entry.unreadable:
+                read[path] = (names, entry)
+        self._read_before = read
+        return entries
+
+    def _attempts_on_disk(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield the folder of every attempt that has one, and the names in it, in order.
+
+        Raises:
+            StorageFailed: a folder cannot be listed, so calls may be missing.
+        """
+        with storage_errors(self.root):
+            for prefix in _subfolders(str(self.root)):
+                if len(prefix.name) != 2:
+                    continue
+                for call in _subfolders(prefix.path):
+                    for attempt in _subfolders(call.path):
+                        if len(attempt.name) == 3 and attempt.name.isdecimal():
+                            names = _names(attempt.path)
+                            if names is not None:
+                                yield attempt.path, names
 
     def _with_segment(self, key: str, attempt: int, folder: Path, files: dict[str, bytes], damaged: list[str]) -> Entry:
         """Build an attempt from the files of its folder, which are read already, and those in a segment."""
@@ -326,6 +362,20 @@ class Ledger:
 def attempt_folders(call_folder: Path) -> list[Path]:
     """Return the folders of the attempts at a call, in order."""
     return sorted(folder for folder in call_folder.glob("[0-9][0-9][0-9]") if _has_trace(folder))
+
+
+def _subfolders(folder: str) -> list[os.DirEntry[str]]:
+    """Return the folders in a folder; none if a compaction has just removed it."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        return [entry for entry in entries if entry.is_dir()]
+    return []
+
+
+def _names(folder: str) -> list[str] | None:
+    """Return the names in a folder, in order; None if a compaction has just removed it."""
+    with suppress(FileNotFoundError):
+        return sorted(os.listdir(folder))
+    return None
 
 
 def _age(summary: Summary) -> tuple[str, str, int]:

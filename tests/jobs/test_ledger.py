@@ -373,3 +373,20 @@ def test_malformed_job_ids_are_not_in_the_ledger(ledger):
 def test_time_of_an_entry_can_be_parsed():
     """ISO 8601 with its time zone."""
     assert datetime.fromisoformat(intention().at) == datetime(2026, 11, 25, 10, tzinfo=UTC)
+
+
+def test_only_attempts_with_new_files_are_read_again(ledger, monkeypatch):
+    """What another process writes is seen, and nothing else is read, however often all calls are asked for."""
+    entries = [ledger.record_intent(intention(CALL.model_copy(update={"video": name * 64}))) for name in "vwx"]
+    assert ledger.owner("r1", entries[0]) == ""
+    read = []
+    real = ledger_module._read_files
+    monkeypatch.setattr(ledger_module, "_read_files", lambda folder: (read.append(folder), real(folder))[1])
+    assert ledger.owner("r1", entries[0]) == "" and read == []
+
+    other = Ledger(ledger.root.parent)
+    other.record(entries[1], "accepted", Accepted(at=NOW, request_id="r1"))
+    read.clear()
+    assert ledger.owner("r1", entries[0]) == entries[1].id
+    assert read == [entries[1].folder]
+    assert ledger.owner("r1", entries[1]) == ""  # its own
