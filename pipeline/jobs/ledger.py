@@ -373,8 +373,8 @@ def _subfolders(folder: str) -> list[os.DirEntry[str]]:
 
 def _names(folder: str) -> list[str] | None:
     """Return the names in a folder, in order; None if a compaction has just removed it."""
-    with suppress(FileNotFoundError):
-        return sorted(os.listdir(folder))
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries)
     return None
 
 
