@@ -97,21 +97,30 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     if box is None:
         return
     place, light = _place(box, warped, frame, pose), measure_light(original, frame)
-    tooth = np.clip(_usual_tooth_color(light) if pose.tooth_color is None else pose.tooth_color * light.white, 0, 250)
-    color, toothlike = visible_tooth_color(original, frame, tooth, own)
+    usual = _usual_tooth_color(light) if pose.tooth_color is None else pose.tooth_color * light.white
+    expected = np.clip(usual, 0, 250)
+    visible, toothlike = visible_tooth_color(original, frame, expected, own)
+    # Where the clip shows their colour, teeth have it in every frame, whatever this one shows between the lips.
+    tooth = visible if pose.tooth_color is None else expected
     # A low interior without teeth is a strip of gum if it is stretched; a mouth that opens gets drawn teeth.
     bare = (1 - toothlike) * (1 - fraction_between(gap, TELLS_AT))
     own = fraction_between(own * (1 - bare * fraction_between(pose.gap - gap, WIDENS)), EITHER) * pose.own_teeth
-    # A drawn row under the performer's own teeth would be a second one: what is beyond them is the dark alone.
-    lip = _colors_at(original, frame.points_px[LOWER_LIP[1, 3:8], :2]).mean(0)
-    inside = _draw_interior(place, frame, pose, light, color, lip, drawn=1 - own)
+    lip, gum = _colors_at(original, frame.points_px[LOWER_LIP[1, 3:8], :2]).mean(0), GUM * light.white
+    dark, fallen = _draw_dark(place, frame, pose, light, lip)
+    layers = []
     if own > 0:
         source = opening_on_grid(frame.points_px[:SKIN_COUNT, :2], place.skull)
-        rows = find_rows(original, source, tooth, frame.unit_px)
-        gum = (GUM * light.white + lip) / 2
-        seen, cover = own_interior(original, source, place.opening, place.skull, frame, rows, gum, light.blur_px)
+        rows = find_rows(original, source, expected, frame.unit_px)
+        bared = (gum + lip) / 2
+        seen, cover = own_interior(original, source, place.opening, place.skull, frame, rows, bared, light.blur_px)
         seen *= _light_left(place.opening, frame, pose.gap)
-        inside = blend(inside, seen, cover * np.float32(own))
+        # A drawn row under the performer's own teeth would be a second one: what is beyond them is the dark alone.
+        layers.append(blend(match_shot(_merged(dark), light), seen, cover))
+    if own < 1:
+        _add_teeth(dark, fallen, place, frame, pose, gum, tooth)
+        layers.append(match_shot(_merged(dark), light))
+    # A dissolve: teeth half drawn over the dark, and the own ones half over those, would be grey.
+    inside = layers[0] if len(layers) == 1 else layers[1] + np.float32(own) * (layers[0] - layers[1])
     shown *= _changed(warped, frame)
     soft_px = max(0.8 * light.blur_px, 0.008 * frame.unit_px)
     slit = shares_between(place.opening.height_px / frame.unit_px, SLIT)
@@ -160,39 +169,54 @@ def _light_left(opening: Opening, frame: FaceFrame, gap: float) -> Field:
     return np.asarray(dimmer * shadow, np.float32)[..., None]
 
 
-def _draw_interior(
-    place: _Place, frame: FaceFrame, pose: Pose, light: Light, tooth_color: Curve, lip: Curve, drawn: float
-) -> Field:
-    """Draw an interior that the picture does not show, (height, width, 3) in 0..255.
+def _draw_dark(place: _Place, frame: FaceFrame, pose: Pose, light: Light, lip: Curve) -> tuple[Field, Field]:
+    """Draw an interior without teeth: (3, height, width) in 0..255, and the share of the light at each place.
 
     Args:
         place: where.
         frame: the face in the picture.
         pose: its pose.
         light: the light of the picture.
-        tooth_color: the colour of teeth in it, (3,).
         lip: the colour of the lips in it, (3,).
-        drawn: the opacity of the teeth, 0 to 1.
     """
-    import cv2
+    opened = pose.gap - MouthShape.of(frame).gap
+    planes = draw_cavity(place.opening, pose.gap, opened, light.white, lip, frame.unit_px)
+    fallen = light_falloff(place.opening, pose.gap, frame.unit_px)
+    light_share = CAVITY_LIGHT + (1 - CAVITY_LIGHT) * fraction_between(opened, DEEPENS)
+    planes *= reddened(fallen ** np.float32(light_share))
+    return planes, fallen
 
+
+def _add_teeth(
+    planes: Field, fallen: Field, place: _Place, frame: FaceFrame, pose: Pose, gum: Curve, tooth: Curve
+) -> None:
+    """Draw both rows of teeth over an interior, (3, height, width), in place.
+
+    Args:
+        planes: the interior without teeth.
+        fallen: the share of the light at each place.
+        place: where.
+        frame: the face in the picture.
+        pose: its pose.
+        gum: the colour of gum in this light, (3,).
+        tooth: the colour of teeth in it, (3,).
+    """
     rest = pose.resting_lip if pose.resting_lip is not None else resting_lip(frame)
     edge = rest + EDGE_BELOW_LIP
     lower_edge = edge - OVERLAP + place.jaw + ROUND_HIDES * pose.spoken.round
-    gap = MouthShape.of(frame).gap
-    planes = draw_cavity(place.opening, pose.gap, pose.gap - gap, light.white, lip, frame.unit_px)
-    gum = GUM * light.white
-    fallen = light_falloff(place.opening, pose.gap, frame.unit_px)
-    light_share = CAVITY_LIGHT + (1 - CAVITY_LIGHT) * fraction_between(pose.gap - gap, DEEPENS)
-    planes *= reddened(fallen ** np.float32(light_share))
-    if drawn > 0:
-        lit = fallen ** np.float32(TEETH_LIGHT)
-        _add_row(planes, draw_teeth(LOWER, frame, lower_edge, place.skull), LOWER_DIMMER * tooth_color, gum, lit, drawn)
-        _add_row(planes, draw_teeth(UPPER, frame, edge, place.skull), tooth_color, gum, lit, drawn)
-    return match_shot(np.asarray(cv2.merge(list(planes)), np.float32), light)
+    lit = fallen ** np.float32(TEETH_LIGHT)
+    _add_row(planes, draw_teeth(LOWER, frame, lower_edge, place.skull), LOWER_DIMMER * tooth, gum, lit)
+    _add_row(planes, draw_teeth(UPPER, frame, edge, place.skull), tooth, gum, lit)
 
 
-def _add_row(planes: Field, row: TeethRow, tooth_color: Curve, gum: Curve, lit: Field, drawn: float) -> None:
+def _merged(planes: Field) -> Field:
+    """Return planes of red, green and blue, (3, height, width), as a picture, (height, width, 3)."""
+    import cv2
+
+    return np.asarray(cv2.merge(list(planes)), np.float32)
+
+
+def _add_row(planes: Field, row: TeethRow, tooth_color: Curve, gum: Curve, lit: Field) -> None:
     """Draw a row over planes of red, green and blue, (3, height, width), in place: its gum first, then its teeth.
 
     Args:
@@ -201,13 +225,11 @@ def _add_row(planes: Field, row: TeethRow, tooth_color: Curve, gum: Curve, lit: 
         tooth_color: (3,).
         gum: its colour, (3,).
         lit: the share of the light at each place.
-        drawn: its opacity.
     """
     bare = 1 - row.cover
     own = row.gum * bare
-    color = reddened(row.shade * lit) * (_of_planes(gum) * own + _of_planes(tooth_color) * row.cover)
-    planes *= 1 - np.float32(drawn) * (1 - (1 - row.gum) * bare)
-    planes += np.float32(drawn) * color
+    planes *= (1 - row.gum) * bare
+    planes += reddened(row.shade * lit) * (_of_planes(gum) * own + _of_planes(tooth_color) * row.cover)
 
 
 def _of_planes(color: Curve) -> Field:

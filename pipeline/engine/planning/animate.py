@@ -122,7 +122,7 @@ def animate(
     talks = heard is not None or float(mouth_gaps(faces).std()) > TALKING_UNITS
     openings = np.array([np.nan if shape is None else shape.gap for shape in shapes])
     closing = closing_share(openings, float(fps)) if talks and heard is None else np.zeros(len(faces))
-    own_teeth = own_share(openings, float(fps))
+    own_teeth = own_share(openings, float(fps), usual_unit_px(faces))
     upper_lip, held_open = resting_upper_lip(faces), mouth_held_open(faces) if talks and heard is None else None
     heads = head_motion(_mouth_opening(heard, faces, layout) if talks else None, weights, choices, fps)
     poses: list[Pose | None] = []
@@ -168,6 +168,12 @@ def resting_upper_lip(faces: Sequence[Points | None]) -> float | None:
     """Return where the upper lip rests in the clip: the teeth hang from there and must not move with the lip."""
     lips = [resting_lip(FaceFrame(points)) for points in faces if points is not None]
     return float(np.median(lips)) if lips else None
+
+
+def usual_unit_px(faces: Sequence[Points | None]) -> float:
+    """Return the median of the unit in px; 0 without a face."""
+    units = [FaceFrame(points).unit_px for points in faces if points is not None]
+    return float(np.median(units)) if units else 0.0
 
 
 def _spoken(moment: SpeechFrame, weight: float) -> Spoken:

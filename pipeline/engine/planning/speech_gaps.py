@@ -25,6 +25,8 @@ GIVES_WAY_S = 0.12
 """The opening that is added gives way, and comes back, over this time."""
 SHOWS_OWN = (0.030, 0.080)
 """Between these gaps the confidence that the picture shows what is in the mouth rises to 1."""
+READABLE_PX = (10.0, 16.0)
+"""Between these heights of an opening in px its own rows of teeth can be told apart well enough to be moved."""
 CHANGES_S = 0.08
 """Half of the time in which drawn teeth become own ones."""
 
@@ -53,14 +55,16 @@ def closing_share(gaps: Curve, fps: float) -> Curve:
     return share
 
 
-def own_share(gaps: Curve, fps: float) -> Curve:
+def own_share(gaps: Curve, fps: float, unit_px: float) -> Curve:
     """Return per frame the share of the mouth's own inside, 0 to 1, which is never more than the picture shows.
 
     Args:
         gaps: the opening of the mouth in each frame, in units; NaN where there is none.
         fps: frames per second.
+        unit_px: the unit in pixels in this shot.
     """
-    shown = shares_between(np.nan_to_num(gaps), SHOWS_OWN)
+    opened = np.nan_to_num(gaps)
+    shown = shares_between(opened, SHOWS_OWN) * shares_between(opened * unit_px, READABLE_PX)
     half = round(CHANGES_S * fps)
     width = 2 * half + 1
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(shown, half, mode="edge"), width)

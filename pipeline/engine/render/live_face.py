@@ -30,9 +30,10 @@ from ..planning.animate import (
     mouth_held_open,
     pose_for,
     resting_upper_lip,
+    usual_unit_px,
 )
 from ..planning.speech_gaps import closing_share, own_share
-from ..planning.tooth_color import LEAST_TEETH, OPEN_GAP, measure_tooth_color
+from ..planning.tooth_color import LEAST_TEETH, OPEN_GAP, measure_tooth_color, most_teeth
 from ..pose.head_motion import head_motion
 from ..pose.pose import Color, Pose
 from .draw import retouch
@@ -67,18 +68,19 @@ class LiveFace:
         gaps = np.array([np.nan if shape is None else shape.gap for shape in self._shapes])
         self._openings = np.nan_to_num(gaps)
         self._closing = closing_share(gaps, rate) if self._talks else np.zeros(count)
-        self._own_teeth = own_share(gaps, rate)
+        self._own_teeth = own_share(gaps, rate, usual_unit_px(self.landmarks))
         self.tooth_color: Color | None = None
 
     def measure_teeth(self, pictures: Sequence[tuple[int, Image]]) -> None:
         """Measure the colour of the teeth in a few RGB pictures, given with their frames in the shot."""
-        best = LEAST_TEETH
+        measured = []
         for frame, picture in pictures:
             points = self.landmarks[frame]
             if points is not None:
-                share, color = measure_tooth_color(picture, FaceFrame(points))
-                if share >= best:
-                    best, self.tooth_color = share, color
+                measured.append((self._openings[frame], measure_tooth_color(picture, FaceFrame(points))))
+        share, color = most_teeth(measured)
+        if share >= LEAST_TEETH:
+            self.tooth_color = color
 
     def open_frames(self, most: int) -> list[int]:
         """Return up to `most` frames in which the mouth is open far enough to show teeth, spread over the shot."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -215,6 +215,22 @@ def test_an_open_mouth_has_teeth_above_dark_above_tongue(still: Still) -> None:
     assert luma[:6].max() > luma[8:].max()
     dark = column[int(luma.argmin())]
     assert dark[0] >= dark[1]
+
+
+def test_teeth_that_change_from_drawn_to_own_ones_are_not_grey(portrait) -> None:
+    """Halfway between drawn and own teeth, the brightest fifth of a mouth is hardly darker than the darker of both."""
+    face = portrait.face
+    shape = MouthShape.of(face)
+    happy = pose_for(React1Choices(prompt="happy", temperature=1.0), shape, shape, 1.0)
+
+    def brightness(own: float) -> float:
+        picture = warp(portrait.picture, face, landmark_moves(face, happy), happy)
+        fill_mouth(portrait.picture, picture, face, replace(happy, own_teeth=own))
+        contour = picture.places_px[INNER_LIPS]
+        inside = soft_mask(contour, (0, 0, *picture.picture.shape[1::-1]), 0) > 0.9
+        return float(np.quantile(picture.picture[inside] @ LUMA, 0.8))
+
+    assert brightness(0.5) > 0.93 * min(brightness(0.0), brightness(1.0))
 
 
 def test_nothing_is_painted_outside_the_lips(still: Still) -> None:

@@ -72,9 +72,17 @@ def test_own_teeth_come_slowly_and_never_where_the_picture_has_none() -> None:
     """The share changes by at most a quarter per frame, is 0 in shut frames and 1 in a long opening."""
     gaps = np.array([0.0] * 5 + [0.15] * 20 + [0.0] * 5 + [0.15] * 3 + [0.0] * 5)
 
-    share = own_share(gaps, FPS)
+    share = own_share(gaps, FPS, unit_px=120)
 
     assert np.abs(np.diff(share)).max() <= 0.25
     assert share[gaps == 0].max() == 0
     assert share[15] == 1
     assert share[30:33].max() < 0.3  # an opening that is over at once keeps what is drawn
+
+
+def test_teeth_of_a_few_pixels_are_drawn() -> None:
+    """Rows in an opening of eight pixels cannot be told apart; the same mouth from nearer shows its own."""
+    gaps = np.full(20, 0.2)
+
+    assert own_share(gaps, FPS, unit_px=40).max() == 0
+    assert own_share(gaps, FPS, unit_px=90).min() == 1
