@@ -69,16 +69,23 @@ def failures_of(
 ) -> list[tuple[float, str, str, str]]:
     """Return (how many times the limit, segment name, what is wrong, metric) of metrics above a share of a limit."""
     return [
-        (_magnitude(key, value) / (limit or 1), name, f"{key} is {value}, the limit is {limit}", key)
+        (_magnitude(key, metrics) / (limit or 1), name, f"{key} is {metrics[key]}, the limit is {limit}", key)
         for name, metrics in rows
         for key, limit in thresholds
-        if limit is not None and (value := metrics.get(key)) is not None and _magnitude(key, value) > limit * share
+        if limit is not None and metrics.get(key) is not None and _magnitude(key, metrics) > limit * share
     ]
 
 
-def _magnitude(key: str, value: float) -> float:
-    """Return what is compared with the limit: a line that is too soft is as wrong as one that is too loud."""
-    return abs(value) if key == "loudness_step_lu" else value
+def _magnitude(key: str, metrics: Mapping[str, Any]) -> float:
+    """Return what is compared with the limit: a line that is too soft is as wrong as one that is too loud.
+
+    Not what its peaks keep it too soft by: no gain would change that, and a take with another level does not exist. A
+    note tells of it.
+    """
+    value: float = metrics[key]
+    if key != "loudness_step_lu":
+        return value
+    return value if value > 0 else max(-value - metrics.get("peak_limited_db", 0.0), 0.0)
 
 
 class SoundParams(BaseModel):

@@ -29,6 +29,7 @@ _BORDER_S, _REFERENCE_S = 0.08, 0.1
 """What is measured on either side of a border, margin packets included, and what it is compared with."""
 MAX_MEASURED_S = 60
 """A line is measured over its first minute, to bound memory."""
+_LEAST_HELD_DB = 0.1
 _READ_ONCE_S = 10
 """Up to this length a line and what is heard on either side are read at once, not piece by piece."""
 
@@ -40,7 +41,8 @@ def check_borders(
 
     `click_db` is by how much the wave near a border is sharper than the film's own sound and the line there (0 and
     below: no click). `loudness_step_lu` is how much louder a line is than what is heard on either side of it, besides
-    the gain that its edit asks for; absent if one of them is near-silent. The worst of several lines counts;
+    the gain that its edit asks for; absent if one of them is near-silent. `peak_limited_db` is how much of that its
+    peaks have caused: a line that is too soft by that is not failed. The worst of several lines counts;
     `sound_lines` has all of them.
 
     Raises:
@@ -109,7 +111,10 @@ def _line_metrics(context: NodeContext, track: _DialogueTracks, line: DialogueLi
     row: dict[str, Any] = {"name": line.name, "over": line.is_mixed}
     row["click_db"] = round(max(_click_db(track, *border) for border in _borders(line, track)), 1)
     step = _step_lu(context, track, line)
-    return row if step is None else {**row, "loudness_step_lu": round(step, 2)}
+    if step is None:
+        return row
+    held = {"peak_limited_db": round(line.held_db, 2)} if line.held_db >= _LEAST_HELD_DB else {}
+    return {**row, "loudness_step_lu": round(step, 2), **held}
 
 
 def _borders(line: DialogueLine, track: _DialogueTracks) -> Iterator[tuple[int, list[Sound]]]:

@@ -197,7 +197,15 @@ def _part_line(job: SpliceJob, run: Sequence[Segment], level: LineLevel, params:
     )
     skip = start - begins
     dips = None if level.dips is None else level.dips[skip : skip + end - start]
-    return replace(_edit_line(job, run[0], params), start=start, end=end, skip=skip, gain=level.gain, dips=dips)
+    return replace(
+        _edit_line(job, run[0], params),
+        start=start,
+        end=end,
+        skip=skip,
+        gain=level.gain,
+        dips=dips,
+        held_db=level.held_db,
+    )
 
 
 def _edit_line(job: SpliceJob, segment: Segment, params: SoundParams) -> DialogueLine:

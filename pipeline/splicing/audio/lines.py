@@ -38,6 +38,8 @@ class DialogueLine:
     """A factor for the recording."""
     wanted_db: float = 0.0
     """The part of the gain that the edit asks for, which is no step of loudness to be checked."""
+    held_db: float = 0.0
+    """By how much peaks keep it below the level that it should have, which no gain could change."""
     dips: Sound | None = None
     """A second factor, one per sample of the line, where the film's own sound leaves too little headroom; 0 to 1."""
     fade_ms: float = FADE_MS

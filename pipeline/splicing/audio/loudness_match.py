@@ -130,6 +130,8 @@ class LineLevel:
     gain: float = 1.0
     dips: Sound | None = None
     """A factor per sample of the complete edit, where the film's own sound leaves too little headroom."""
+    held_db: float = 0.0
+    """By how much peaks keep the line below the level that it should have."""
     metrics: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -177,8 +179,9 @@ def choose_level(
         short_db = gain_db - db(gain)
         if short_db > REPORTED_DB:
             wanted = "what `audio_gain` asks for" if wanted_db else "that"
-            notes.append(f"the new line of {name} stays {short_db:.1f} dB below {wanted}: its peaks reach -1 dBTP")
-    return LineLevel(gain, dips, {"name": name, "gain_db": round(db(gain), 2), **metrics}, tuple(notes))
+            notes.append(f"the new line of {name} stays {short_db:.1f} dB below {wanted}: its peaks reach -1 dBTP; limit its peaks first")
+    held_db = max(gain_db - db(gain), 0.0) + _dipped_db(inputs.line, dips)
+    return LineLevel(gain, dips, held_db, {"name": name, "gain_db": round(db(gain), 2), **metrics}, tuple(notes))
 
 
 def _match_loudness(context: NodeContext, name: str, inputs: LevelInputs) -> tuple[float, dict[str, Any], list[str]]:
@@ -224,6 +227,15 @@ def is_silent(level_lufs: float) -> bool:
 def _limit_peak(line: Sound, gain_db: float) -> float:
     peak = true_peak(line)
     return min(amplitude(gain_db), amplitude(CEILING_DBTP) / peak) if peak else amplitude(gain_db)
+
+
+def _dipped_db(line: Sound, dips: Sound | None) -> float:
+    """Return by how much dips lower a line as a whole."""
+    power = float(np.square(line, dtype=np.float64).sum())
+    if dips is None or not power:
+        return 0.0
+    left = float(np.square(line * dips, dtype=np.float64).sum())
+    return MAX_GAIN_DB if left <= 0 else min(-10 * math.log10(left / power), MAX_GAIN_DB)
 
 
 def _lowering_notes(name: str, by_db: float, dips: Sound | None) -> list[str]:

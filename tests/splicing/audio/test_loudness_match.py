@@ -8,13 +8,13 @@ from numbered_clips import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, segment
 
-from react1.nodes.splice import SpliceParams
+from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.loudness_match import amplitude, db, fit_gain, true_peak
-from react1.pipeline.splicing.splice_params import DEFAULT_PARAMS, SoundParams
+from react1.pipeline.splicing.splice_params import DEFAULT_PARAMS, SoundParams, Thresholds
 
 pytestmark = pytest.mark.slow
 
@@ -22,6 +22,7 @@ OWN = bursts(10.0)
 SPAN = (100, 150)
 BEGIN, END = 100 * 1920, 150 * 1920
 SAME = OWN[:, BEGIN:END]
+CHECKS = Thresholds(seam_delta_e=None, frozen_frames=None, doubled_frames=None)
 """What the film's own voice says in the span: a line as loud as its neighbours."""
 
 
@@ -94,6 +95,22 @@ def test_peaks_hold_the_gain_back(context):
     peak = db(true_peak(heard[:, BEGIN + 1000 : END - 1000]))
     assert -1.1 < peak <= -0.99
     assert any("dB below that: its peaks reach -1 dBTP" in line for line in result.notes)
+
+
+def test_a_line_that_peaks_hold_back_is_in_the_film_and_told(context):
+    """No gain could bring it nearer to the film's dialogue, so no check fails; the figures have both."""
+    wave = bursts(2.0) * 0.1
+    wave[0, 20000:80000:10000] = 0.5
+    media = speaking_film(context, 250, OWN, coded=("-c:a", "pcm_s16le"))
+    line = context.store(wave_of(context, wave))
+    take = numbered_take(context, segment(media, *SPAN, audio=line, name="hello"))
+
+    film = Splice().run(context, SpliceParams(checks=CHECKS), media, [take])
+
+    (row,) = film.metrics["splice"]["sound_lines"]
+    assert row["loudness_step_lu"] < -8
+    assert row["loudness_step_lu"] + row["peak_limited_db"] == pytest.approx(0, abs=0.5)
+    assert any("dB below that: its peaks reach -1 dBTP; limit its peaks first" in line for line in film.notes)
 
 
 def test_without_matching_a_line_keeps_its_level(context):

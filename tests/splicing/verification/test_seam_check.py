@@ -176,6 +176,16 @@ def test_sound_is_judged_by_its_own_figures():
     require_within_thresholds(rows, Thresholds(click_db=40, loudness_step_lu=9))
 
 
+def test_what_peaks_keep_a_line_too_soft_by_is_not_failed():
+    """No gain could change it; what is missing besides, and a line that is too loud, are."""
+    held = {"peak_limited_db": 4.0}
+    require_within_thresholds([("a", {"loudness_step_lu": -9.9, **held})], Thresholds())
+
+    for step in (-10.1, 6.1):
+        with pytest.raises(CheckFailed, match=rf"a: loudness_step_lu is {step}, the limit is 6\.0"):
+            require_within_thresholds([("a", {"loudness_step_lu": step, **held})], Thresholds())
+
+
 def test_still_frames_are_counted_in_runs():
     """(doubled, frozen)."""
     assert count_still([]) == (0, 0)
