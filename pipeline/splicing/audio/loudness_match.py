@@ -179,7 +179,8 @@ def choose_level(
         short_db = gain_db - db(gain)
         if short_db > REPORTED_DB:
             wanted = "what `audio_gain` asks for" if wanted_db else "that"
-            notes.append(f"the new line of {name} stays {short_db:.1f} dB below {wanted}: its peaks reach -1 dBTP; limit its peaks first")
+            reason = "its peaks reach -1 dBTP; limit its peaks first"
+            notes.append(f"the new line of {name} stays {short_db:.1f} dB below {wanted}: {reason}")
     held_db = max(gain_db - db(gain), 0.0) + _dipped_db(inputs.line, dips)
     return LineLevel(gain, dips, held_db, {"name": name, "gain_db": round(db(gain), 2), **metrics}, tuple(notes))
 
