@@ -6,16 +6,19 @@ rendered or paid for again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel
+
 from ..core.errors import PresetError, not_one_of
-from ..core.file import Deliver, is_marked
-from ..core.nodes.node import Params
+from ..core.file import Deliver, File, Ingest, is_marked
+from ..core.nodes.node import Params, delivery
 from ..core.nodes.registry import NodeInfo
-from ..core.values import Report, Take
+from ..core.values import Media, Report, Take
+from ..located_yaml.explain import is_url
 from ..located_yaml.located import Json
 
 OnFailure = Literal["stop", "keep-original"]
@@ -64,6 +67,54 @@ def output_path(step: Step) -> Path | None:
             path = getattr(step.params, name)
             return Path(path) if path else None
     return None
+
+
+def local_files(step: Step) -> list[Path]:
+    """Return the local files that a step's parameters name."""
+    paths: list[Path] = []
+
+    def collect(text: str) -> str:
+        if not is_url(text):
+            paths.append(Path(text))
+        return text
+
+    replace_files(step.params, collect)
+    return paths
+
+
+def replace_files(value: Any, replace_file: Callable[[str], File | str]) -> Any:
+    """Return parameters, or a part of them, with what is returned for each local path or URL in its place."""
+    if isinstance(value, BaseModel) and not isinstance(value, File):
+        changed = {}
+        for name, field in type(value).model_fields.items():
+            old = getattr(value, name)
+            is_path = is_marked(field, Ingest) and isinstance(old, str)
+            new = replace_file(old) if is_path else replace_files(old, replace_file)
+            if new is not old:
+                changed[name] = new
+        return value.model_copy(update=changed) if changed else value
+    if isinstance(value, (list, tuple)):
+        items = [replace_files(item, replace_file) for item in value]
+        same = all(new is old for new, old in zip(items, value, strict=True))
+        return value if same else type(value)(items)
+    return value
+
+
+def container_problem(steps: Sequence[Step], step: Step) -> str:
+    """Return why a step's output path is no name for its film, which keeps the container of its source; "" if it is."""
+    path = output_path(step)
+    if path is None or step.fanned or delivery(step.info.cls, step.info.ports) != "film":
+        return ""
+    before = steps[: steps.index(step)]
+    opened = [file for earlier in before if earlier.info.ports.output is Media for file in local_files(earlier)]
+    return wrong_suffix(path, opened[-1].suffix) if opened else ""
+
+
+def wrong_suffix(path: Path, suffix: str) -> str:
+    """Return why a path is no name for a film of a source with this suffix; "" if it is."""
+    if not suffix or suffix.lower() == path.suffix.lower():
+        return ""
+    return f"{path} does not end with {suffix}; the film keeps the container of its source"
 
 
 def until_takes(job: Job, *, page: bool = True) -> Job:

@@ -23,7 +23,7 @@ from ..core.nodes.registry import Registry
 from ..core.shared_values import share_parts
 from ..located_yaml.explain import is_url
 from ..located_yaml.located import Json, Located, Location, Problems, describe, parse_yaml
-from .checked_job import Job, OnFailure, Step, output_path
+from .checked_job import Job, OnFailure, Step, container_problem, output_path
 from .edit_lists import ReadLists
 from .graph import current_input
 from .inputs import command_line_values, fill_inputs
@@ -100,6 +100,8 @@ def load_job(
         from_job = explicit_values.keys() - overrides.keys()
         check_output_places(steps, inputs, from_job, overrides.keys(), document.files, base, problems)
         problems.raise_if_any()
+    _check_containers(steps, inputs, base, problems)
+    problems.raise_if_any()
     plain, files = {name: tree.plain for name, tree in inputs.items()}, (*document.files, *lists.files)
     notes = tuple(lists.notes)
     job = Job(document.preset.name, document.preset.about, steps, plain, {}, on_failure, files, notes, project=project)
@@ -311,6 +313,16 @@ def check_output_places(
             (name or step.id,),
             f"{path} is outside {where}; pass it with --out or --set {name or 'out'}=…, or add --allow-outside",
         )
+
+
+def _check_containers(steps: Sequence[Step], inputs: Mapping[str, Located], base: Path, problems: Problems) -> None:
+    """Report every film that would get the suffix of another container, also if only its takes are to be made now."""
+    for step in steps:
+        problem = container_problem(steps, step)
+        if problem:
+            name, tree = _input_of(Path(str(output_path(step))), inputs)
+            location = tree.location if tree is not None else Location("", base)
+            problems.add_at(location, (name or step.id,), problem)
 
 
 def _input_of(path: Path, inputs: Mapping[str, Located]) -> tuple[str, Located | None]:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..config.checked_job import Job, Step, output_path
+from ..config.checked_job import Job, Step, container_problem, local_files, output_path, wrong_suffix
 from ..core.errors import PresetError
 from ..core.file import File, real_path
 from ..core.nodes import node
@@ -14,7 +14,6 @@ from ..core.nodes.node import Delivery
 from ..core.values import Media, Report, Segment, Take, Turnover, Value
 from ..store.export import check_destination, export, is_exported, is_own_export, record_export
 from ..store.store import Store, file_digest
-from .external_inputs import local_files
 
 _CONTAINERS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".flv", ".wmv"}
 
@@ -42,8 +41,9 @@ def check_outputs(job: Job, store: Store, owner: str, *, replace: bool) -> None:
             raise PresetError(f"steps {used_by[resolved]} and {step.id} both write {path}; change one `out`")
         used_by[resolved] = step.id
         how = delivery(step)
-        if how == "film":
-            _check_suffix(job, step, path)
+        problem = container_problem(job.steps, step)
+        if problem:
+            raise PresetError(f"out {problem}")
         adds_files = how == "package"  # each run writes files of a new version
         is_folder = how not in ("film", "file")
         check_destination(store, path, owner, replace=replace or adds_files, sources=sources, folder=is_folder)
@@ -55,23 +55,15 @@ def existing_outputs(job: Job, store: Store, owner: str) -> list[Path]:
     return [path for path in paths if path.exists() and not is_own_export(store, path, owner)]
 
 
-def _check_suffix(job: Job, step: Step, path: Path) -> None:
-    """Refuse a file name with another suffix than the source: a film keeps the container of its source."""
-    before = job.steps[: job.steps.index(step)]
-    opened = [file for earlier in before if earlier.info.ports.output is Media for file in local_files(earlier)]
-    source = opened[-1] if opened else None
-    if source is not None:
-        require_suffix(path, source.suffix)
-
-
 def require_suffix(path: Path, suffix: str) -> None:
     """Refuse a name for a film whose suffix is not that of its source.
 
     Raises:
         PresetError: it is another one.
     """
-    if suffix and suffix.lower() != path.suffix.lower():
-        raise PresetError(f"out {path} does not end with {suffix}; the film keeps the container of its source")
+    problem = wrong_suffix(path, suffix)
+    if problem:
+        raise PresetError(f"out {problem}")
 
 
 def source_paths(job: Job) -> list[Path]:

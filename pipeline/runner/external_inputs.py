@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from ..config.checked_job import Job, Step
+from ..config.checked_job import Job, Step, replace_files
 from ..core.edits.choices import React1Choices, resolve_choices
 from ..core.edits.edit import Edit
 from ..core.errors import PresetError, Problem
-from ..core.file import File, Ingest, is_marked
+from ..core.file import File
 from ..core.nodes.plugins import STORAGES
 from ..located_yaml.explain import is_url
 from ..providers.choose_provider import (
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ..providers.provider_settings import HostedProvider
 
 _SPEAKER = "auto_active_speaker_detection"
-ReplaceFile = Callable[[str], File | str]
 
 
 def resolve_providers(job: Job) -> Job:
@@ -183,35 +182,5 @@ def ingest(step: Step, store: Store, progress: Callable[[float], None] = lambda 
     def add(text: str) -> File | str:
         return text if is_url(text) else store.add_external(Path(text), progress)
 
-    params = _replace_files(step.params, add)
+    params = replace_files(step.params, add)
     return step if params is step.params else replace(step, params=params)
-
-
-def local_files(step: Step) -> list[Path]:
-    """Return the local files that a step's parameters name."""
-    paths: list[Path] = []
-
-    def collect(text: str) -> str:
-        if not is_url(text):
-            paths.append(Path(text))
-        return text
-
-    _replace_files(step.params, collect)
-    return paths
-
-
-def _replace_files(value: Any, replace_file: ReplaceFile) -> Any:
-    if isinstance(value, BaseModel) and not isinstance(value, File):
-        changed = {}
-        for name, field in type(value).model_fields.items():
-            old = getattr(value, name)
-            is_path = is_marked(field, Ingest) and isinstance(old, str)
-            new = replace_file(old) if is_path else _replace_files(old, replace_file)
-            if new is not old:
-                changed[name] = new
-        return value.model_copy(update=changed) if changed else value
-    if isinstance(value, (list, tuple)):
-        items = [_replace_files(item, replace_file) for item in value]
-        same = all(new is old for new, old in zip(items, value, strict=True))
-        return value if same else type(value)(items)
-    return value

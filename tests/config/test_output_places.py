@@ -98,3 +98,13 @@ def test_preset_from_elsewhere_may_not_either(elsewhere):
     assert len(elsewhere.problems(preset=by_default)) == 1
     (problem,) = elsewhere.problems(preset=in_step)
     assert "splice: /etc/a.mp4 is outside the folder of job.yaml" in problem
+
+
+@pytest.mark.parametrize("lines", ["", "out: new.mkv\n"])
+def test_a_film_keeps_the_container_of_its_source(elsewhere, lines):
+    """Said when the job is loaded, so that no take is paid for first; the folder of clips may have any name."""
+    (problem,) = elsewhere.problems(lines, **({} if lines else {"out": "inbox/new.mkv"}))
+
+    place = "inbox/job.yaml:5:6" if lines else "--out"
+    assert problem == f"{place}: out: inbox/new.mkv does not end with .mp4; the film keeps the container of its source"
+    assert elsewhere("out: new.MP4\nmore: clips.mkv\n").steps

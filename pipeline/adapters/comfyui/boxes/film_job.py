@@ -130,7 +130,7 @@ class FilmJob:
         edits = list(self.edits.edits)
         for listed in self.edits.files:
             edits += edits_of(self._load(edits_list=listed))
-        from ....runner.external_inputs import local_files
+        from ....config.checked_job import local_files
 
         job = _without_outputs(self._load(edits=edits))
         for step in job.steps:
