@@ -8,9 +8,10 @@ import pytest
 from comfyui_jobs import digest, saved, workflow
 from numbered_clips import make_clip
 
-from react1.pipeline.adapters.comfyui import all_boxes
+from react1.pipeline.adapters.comfyui import all_boxes, previews
 from react1.pipeline.adapters.comfyui.conversions.edit_values import parse_edits
-from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.errors import PresetError, StorageFailed
+from react1.pipeline.media.probe import probe_path
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +59,51 @@ def test_the_container_of_the_film_is_kept(server):
     make_clip(server.folder / "input" / "film.mkv", frames=10, size=(64, 48))
     server.run(load_and_save("film.mkv"))
     assert [path.name for path in (server.folder / "output" / "react1").iterdir()] == ["film_00001_.mkv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [
+        ("film.mov", "png", "rgb24"),
+        ("film.mov", "prores_ks", "yuv422p10le"),
+        ("film.mp4", "libx264", "yuv420p10le"),
+        ("film.mkv", "libx264", "yuv420p"),
+    ],
+)
+def test_of_a_film_that_no_browser_plays_a_small_one_is_shown(server, name, codec, pix_fmt):
+    """In the temp folder, once; the saved film is the source's own, and a box that runs again shows it too."""
+    make_clip(server.folder / "input" / name, frames=10, size=(96, 64), codec=codec, pix_fmt=pix_fmt)
+
+    outcome = server.run(load_and_save(name))
+    server.run(load_and_save(name, prefix="another"))
+
+    ui = outcome.ui["2"]
+    (shown,) = ui["images"]
+    path = server.folder / shown["type"] / shown["subfolder"] / shown["filename"]
+    media = probe_path(path)
+    assert (shown["type"], ui["animated"]) == ("temp", [True])
+    assert (media.video.codec, media.video.pix_fmt, media.video.frame_count) == ("h264", "yuv420p", 10)
+    assert ui["films"] == [{"filename": f"film_00001_{name[-4:]}", "subfolder": "react1", "type": "output"}]
+    assert ui["text"] == [outcome.outputs["2"][0][0]]
+    assert digest(server.folder / "output" / "react1" / ui["films"][0]["filename"]) == digest(
+        server.folder / "input" / name
+    )
+
+
+def test_a_film_of_which_nothing_can_be_shown_is_saved_all_the_same(server, monkeypatch):
+    """As where the disk of the temp folder is full."""
+
+    def fail(*_):
+        raise StorageFailed("the disk is full")
+
+    monkeypatch.setattr(previews, "_write_proxy", fail)
+    make_clip(server.folder / "input" / "film.mov", frames=10, size=(96, 64), codec="png", pix_fmt="rgb24")
+
+    outcome = server.run(load_and_save("film.mov"))
+
+    assert not outcome.errors
+    assert (server.folder / "output" / "react1" / "film_00001_.mov").is_file()
+    assert "images" not in outcome.ui["2"]
 
 
 @pytest.mark.parametrize("prefix", ["../film", "/tmp/film", "react1/../../film", "", "react1/.."])

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -25,8 +24,8 @@ from ...media.tools.file_copy import copy_file
 from ...store.atomic import storage_errors
 from . import host
 
-PLAYABLE = (".mp4", ".m4v", ".webm", ".mov")
-"""Containers that browsers play; whether they know the codec is another matter."""
+_FILMS = (".mp4", ".m4v", ".webm", ".mov")
+"""Containers that the interface shows in a player."""
 _NUMBER = re.compile(r"_(\d+)_?$")
 
 
@@ -90,29 +89,20 @@ def _rename_new(part: Path, path: Path) -> bool:
     return True
 
 
-def preview(film: Path) -> list[Path]:
-    """Link a film into the temp folder, where the interface finds it; return nothing if no browser plays it."""
-    if film.suffix.lower() not in PLAYABLE:
-        return []
-    path = scratch() / f"preview-{film.stem[:48]}{film.suffix.lower()}"
-    if not path.is_file() or path.stat().st_size != film.stat().st_size:
-        path.unlink(missing_ok=True)
-        try:
-            os.link(film, path)
-        except OSError:
-            shutil.copyfile(film, path)
-    return [path]
-
-
 def shown_files(paths: list[Path], text: str = "") -> Mapping[str, Any]:
     """Return what the interface and the history show of files in ComfyUI's folders, and of a text."""
     entries = [entry for path in paths if (entry := _entry(path)) is not None]
     shown: dict[str, Any] = {"text": [text]} if text else {}
     if entries:
         shown["images"] = entries
-        if any(path.suffix.lower() in PLAYABLE for path in paths):
+        if any(path.suffix.lower() in _FILMS for path in paths):
             shown["animated"] = [True]
     return shown
+
+
+def is_visible(path: Path) -> bool:
+    """Return whether a file is in a folder that the interface shows files of."""
+    return _entry(path) is not None
 
 
 def _entry(path: Path) -> dict[str, str] | None:

@@ -41,6 +41,16 @@ _PROXY_VERSION, _CLIP_VERSION = 1, 1
 def plays_in_browsers(media: Media, suffix: str) -> bool:
     """Return whether every current browser plays a film as it is, and smoothly."""
     video = require_video(media)
+    return (
+        is_known_to_browsers(media, suffix)
+        and video.width_px * video.height_px <= _MOST_PIXELS
+        and video.bit_rate <= _MOST_BITS_S
+    )
+
+
+def is_known_to_browsers(media: Media, suffix: str) -> bool:
+    """Return whether every current browser can decode a film."""
+    video = require_video(media)
     containers = _PLAYABLE_VIDEO.get(video.codec, ())
     is_webm = suffix.lower() == ".webm"
     known = any(name in media.container for name in containers) and suffix.lower() in (".mp4", ".m4v", ".mov", ".webm")
@@ -50,8 +60,6 @@ def plays_in_browsers(media: Media, suffix: str) -> bool:
         and (is_webm or "matroska" not in containers[:1])
         and video.pix_fmt in ("yuv420p", "yuvj420p")
         and not video.interlaced
-        and video.width_px * video.height_px <= _MOST_PIXELS
-        and video.bit_rate <= _MOST_BITS_S
         and sound
     )
 
@@ -69,21 +77,27 @@ def make_proxy(context: NodeContext, media: Media) -> None:
     Raises:
         ToolFailed: ffmpeg cannot decode the film.
     """
+    target = context.temp_path("proxy.mp4")
+    argv = proxy_command(context.path(media.file), media, target)
+    context.run_tool(argv, duration_s=max(0.1, float(media.duration_s)), timeout_s=12 * 3600)
+    context.cache_put(proxy_parts(media), target)
+
+
+def proxy_command(film: Path, media: Media, target: Path, longest_s: int | None = None) -> list[str]:
+    """Return the command that writes a proxy of a film, or of its first `longest_s` seconds."""
     video = require_video(media)
     width, height = video.shown_size_px
     scale = min(1.0, PROXY_LINES / min(width, height))
     size = (max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
-    target = context.temp_path("proxy.mp4")
-    argv = [
-        *(ffmpeg_path(), "-v", "error", "-nostdin", "-y", "-i", str(context.path(media.file))),
+    return [
+        *(ffmpeg_path(), "-v", "error", "-nostdin", "-y", *(("-t", str(longest_s)) if longest_s else ())),
+        *("-i", str(film)),
         *("-map", f"0:{video.index}", "-map", "0:a:0?", "-sn", "-dn"),
         *("-vf", f"scale={size[0]}:{size[1]},setsar=1,format=yuv420p", "-fps_mode", "passthrough"),
         *("-c:v", "libx264", "-preset", "superfast", "-crf", "25", "-bf", "0"),
         *("-g", str(max(1, round(float(video.rate) / 2))), "-c:a", "aac", "-b:a", "128k", "-ac", "2"),
         *("-movflags", "+faststart", str(target)),
     ]
-    context.run_tool(argv, duration_s=max(0.1, float(media.duration_s)), timeout_s=12 * 3600)
-    context.cache_put(proxy_parts(media), target)
 
 
 def wave_parts(media: Media) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..box import STEPS, VIDEO, Box, BoxResult, Input, Output
 from ..conversions.media_values import film_file
 from ..conversions.widgets import Widget, read_widgets, widgets_of
 from ..folders import call_key, given_files
+from ..previews import shown_films
 from ..work import BoxCall
 from .step_boxes import run_step, wire_type
 
@@ -132,7 +133,8 @@ class SaveFilmBox(Box):
         path, lost = call.do(save)
         given_files.record(call_key(cls.id, call.node_id, values), [path])
         note = f"\nnote: {lost}" if lost else ""
-        return BoxResult((str(path),), folders.shown_files([path], f"{path}{note}"))
+        shown = call.do(lambda progress: shown_films([path], f"{path}{note}", progress))
+        return BoxResult((str(path),), shown)
 
 
 class VideoToMediaBox(Box):

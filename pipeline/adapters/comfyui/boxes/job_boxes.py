@@ -15,6 +15,7 @@ from ..conversions.edit_values import EditList
 from ..conversions.media_values import FilmFile, film_file
 from ..conversions.widgets import widgets_of
 from ..folders import call_key, given_files
+from ..previews import shown_films
 from ..work import BoxCall, in_box_terms, summary
 from .film_job import FilmJob, FilmResult, film_presets, read_settings, require_budget, run_job, setting_widgets
 
@@ -123,8 +124,9 @@ def film_result(
             message = "takes wait for a choice: look at Contact sheet and set Pick take, which gives the film"
         return BoxResult((host.block(message), text, result), {"text": [text]})
     given_files.record(call_key(box.id, call.node_id, values), [result.film])
-    shown = folders.shown_files(folders.preview(result.film), text)
-    return BoxResult((host.video_from_file(result.film), text, result), shown)
+    made = result.film
+    shown = call.do(lambda progress: shown_films([made], text, progress, link=True))
+    return BoxResult((host.video_from_file(made), text, result), shown)
 
 
 class SettingsBox(Box):

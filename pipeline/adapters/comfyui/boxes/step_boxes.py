@@ -23,6 +23,7 @@ from ..box import EDITS, STEPS, Box, BoxResult, Input, Output
 from ..conversions.edit_values import EditList
 from ..conversions.widgets import Widget, read_widgets, widgets_of
 from ..folders import call_key, given_files
+from ..previews import shown_films
 from ..work import BoxCall
 
 if TYPE_CHECKING:  # it loads an HTTP client, which boxes do not need to be listed
@@ -115,7 +116,9 @@ class StepBox(Box):
         paths = [store.path(film.file) for film in films]
         given_files.record(call_key(cls.id, call.node_id, values), paths)
         notes = "\n".join(getattr(result, "notes", ()))
-        return BoxResult((result,), folders.shown_files(paths if cls.is_output else [], notes))
+        if not cls.is_output:
+            return BoxResult((result,), folders.shown_files([], notes))
+        return BoxResult((result,), call.do(lambda progress: shown_films(paths, notes, progress)))
 
     @classmethod
     def _params(cls, values: Mapping[str, Any]) -> dict[str, Any]:
