@@ -143,7 +143,8 @@ def fill_inputs(
     """
     for name, tree in explicit.items():
         if name not in preset.inputs:
-            message = f"{preset.name} has no input {name!r}; {list_available(name, preset.inputs)}"
+            hint = "choose it with --provider" if name == "provider" else list_available(name, preset.inputs)
+            message = f"{preset.name} has no input {name!r}; {hint}"
             problems.add_at(tree.location, tree.path, message)
     filled: dict[str, Located] = {}
     for pass_number in range(3):

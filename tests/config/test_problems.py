@@ -22,6 +22,15 @@ def test_a_misspelled_emotion_gets_a_suggestion(job_folder):
     ]
 
 
+def test_a_provider_in_a_job_is_told_where_it_is_chosen(job_folder):
+    """A list of films may name one, a job may not."""
+    (problem,) = job_folder.job_problems(
+        "preset: emotion-edit\nsource: a.mp4\nprovider: sync\nedits: [{in: 1, out: 2, prompt: sad}]\n"
+    )
+
+    assert problem == "job.yaml:3:11: provider: emotion-edit has no input 'provider'; choose it with --provider"
+
+
 def test_problems_of_job_and_preset_are_reported_together(job_folder):
     """The job and the preset are in different folders; each problem names its file."""
     job_folder.write(
