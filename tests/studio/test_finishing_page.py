@@ -106,6 +106,20 @@ def test_the_gain_and_the_mix_of_a_line_are_heard_at_once(page, job, studio, tak
     assert page.query_selector(".take-item .chip.warn") is None
 
 
+def test_a_film_that_was_stopped_is_made_again(page, take):
+    """By a button of its own, in the place of the one that was stopped."""
+    page.click("#tab-finish")
+    page.click("#make-film")
+    page.click(".film-item button:text-is('Stop')")
+    stopped = page.wait_for_selector(".film-item[data-state=stopped]", timeout=60_000).get_attribute("data-film")
+
+    page.click(".film-item[data-state=stopped] button:text-is('Make again')")
+
+    page.wait_for_selector(".film-item[data-state=done]", timeout=240_000)
+    films = page.evaluate("[...document.querySelectorAll('.film-item')].map((film) => film.dataset.film)")
+    assert len(films) == 1 and films != [stopped]
+
+
 def test_the_player_shows_both_sides_the_difference_and_the_face(page, take):
     """Each by one key; the zoom follows the face, and a loop is the edit or all with its handles."""
     if not page.query_selector("take-player .stage"):

@@ -20,6 +20,7 @@ class FinishPanel extends HTMLElement {
   draw() {
     if (!state.job || !state.library) return;
     const { edits, films } = state.job, open = edits.filter((edit) => edit.waits || edit.problem);
+    const unready = !edits.length || open.length > 0;
     const focused = document.activeElement?.id;
     this.replaceChildren(
       edits.length ? h("table", { className: "summary" }, h("tbody", {}, ...edits.map((edit) => this.row(edit)))) : h("p", { className: "hint" }, "There is no edit yet: the film would be the same."),
@@ -27,9 +28,9 @@ class FinishPanel extends HTMLElement {
       h("div", { className: "field" }, h("label", { for: "film-provider" }, "New takes by"), providerSelect("film-provider")),
       this.signing(state.job.signing),
       h("div", { className: "buttons" },
-        h("button", { type: "button", id: "make-film", className: "main", disabled: !edits.length || open.length > 0, onclick: () => this.make("film") }, state.job.signing.wanted ? "Make the signed film" : "Make the film"),
-        h("button", { type: "button", id: "make-turnover", disabled: !edits.length || open.length > 0, onclick: () => this.make("turnover"), title: "Clips and timelines for Avid, Final Cut, Premiere or Resolve" }, "Make a turnover")),
-      h("ol", { className: "films" }, ...films.map((film) => this.film(film))),
+        h("button", { type: "button", id: "make-film", className: "main", disabled: unready, onclick: () => this.make("film") }, state.job.signing.wanted ? "Make the signed film" : "Make the film"),
+        h("button", { type: "button", id: "make-turnover", disabled: unready, onclick: () => this.make("turnover"), title: "Clips and timelines for Avid, Final Cut, Premiere or Resolve" }, "Make a turnover")),
+      h("ol", { className: "films" }, ...films.map((film) => this.film(film, unready))),
       h("h3", {}, "Take it elsewhere"),
       h("div", { className: "buttons" }, ...[["yaml", "Copy as YAML"], ["command", "Copy as command"], ["python", "Copy as Python"]].map(([kind, text]) => h("button", { type: "button", onclick: () => this.copy(kind) }, text))));
     if (focused) document.getElementById(focused)?.focus();
@@ -59,8 +60,8 @@ class FinishPanel extends HTMLElement {
     return h("tr", {}, h("th", { scope: "row" }, edit.name), h("td", { className: edit.problem || edit.waits ? "problem" : "" }, text));
   }
 
-  /** @param {import("/page/answers.js").FilmState} film */
-  film(film) {
+  /** @param {import("/page/answers.js").FilmState} film @param {boolean} unready whether no film can be made now */
+  film(film, unready) {
     const moving = film.state === "working" || film.state === "waiting";
     const isWatched = state.watching === film.id;
     const item = h("li", { className: `film-item ${film.state}`, "data-film": film.id, "data-state": film.state },
@@ -76,6 +77,7 @@ class FinishPanel extends HTMLElement {
         ...film.timelines.map((name) => h("a", { className: "button", href: url(`/films/${film.id}/timelines/${encodeURIComponent(name)}`), title: `Save ${name}` }, timelineLabel(name))),
         film.has_report ? h("a", { className: "button", href: url(`/films/${film.id}/report`), target: "_blank", rel: "noopener" }, "Report") : "",
         film.state === "done" && film.kind === "film" && film.exists ? h("a", { className: "button", href: url(`/films/${film.id}/download`) }, "Save a copy") : "",
+        film.state === "failed" || film.state === "stopped" ? h("button", { type: "button", disabled: unready, title: "Make it again, from the job as it is now", onclick: () => this.make(film.kind) }, "Make again") : "",
         moving ? h("button", { type: "button", onclick: () => change("POST", "/stop", { item: film.id }) }, "Stop") : ""));
     if (film.state === "done" && film.has_report) this.fillChecks(film, item.querySelector(".checks"));
     return item;

@@ -52,6 +52,9 @@ class WantedTake(BaseModel):
         return [Take.model_validate(part) for part in self.parts]
 
 
+_UNFINISHED = ("failed", "stopped")
+
+
 class MadeFilm(BaseModel):
     """One finished film, or package for an editing system."""
 
@@ -132,10 +135,11 @@ class TakeList:
             return take
 
     def add_film(self, film: MadeFilm) -> MadeFilm:
-        """Add a film."""
+        """Add a film or a package, in place of those of its kind that failed or were stopped."""
         with self._lock:
             film.created = datetime.now(UTC).isoformat(timespec="seconds")
-            self.record.films = [*self.record.films, film][-20:]
+            kept = [other for other in self.record.films if other.kind != film.kind or other.state not in _UNFINISHED]
+            self.record.films = [*kept, film][-20:]
             self.save()
             return film
 
