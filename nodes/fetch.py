@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ..pipeline.core.errors import InputMediaError, ProviderError, StorageFailed
+from ..pipeline.core.errors import InputMediaError, ProviderError, StorageFailed, shorten
 from ..pipeline.core.file import File, FileOrUrl
 from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
 from ..pipeline.core.times import Timecode, parse_time
@@ -56,7 +56,8 @@ class FetchParams(Params):
     @classmethod
     def _timecode(cls, text: str | None) -> str | None:
         if text is not None and not isinstance(parse_time(text), Timecode):
-            raise ValueError(f"{text!r} is not a timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
+            given = shorten(repr(text))
+            raise ValueError(f"{given} is not a timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
         return text
 
     @field_validator("manifest")

@@ -14,6 +14,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from .errors import shorten
+
 FORMS = "HH:MM:SS:FF, HH:MM:SS.mmm, seconds such as 12.4, or frames such as 310f"
 _CLOCK = re.compile(r"(?a)(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?")
 _TIMECODE = re.compile(r"(?a)(\d{1,2}):([0-5]\d):([0-5]\d)([:;])(\d{2,3})")
@@ -85,7 +87,7 @@ def parse_time(value: Any) -> Moment:
     if isinstance(value, (Timecode, Seconds, Frames)):
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Fraction)):
-        raise ValueError(f"{value!r} is not a time; write {FORMS}")
+        raise ValueError(f"{shorten(repr(value))} is not a time; write {FORMS}")
     text = str(value).strip()
     if match := _TIMECODE.fullmatch(text):
         hours, minutes, seconds, separator, frames = match.groups()
@@ -102,7 +104,7 @@ def parse_time(value: Any) -> Moment:
         return Seconds(value)
     if _SECONDS.fullmatch(text):
         return Seconds(Fraction(text))
-    raise ValueError(f"{text!r} is not a time; write {FORMS}")
+    raise ValueError(f"{shorten(repr(text))} is not a time; write {FORMS}")
 
 
 Time = Annotated[

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from ..core.errors import shorten
 from ..core.file import FileOrUrl
 from ..core.times import Moment, Seconds, Timecode
 from ..media.timing.frame_rate import common_rate
@@ -32,7 +33,7 @@ def parse_rate(value: Any) -> Fraction:
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if not 1 <= rate <= 240:
-        raise ValueError(f"{value!r} is not a frame rate; write 25, 29.97 or 30000/1001")
+        raise ValueError(f"{shorten(repr(value))} is not a frame rate; write 25, 29.97 or 30000/1001")
     return common_rate(rate)
 
 

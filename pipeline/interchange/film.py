@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ..core.errors import PresetError
+from ..core.errors import PresetError, shorten
 from ..core.times import (
     DROP_FRAME_RATES,
     Frames,
@@ -110,7 +110,9 @@ def _user_label(text: str, rate: Fraction | None) -> Timecode | None:
     except ValueError as error:
         raise PresetError(f"start_tc: {error}") from error
     if not isinstance(label, Timecode):
-        raise PresetError(f"start_tc: {text!r} is not a timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
+        raise PresetError(
+            f"start_tc: {shorten(repr(text))} is not a timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame"
+        )
     return label
 
 

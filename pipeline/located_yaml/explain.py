@@ -5,17 +5,20 @@ A value is also walked along the pydantic model that it will become: its fields,
 
 from __future__ import annotations
 
+import os
 import re
 import types
 import typing
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from ..core.errors import PresetError, not_one_of
+from ..core.errors import PresetError, not_one_of, shorten
 from ..core.file import Deliver, Ingest, LocalOnly
 from ..core.settings import map_path
 from .located import Located, Problems, describe, parse_yaml
@@ -78,9 +81,31 @@ def _absolute_path(tree: Located, problems: Problems) -> Located:
         problems.add(tree, f"expected a file or a URL as text, not {describe(tree.plain)}")
     elif not text or "\0" in text:
         problems.add(tree, "a path cannot be empty" if not text else "a path cannot contain the character NUL")
+    elif not _is_encodable(text):
+        problems.add(tree, "a path cannot contain an unpaired surrogate")
     elif not is_url(text):
         return tree.with_value(str(tree.location.folder / Path(map_path(text))))
-    return tree
+    elif not _is_splittable(text):
+        problems.add(tree, f"{shorten(repr(text))} is not a valid URL")
+    else:
+        return tree
+    return replace(tree, invalid=True)
+
+
+def _is_encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_splittable(url: str) -> bool:
+    try:
+        urlsplit(url)
+    except ValueError:
+        return False
+    return True
 
 
 def _member(inner_type: Any, key: str) -> Any:

@@ -22,6 +22,26 @@ def test_a_misspelled_emotion_gets_a_suggestion(job_folder):
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('source: "http://[::1"', "source: 'http://[::1' is not a valid URL"),
+        ('source: "\\uD800.mp4"', "source: a path cannot contain an unpaired surrogate"),
+        ("handles: " + "a" * 5000, f"handles: '{'a' * 58}… is not a time; write HH:MM:SS:FF, "),
+    ],
+)
+def test_rubbish_is_refused_in_one_line(job_folder, line, message):
+    """A URL that no parser splits, a path that no system has, and a text that is too long to be repeated."""
+    source = "" if line.startswith("source") else "source: a.mp4\n"
+
+    problems = job_folder.job_problems(
+        f"preset: emotion-edit\n{source}{line}\nedits: [{{in: 1, out: 2, prompt: sad}}]\n"
+    )
+
+    assert len(problems) == 1
+    assert message in problems[0] and len(problems[0]) < 250
+
+
 def test_a_provider_in_a_job_is_told_where_it_is_chosen(job_folder):
     """A list of films may name one, a job may not."""
     (problem,) = job_folder.job_problems(

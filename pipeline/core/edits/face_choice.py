@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from ..errors import shorten
 from ..times import Frames, Moment, Seconds, Time, order_key
 
 
@@ -119,7 +120,7 @@ class FacePoint(BaseModel):
 def parse_face(value: Any) -> Any:
     """Return a number or the parts of a point that are written as text; other values unchanged."""
     if isinstance(value, (bool, float)):
-        raise ValueError(f"{value!r} is not a face; write {FACE_FORMS}")
+        raise ValueError(f"{shorten(repr(value))} is not a face; write {FACE_FORMS}")
     if isinstance(value, int) and value < 1:
         raise ValueError(f"{value} is not the number of a face; numbers start at 1")
     if isinstance(value, Mapping):
@@ -133,10 +134,10 @@ def parse_face(value: Any) -> Any:
         try:
             at = [float(match[1]), float(match[2])]
         except ValueError:
-            raise ValueError(f"{text!r} is not a point; write it as 0.31,0.42@320f") from None
+            raise ValueError(f"{shorten(repr(text))} is not a point; write it as 0.31,0.42@320f") from None
         return _checked_point({"at": at, "frame": match[3]})
     if text not in FACE_NAMES:
-        raise ValueError(f"{text!r} is not a face; write {FACE_FORMS}")
+        raise ValueError(f"{shorten(repr(text))} is not a face; write {FACE_FORMS}")
     return text
 
 
@@ -226,7 +227,9 @@ def _parse_strength(value: Any) -> Any:
             raise
         points = [part.rpartition(":") for part in value.split(",")]
     if not all(colon for _, colon, _ in points):
-        raise ValueError(f"{value!r} is not a strength; write a number from 0 to 1, or points such as 0f:0,12f:1")
+        raise ValueError(
+            f"{shorten(repr(value))} is not a strength; write a number from 0 to 1, or points such as 0f:0,12f:1"
+        )
     return [(at.strip(), strength.strip()) for at, _, strength in points]
 
 
