@@ -6,6 +6,7 @@ Source: ITU-R BT.601-7, BT.709-6 and BT.2020-2 (luma weights); ITU-T H.273 (numb
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -23,6 +24,8 @@ _SWSCALE = {6: 5, 10: 9}
 """swscale's numbers of matrices that differ from those of H.273."""
 ONE_COLOR_STEPS = 3
 """Chroma within this range is a single colour plus coding noise: a face spans at least 15 steps."""
+SAMPLED_ROWS = 8
+"""Every so many rows of a picture are looked at first."""
 
 
 def even_box(box: Box, video_format: VideoFormat) -> Box:
@@ -110,16 +113,14 @@ def keep_one_color(before: Image, after: Image) -> Image:
     """
     import cv2
 
-    if after is before:
+    # Most pictures have more colours, and a few rows of them show it.
+    if after is before or _changed_chroma(before[::SAMPLED_ROWS], after[::SAMPLED_ROWS]).has_colors:
         return after
-    changed = _difference_mask(before, after)
-    left, top, width, height = cv2.boundingRect(changed)
-    part = np.ascontiguousarray(before[top : top + height, left : left + width])
-    if not part.size:
+    part = _changed_chroma(before, after)
+    left, top, width, height = part.place
+    if part.has_colors or not width:
         return after
-    _, red, blue = cv2.split(cv2.cvtColor(part, cv2.COLOR_RGB2YCrCb))
-    if max(_spread(red), _spread(blue)) > ONE_COLOR_STEPS:
-        return after
+    changed, red, blue = part.changed, part.red, part.blue
     drawn = np.ascontiguousarray(after[top : top + height, left : left + width])
     luma = cv2.split(cv2.cvtColor(drawn, cv2.COLOR_RGB2YCrCb))[0]
     own = cv2.cvtColor(cv2.merge([luma, red, blue]), cv2.COLOR_YCrCb2RGB)
@@ -128,6 +129,34 @@ def keep_one_color(before: Image, after: Image) -> Image:
         own, changed[top : top + height, left : left + width], recolored[top : top + height, left : left + width]
     )
     return recolored
+
+
+@dataclass(frozen=True, eq=False)
+class _ChangedChroma:
+    changed: Plane
+    """255 where a picture changed, else 0."""
+    place: tuple[int, int, int, int]
+    """Left, top, width and height of what changed, in pixels; 0 wide if nothing did."""
+    red: Plane
+    """The chroma of the unchanged picture there."""
+    blue: Plane
+
+    @property
+    def has_colors(self) -> bool:
+        """Whether it has more than one colour."""
+        return self.place[2] > 0 and max(_spread(self.red), _spread(self.blue)) > ONE_COLOR_STEPS
+
+
+def _changed_chroma(before: Image, after: Image) -> _ChangedChroma:
+    import cv2
+
+    changed = _difference_mask(before, after)
+    left, top, width, height = cv2.boundingRect(changed)
+    if not width:
+        return _ChangedChroma(changed, (0, 0, 0, 0), changed[:0], changed[:0])
+    part = np.ascontiguousarray(before[top : top + height, left : left + width])
+    _, red, blue = cv2.split(cv2.cvtColor(part, cv2.COLOR_RGB2YCrCb))
+    return _ChangedChroma(changed, (left, top, width, height), red, blue)
 
 
 def _spread(plane: Plane) -> float:

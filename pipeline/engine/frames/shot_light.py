@@ -26,6 +26,8 @@ PALE_SKIN = 0.25
 """A skin that is cooler than usual by up to this much (natural logarithm of blue by red) is pale, in white light."""
 BLUR_PX = (0.8, 6.0)
 GRAIN_MOST = 9.0
+UNKNOWN_WHITE = np.full(3, 160.0)
+"""White where no cheek is in the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,17 +46,21 @@ class Light:
 
 def measure_light(picture: Image, frame: FaceFrame) -> Light:
     """Measure a picture, (height, width, 3) RGB, around a face, which may be cut off."""
-    cheeks = [_patch(picture, frame.points_px[point, :2], 0.07 * frame.unit_px) for point in CHEEKS]
-    seen = [patch for patch in cheeks if patch.size]
+    seen = _cheeks(picture, frame)
     if not seen:
-        return Light(np.full(3, 160.0), 1.0, 0.0, 0)
-    skin = np.mean([patch.reshape(-1, 3).mean(0) for patch in seen], axis=0)
+        return Light(UNKNOWN_WHITE.copy(), 1.0, 0.0, 0)
     return Light(
-        white=_white(picture, frame, skin),
+        white=_white(picture, frame, seen),
         blur_px=_edge_blur_px(picture, frame),
         grain=min(GRAIN_MOST, *(_noise(patch) for patch in seen)),
         seed=zlib.crc32(np.ascontiguousarray(seen[0]).tobytes()),
     )
+
+
+def measure_white(picture: Image, frame: FaceFrame) -> Curve:
+    """Return the `white` of `measure_light` alone, (3,)."""
+    seen = _cheeks(picture, frame)
+    return _white(picture, frame, seen) if seen else UNKNOWN_WHITE.copy()
 
 
 def match_shot(layer: Field, light: Light) -> Field:
@@ -69,8 +75,15 @@ def match_shot(layer: Field, light: Light) -> Field:
     return np.asarray(soft + (light.grain / max(1e-6, float(noise.std())) * noise)[..., None], np.float32)
 
 
-def _white(picture: Image, frame: FaceFrame, skin: Curve) -> Curve:
+def _cheeks(picture: Image, frame: FaceFrame) -> list[Image]:
+    """Return a patch of each cheek that is in the picture."""
+    patches = [_patch(picture, frame.points_px[point, :2], 0.07 * frame.unit_px) for point in CHEEKS]
+    return [patch for patch in patches if patch.size]
+
+
+def _white(picture: Image, frame: FaceFrame, cheeks: list[Image]) -> Curve:
     """Estimate white by the brightness of the cheeks, raised towards the brightest parts, with some of their tint."""
+    skin = np.mean([patch.reshape(-1, 3).mean(0) for patch in cheeks], axis=0)
     luma = float(skin @ LUMA)
     box = _face_box(picture, frame)
     face = picture[box[1] : box[3] : 3, box[0] : box[2] : 3] @ LUMA

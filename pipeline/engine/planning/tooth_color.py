@@ -15,7 +15,7 @@ import numpy as np
 from ..arrays import Image, box_around, shares_between, soft_mask
 from ..frames.clip_frames import ClipFrames
 from ..frames.frame_color import even_box, to_rgb
-from ..frames.shot_light import LUMA, measure_light
+from ..frames.shot_light import LUMA, measure_white
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.mesh import INNER_LIPS, OVAL
 from ..pose.pose import Color
@@ -86,7 +86,7 @@ def measure_tooth_color(picture: Image, face: FaceFrame) -> Teeth:
         return NO_TEETH
     inside = picture[box[1] : box[3], box[0] : box[2]][soft_mask(contour, box, 0) > 0.9]
     # As shares of white, so that the tint of the light does not count as the colour of the tooth.
-    shares = inside / np.maximum(measure_light(picture, face).white, 1)
+    shares = inside / np.maximum(measure_white(picture, face), 1)
     luma, chroma = shares @ LUMA, np.ptp(shares, axis=1) / np.maximum(shares.max(1, initial=0.0), 1e-6)
     tooth = (luma > LEAST_LUMA) & (chroma < MOST_CHROMA + BRIGHT_CHROMA * shares_between(luma, BRIGHT_LUMA))
     if tooth.sum() < 12:

@@ -23,7 +23,7 @@ from ..arrays import (
     smoothstep,
     soft_mask,
 )
-from ..frames.shot_light import LUMA, measure_light
+from ..frames.shot_light import LUMA, measure_white
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import EYES, Eye
 from ..pose.pose import Pose
@@ -69,7 +69,7 @@ def restore_eyeballs(original: Image, warped: Warped, frame: FaceFrame, pose: Po
         return
     if lids.widen > 0:
         # Squinting eyes show lids beside the iris; white is then as dark as it mostly is under lids in this light.
-        least_white = SHADED_WHITE * measure_light(original, frame).white
+        least_white = SHADED_WHITE * measure_white(original, frame)
         for eye in EYES.values():
             _uncover(original, warped, frame, eye, least_white)
 
