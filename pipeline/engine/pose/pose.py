@@ -74,18 +74,18 @@ RECIPES: dict[Prompt, Recipe] = {
     "disgusted": Recipe(
         1.0,
         {
-            "AU9": 0.85,
-            "AU10": 1.35,
+            "AU9": 1.2,
+            "AU10": 1.5,
             "AU11": 1.6,
             "AU6": 1.55,
-            "AU7": 1.8,
+            "AU7": 1.0,
             "AU43": 0.25,
             "AU15": 0.55,
             "AU16": 1.0,
             "AU17": 0.3,
             "AU20": 0.45,
             "AU25": 1.3,
-            "AU4": 0.6,
+            "AU4": 0.4,
             "AU39": 1.0,
         },
     ),
@@ -105,11 +105,15 @@ HEAD_MOVES: dict[Prompt, HeadMove] = {
 
 
 def gain(temperature: float) -> float:
-    """Return the scale of the units at a temperature of 0 to 1: 0.04 at 0, 0.66 at 0.5, 1 at 1; strictly rising."""
-    return 0.04 + 0.96 * math.pow(min(1.0, max(0.0, temperature)), 0.62)
+    """Return the scale of the units at a temperature of 0 to 1: 0.04 at 0, 0.60 at 0.5, 1 at 1; strictly rising.
+
+    The first steps are twice as large as the last ones, no more: equal steps are to look equal.
+    """
+    share = min(1.0, max(0.0, temperature))
+    return 0.04 + (1.28 - 0.32 * share) * share
 
 
-CALMS_FIRST, CALMS_ALONE = 2.4, 1.7
+CALMS_FIRST, CALMS_ALONE = 1.8, 1.25
 """How much sooner than the units come the mouth's own expression goes; 1 is as soon. A smile that stayed in a frowning
 face would look like a fading smile; where nothing else changes, equal steps of the temperature look more equal."""
 

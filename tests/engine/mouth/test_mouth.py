@@ -29,7 +29,7 @@ PRESS, BITE = SpeechFrame(0.0, press=1.0), SpeechFrame(0.03, bite=1.0)
 
 def pose(face: FaceFrame, moment: SpeechFrame):
     shape = MouthShape.of(face)
-    return pose_for(React1Choices(prompt="neutral", temperature=0.3), shape, shape, 1.0, moment=moment)
+    return pose_for(React1Choices(prompt="neutral", temperature=0.5), shape, shape, 1.0, moment=moment)
 
 
 @dataclass(frozen=True)
