@@ -40,7 +40,7 @@ from talking import make_talking_clip
 
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import mark_source
+from react1.pipeline.server.renderers import mark_source
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "SG_night0123456789abcdef0"

@@ -25,8 +25,8 @@ from .fault_middleware import FaultMiddleware
 from .faults import FaultInjector, FaultPlan
 from .job_queue import JobQueue
 from .job_store import RequestRefused
+from .renderers import RENDERERS, Renderer
 from .server_options import ServerOptions, require_key, require_server
-from .worker_protocol import RENDERERS, Renderer
 
 DESCRIPTION = (
     "React-1's hosted contract in front of the local preview engine, which is not React-1. Nothing is billed: "

@@ -17,8 +17,9 @@ from uuid import uuid4
 
 from ..core.errors import Interrupted, React1Error, StorageFailed
 from .job_store import Job, JobStore, RequestRefused, utc_text
+from .renderers import Renderer
 from .server_options import USD_PER_OUTPUT_S, ServerOptions
-from .worker_protocol import Renderer, WorkerResult, request_for
+from .worker_protocol import WorkerResult, request_for
 
 MAX_ATTEMPTS = 3
 """A request that was PROCESSING when the server stopped this many times is not started again."""

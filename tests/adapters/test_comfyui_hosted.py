@@ -11,7 +11,7 @@ from server_client import open_server
 from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import mark_source
+from react1.pipeline.server.renderers import mark_source
 
 pytestmark = pytest.mark.slow
 KEY = "SG_secret0123456789abcdef"

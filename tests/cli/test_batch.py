@@ -23,7 +23,7 @@ from react1.pipeline.runner import batch as film_batch
 from react1.pipeline.runner.batch import Batch, BatchItem, read_batch
 from react1.pipeline.runner.execute import Options
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import mark_source
+from react1.pipeline.server.renderers import mark_source
 
 __all__ = ["no_precheck"]
 KEY = "SG_secret0123456789abcdef"

@@ -21,7 +21,7 @@ from react1.pipeline.jobs.compaction import compact
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Done, Intended, Unknown
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import mark_source
+from react1.pipeline.server.renderers import mark_source
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ import pytest
 from layers import ROOT
 from server_client import open_server
 
-from react1.pipeline.server.worker_protocol import mark_source
+from react1.pipeline.server.renderers import mark_source
 
 pytestmark = pytest.mark.slow
 

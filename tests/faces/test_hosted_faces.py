@@ -19,7 +19,7 @@ from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import mark_source
+from react1.pipeline.server.renderers import mark_source
 from react1.pipeline.splicing.pictures.planes import frame_planes
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ from react1.nodes.face import Face
 from react1.pipeline.api import run
 from react1.pipeline.core.nodes.node import need_of
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import mark_source
+from react1.pipeline.server.renderers import mark_source
 
 KEY = "SG_secret0123456789abcdef"
 EDITS = "  - {in: 10f, out: 16f, prompt: sad}\n  - {in: 26f, out: 32f, prompt: happy}\n"

@@ -28,7 +28,7 @@ from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.net.url import NetworkPolicy
 from react1.pipeline.providers.segmind.client import SegmindClient
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import copy_source
+from react1.pipeline.server.renderers import copy_source
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_precheck")]
 __all__ = ["no_precheck"]

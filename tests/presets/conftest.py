@@ -24,7 +24,7 @@ def spliced_home(shared_folder: Path, talking_clip: Path) -> Path:
     """A home folder with the steps of a run whose take was marked by a local server, without its call."""
     pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
     from react1.pipeline.api import run
-    from react1.pipeline.server.worker_protocol import mark_source
+    from react1.pipeline.server.renderers import mark_source
 
     folder = shared_folder / "spliced"
     with FileLock(f"{folder}.lock"):

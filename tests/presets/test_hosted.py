@@ -24,8 +24,9 @@ from react1.pipeline.core.errors import InputMediaError, OverBudget, PresetError
 from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
+from react1.pipeline.server.renderers import mark_source
 from react1.pipeline.server.worker import render_take
-from react1.pipeline.server.worker_protocol import failed_result, mark_source
+from react1.pipeline.server.worker_protocol import failed_result
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,7 @@ from react1.pipeline.core.errors import StorageFailed
 from react1.pipeline.jobs import budget
 from react1.pipeline.runner.events import StepMoved
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import mark_source
+from react1.pipeline.server.renderers import mark_source
 from react1.pipeline.store import store_backend
 
 pytestmark = [

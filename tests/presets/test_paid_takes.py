@@ -17,7 +17,7 @@ from react1.pipeline.core.errors import InputMediaError, OverBudget, ProviderErr
 from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import copy_source, mark_source
+from react1.pipeline.server.renderers import copy_source, mark_source
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_precheck")]
 __all__ = ["no_precheck"]

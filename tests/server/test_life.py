@@ -13,8 +13,8 @@ from react1.pipeline.core.errors import PresetError, StorageFailed
 from react1.pipeline.server.asgi_app import LocalServer
 from react1.pipeline.server.job_queue import MAX_ATTEMPTS
 from react1.pipeline.server.job_store import Job, JobStore
+from react1.pipeline.server.renderers import render_in_process
 from react1.pipeline.server.server_options import ServerOptions
-from react1.pipeline.server.worker_protocol import render_in_process
 
 pytestmark = pytest.mark.slow
 

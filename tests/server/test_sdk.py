@@ -8,8 +8,8 @@ import pytest
 from server_client import MODEL, open_server
 
 from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.server.renderers import copy_source, render_in_process
 from react1.pipeline.server.sources import check_video, probe_file
-from react1.pipeline.server.worker_protocol import copy_source, render_in_process
 
 pytestmark = pytest.mark.slow
 

@@ -36,7 +36,7 @@ from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server import asgi_app
 from react1.pipeline.server.faults import FaultInjector
 from react1.pipeline.server.job_store import Job, JobStore
-from react1.pipeline.server.worker_protocol import copy_source
+from react1.pipeline.server.renderers import copy_source
 from react1.pipeline.store.store import Store
 from react1.testing import FolderContext
 
