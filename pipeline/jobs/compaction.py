@@ -21,8 +21,9 @@ from pathlib import Path
 
 from ..core.errors import StorageFailed
 from ..store.atomic import is_locked, storage_errors, sync_folder, try_acquire, write_new, write_new_lines
-from .ledger import RESERVE, Ledger, attempt_folders
+from .ledger import RESERVE, Ledger
 from .ledger_entry import RECORD_TYPES, Summary, summarize
+from .ledger_folders import attempt_folders
 from .ledger_segments import DATA, INDEX, Row, Segment, data_end, data_header, data_line, index_lines
 
 COMPACT_FROM = 64

@@ -40,9 +40,17 @@ from .ledger_entry import (
     summarize,
 )
 from .ledger_entry import job_id as make_job_id
+from .ledger_folders import (
+    INTENTION,
+    attempt_folders,
+    attempts_on_disk,
+    calls_with_parts,
+    has_trace,
+    read_files,
+    remove_parts,
+)
 from .ledger_segments import Row, Segment, SegmentGone, Segments, Sums
 
-_INTENTION = "00-intended.json"
 RESERVE = "reserve"
 """The file that keeps disk space for the states to come."""
 _RESERVE_BYTES = 64 << 10
@@ -81,13 +89,13 @@ class Ledger:
 
     def sweep(self) -> None:
         """Remove the unfinished files of processes that are gone; calls that a process works on are left alone."""
-        for call_folder in {_call_folder_of(part) for part in [*self.root.glob("??/*/.*.part"), *self._parts()]}:
+        for call_folder in calls_with_parts(self.root):
             with suppress(OSError, StorageFailed):
                 lock = try_acquire(call_folder / "lock")
                 if lock is None:
                     continue
                 with contextlib.closing(lock):
-                    _remove_parts(call_folder)
+                    remove_parts(call_folder)
 
     def latest(self, call: Call) -> Entry | None:
         """Return the newest attempt at a call.
@@ -108,7 +116,7 @@ class Ledger:
     def read(self, key: str, attempt: int) -> Entry:
         """Read an attempt: the states in its folder, and those in a segment."""
         folder = self.call_folder(key) / f"{attempt:03}"
-        files, damaged = _read_files(folder)
+        files, damaged = read_files(folder)
         return self._with_segment(key, attempt, folder, files, damaged)
 
     def entries(self) -> Iterator[Entry]:
@@ -186,7 +194,7 @@ class Ledger:
             with storage_errors(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 _reserve_disk_space(reserve)
-            write_new(folder / _INTENTION, format_record(intended), private=True)
+            write_new(folder / INTENTION, format_record(intended), private=True)
             with suppress(OSError):
                 reserve.replace(folder / RESERVE)
         except FileExistsError:
@@ -300,35 +308,18 @@ class Ledger:
         """
         segments = self.segments.live()
         entries, read = [], {}
-        for path, names in self._attempts_on_disk():
+        for path, names in attempts_on_disk(self.root):
             known_names, entry = self._read_before.get(path, ([], None))
             if entry is None or names != known_names or self._find_rows(segments, entry.key, entry.attempt):
                 folder = Path(path)
-                files, damaged = _read_files(folder)
+                files, damaged = read_files(folder)
                 entry = self._with_segment(folder.parent.name, int(folder.name), folder, files, damaged)
-            if entry.records or entry.unreadable or _has_trace(entry.folder):
+            if entry.records or entry.unreadable or has_trace(entry.folder):
                 entries.append(entry)
             if not entry.unreadable:
                 read[path] = (names, entry)
         self._read_before = read
         return entries
-
-    def _attempts_on_disk(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield the folder of every attempt that has one, and the names in it, in order.
-
-        Raises:
-            StorageFailed: a folder cannot be listed, so calls may be missing.
-        """
-        with storage_errors(self.root):
-            for prefix in _subfolders(str(self.root)):
-                if len(prefix.name) != 2:
-                    continue
-                for call in _subfolders(prefix.path):
-                    for attempt in _subfolders(call.path):
-                        if len(attempt.name) == 3 and attempt.name.isdecimal():
-                            names = _names(attempt.path)
-                            if names is not None:
-                                yield attempt.path, names
 
     def _with_segment(self, key: str, attempt: int, folder: Path, files: dict[str, bytes], damaged: list[str]) -> Entry:
         """Build an attempt from the files of its folder, which are read already, and those in a segment."""
@@ -355,70 +346,9 @@ class Ledger:
             names += [f"{_MAX_RECORDS // 2}-damaged"] if stored is None else stored
         return max((int(name[:2]) for name in names), default=0)
 
-    def _parts(self) -> Iterator[Path]:
-        return self.root.glob("??/*/[0-9][0-9][0-9]/.*.part")
-
-
-def attempt_folders(call_folder: Path) -> list[Path]:
-    """Return the folders of the attempts at a call, in order."""
-    return sorted(folder for folder in call_folder.glob("[0-9][0-9][0-9]") if _has_trace(folder))
-
-
-def _subfolders(folder: str) -> list[os.DirEntry[str]]:
-    """Return the folders in a folder; none if a compaction has just removed it."""
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        return [entry for entry in entries if entry.is_dir()]
-    return []
-
-
-def _names(folder: str) -> list[str] | None:
-    """Return the names in a folder, in order; None if a compaction has just removed it."""
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries)
-    return None
-
 
 def _age(summary: Summary) -> tuple[str, str, int]:
     return summary.at, summary.key, summary.attempt
-
-
-def _has_trace(folder: Path) -> bool:
-    """Return whether an attempt left any file behind, besides an intention that never got its name."""
-    return folder.is_dir() and any(not _is_unnamed_intention(path) for path in folder.iterdir())
-
-
-def _is_unnamed_intention(path: Path) -> bool:
-    return path.suffix == ".part" and path.name.startswith(f".{_INTENTION}.")
-
-
-def _call_folder_of(part: Path) -> Path:
-    return part.parent.parent if part.parent.name.isdecimal() and len(part.parent.name) == 3 else part.parent
-
-
-def _remove_parts(call_folder: Path) -> None:
-    """Remove `.part` files, but not the only trace of an attempt."""
-    for part in [*call_folder.glob(".*.part"), *call_folder.glob("[0-9][0-9][0-9]/.*.part")]:
-        others = any(path.suffix != ".part" for path in part.parent.iterdir())
-        if others or _is_unnamed_intention(part):
-            part.unlink(missing_ok=True)
-
-
-def read_entry(folder: Path) -> Entry:
-    """Read an attempt from its folder alone."""
-    return build_entry(folder.parent.name, int(folder.name), folder, *_read_files(folder))
-
-
-def _read_files(folder: Path) -> tuple[dict[str, bytes], list[str]]:
-    """Return the content of the files of states in a folder, and the names of those that cannot be read."""
-    files, damaged = {}, []
-    for path in sorted(folder.glob("[0-9][0-9]-*.json")):
-        try:
-            files[path.name] = path.read_bytes()
-        except FileNotFoundError:
-            continue  # a compaction has just removed it
-        except OSError:
-            damaged.append(path.name)
-    return files, damaged
 
 
 def _reserve_disk_space(path: Path) -> None:

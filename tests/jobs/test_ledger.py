@@ -13,7 +13,7 @@ import pytest
 from react1.pipeline.core.errors import PresetError, StorageFailed
 from react1.pipeline.core.file import File
 from react1.pipeline.jobs import ledger as ledger_module
-from react1.pipeline.jobs.ledger import AttemptExists, Ledger, read_entry
+from react1.pipeline.jobs.ledger import AttemptExists, Ledger
 from react1.pipeline.jobs.ledger_entry import (
     Accepted,
     Call,
@@ -253,7 +253,7 @@ def test_file_system_without_hard_links_works(ledger, monkeypatch):
     monkeypatch.setattr(os, "link", refuse_link)
     entry = ledger.record_intent(intention())
 
-    assert read_entry(entry.folder).state == "intended"
+    assert ledger.read(entry.key, entry.attempt).state == "intended"
     with pytest.raises(FileExistsError):
         atomic.write_new(entry.folder / "00-intended.json", "{}")
 
@@ -380,8 +380,8 @@ def test_only_attempts_with_new_files_are_read_again(ledger, monkeypatch):
     entries = [ledger.record_intent(intention(CALL.model_copy(update={"video": name * 64}))) for name in "vwx"]
     assert ledger.owner("r1", entries[0]) == ""
     read = []
-    real = ledger_module._read_files
-    monkeypatch.setattr(ledger_module, "_read_files", lambda folder: (read.append(folder), real(folder))[1])
+    real = ledger_module.read_files
+    monkeypatch.setattr(ledger_module, "read_files", lambda folder: (read.append(folder), real(folder))[1])
     assert ledger.owner("r1", entries[0]) == "" and read == []
 
     other = Ledger(ledger.root.parent)
