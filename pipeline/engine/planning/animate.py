@@ -215,7 +215,9 @@ def pose_for(
     if talks and "AU4" in units and "AU5" in units:
         units["AU5"] *= TALKING_GLARES
     calm = recipe.calm * calm_share(strength, alone=not recipe.units)
-    units = units | _relaxed(recipe, calm, rest, headroom or {})
+    smile = _smile(rest)
+    units |= {name: units[name] * (1 - share * calm * smile) for name, share in recipe.less_after_smile.items()}
+    units |= _relaxed(recipe, calm, smile, headroom or {})
     jaw = JAW_TALKING if talks else JAW_STILL
     shows_teeth = float(np.clip((shape.gap - 0.03) / 0.05, 0, 1))
     parted = LIPS_APART * units.get("AU25", 0.0) * (SHUT_SHARE + (1 - SHUT_SHARE) * shows_teeth)
@@ -236,9 +238,16 @@ SMILE_BACK, SMILE_WIDTH = (-0.16, -0.115), (0.90, 1.02)
 faces at rest; their height does not: many corners are high by nature, and those of a closed smile need not be."""
 
 
-def _relaxed(recipe: Recipe, calm: float, rest: MouthShape, headroom: Mapping[str, float]) -> dict[str, float]:
-    """Return the units that undo the performer's own expression: cheeks and lids of a smile, for neutral brows too."""
-    smile = max(fraction_between(rest.back, SMILE_BACK), fraction_between(rest.width, SMILE_WIDTH))
+def _smile(rest: MouthShape) -> float:
+    """Return how far a mouth smiles, 0 to 1."""
+    return max(fraction_between(rest.back, SMILE_BACK), fraction_between(rest.width, SMILE_WIDTH))
+
+
+def _relaxed(recipe: Recipe, calm: float, smile: float, headroom: Mapping[str, float]) -> dict[str, float]:
+    """Return the units that undo the performer's own expression: cheeks and lids of a smile, for neutral brows too.
+
+    `smile` is how far the mouth smiles.
+    """
     units = {"AU0": calm * smile} if calm * smile > 0 else {}
     if recipe.units:
         return units

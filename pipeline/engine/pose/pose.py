@@ -26,6 +26,8 @@ class Recipe:
     calm: float
     """0 keeps the mouth's own expression, 1 brings it to rest before the units act."""
     units: dict[str, float] = field(default_factory=dict)
+    less_after_smile: dict[str, float] = field(default_factory=dict)
+    """The shares that units lose where a broad smile goes: a mouth that got narrower hangs more by the same pull."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,11 @@ class HeadMove:
 RECIPES: dict[Prompt, Recipe] = {
     "neutral": Recipe(1.0),
     "happy": Recipe(0.0, {"AU12": 1.35, "AU6": 1.5, "AU25": 1.1, "AU26": 0.3}),
-    "sad": Recipe(1.0, {"AU1": 1.1, "AU4": 0.38, "AU15": 0.85, "AU17": 0.8, "AU43": 0.65, "AU11": 0.5}),
+    "sad": Recipe(
+        1.0,
+        {"AU1": 1.1, "AU4": 0.38, "AU15": 0.85, "AU17": 0.8, "AU43": 0.65, "AU11": 0.5},
+        less_after_smile={"AU15": 0.4, "AU17": 0.4},
+    ),
     "angry": Recipe(
         1.0,
         {

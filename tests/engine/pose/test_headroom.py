@@ -147,3 +147,14 @@ def test_the_resting_shape_of_a_mouth_that_stays_open_changes_gradually() -> Non
 
     assert gaps[0] == pytest.approx(0) and gaps[-1] == pytest.approx(0.2)
     assert np.abs(np.diff(gaps)).max() < 0.02
+
+
+def test_a_smile_that_becomes_sad_hangs_less() -> None:
+    """The corners of a broad smile are pulled down by less than those of a mouth at rest; brows are raised alike."""
+    at_rest, smiling = (
+        pose_for(React1Choices(prompt="sad", temperature=1.0), rest, rest, 1.0)
+        for rest in (MouthShape(-0.06, 0.75, 0.0), MouthShape(0.05, 1.10, 0.2))
+    )
+
+    assert smiling.amplitude("AU15") < 0.7 * at_rest.amplitude("AU15")
+    assert smiling.amplitude("AU1") == at_rest.amplitude("AU1")
