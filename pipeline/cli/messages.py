@@ -255,3 +255,8 @@ def _save_traceback(home: Path, error: BaseException) -> None:
     except OSError:
         return
     error.add_note(f"details are in {path}")
+
+
+def one_line(text: str) -> str:
+    """Return text with its line breaks, which names of files may have, escaped: a film is one line."""
+    return text.replace("\r", "\\r").replace("\n", "\\n")

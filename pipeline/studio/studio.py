@@ -30,6 +30,7 @@ from .page_words import page_message
 from .projects.job_file import JobFile, Mark
 from .projects.library import FILMS, Library, is_job, project_id
 from .projects.project import Project
+from .projects.project_state import describe_project
 from .projects.signing import signer_of
 from .projects.take_list import MadeFilm, WantedTake
 from .studio_options import StudioOptions
@@ -165,7 +166,7 @@ class Studio:
 
     def state(self, project: Project) -> JobState:
         """Return the state of a project for the page."""
-        return project.describe(self.work.progress)
+        return describe_project(project, self.work.progress)
 
     def changed(self, project: Project) -> None:
         """Let all pages of a project ask for its state."""

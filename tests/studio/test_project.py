@@ -13,6 +13,7 @@ from react1.pipeline.core.errors import PresetError
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.studio.projects.film_options import set_option
 from react1.pipeline.studio.projects.project import Project
+from react1.pipeline.studio.projects.project_state import describe_project
 from react1.pipeline.studio.projects.take_list import current_takes, place_key
 
 SRT = "1\n00:00:00,200 --> 00:00:00,900\nI said so.\n\n2\n00:00:01,000 --> 00:00:01,400\nNever <b>again</b>.\n"
@@ -69,7 +70,7 @@ def test_an_edit_is_placed_as_the_job_says(folder):
     edit = "{at: {text: never again}, prompt: sad, name: e}"
     project = opened(folder, f"preset: emotion-edit\nsource: film.mp4\ncues: words/spoken.srt\nedits:\n  - {edit}\n")
 
-    (shown,) = project.describe({}).edits
+    (shown,) = describe_project(project, {}).edits
 
     assert (shown.problem, shown.frames) == ("", (25, 35))
     project.close()
@@ -83,7 +84,7 @@ def test_an_edit_is_shown_with_the_take_that_was_picked(folder):
 
     for pick in ("", ", pick: sad-0.9"):
         project.job.path.write_text(text % (takes % pick))
-        (edit,) = project.describe({}).edits
+        (edit,) = describe_project(project, {}).edits
         shown.append((edit.waits, edit.choices.prompt, edit.choices.temperature))
 
     assert shown == [(True, "happy", 0.5), (False, "sad", 0.9)]
@@ -99,14 +100,14 @@ def test_the_first_timecode_that_the_job_says_is_the_clock_of_the_page(folder):
     text = f"preset: emotion-edit\nsource: film.mp4\nstart_tc: '01:00:00:00'\nedits:\n  - {edit}\n"
     project = opened(folder, text)
 
-    state = project.describe({})
+    state = describe_project(project, {})
     rows = markers(folder / "film.mp4", project.labelled_media(), None, project.start_tc())
 
     assert state.clock.model_dump() == {"rate": (25, 1), "drop": False, "start": 90_000}
     assert (state.edits[0].problem, state.edits[0].frames) == ("", (5, 25))
     assert [row.frame for row in rows if "SMILE" in row.text] == [20]
     project.job.path.write_text(text.replace("01:00:00:00", "01:00:00:77"))
-    assert project.describe({}).clock.start == 0
+    assert describe_project(project, {}).clock.start == 0
     project.close()
 
 
@@ -180,7 +181,7 @@ def test_a_job_whose_preset_is_missing_is_a_problem_with_edits(folder):
     """The page says so before the film is made."""
     project = opened(folder, "preset: emotion-edt\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f}\n")
 
-    state = project.describe({})
+    state = describe_project(project, {})
 
     assert "emotion-edt" in state.problem and "emotion-edit" in state.problem
     assert (len(state.edits), state.options) == (1, [])
@@ -245,7 +246,7 @@ def test_a_job_that_another_program_writes_is_noticed(folder):
             async with asyncio.timeout(30):
                 while len(events) == count:
                     await asyncio.sleep(0.05)
-            problems.append(project.describe({}).problem)
+            problems.append(describe_project(project, {}).problem)
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
@@ -388,7 +389,7 @@ def test_an_edit_that_overlaps_another_says_so(folder):
     rows = "".join(f"  - {{in: {start}, out: {end}, prompt: sad, name: {name}}}\n" for name, start, end in spans)
     project = opened(folder, text % rows)
 
-    problems = {edit.name: edit.problem for edit in project.describe({}).edits}
+    problems = {edit.name: edit.problem for edit in describe_project(project, {}).edits}
 
     advice = "move the in or the out point of one of them"
     assert problems == {"a": "", "b": "", "c": f"overlaps b: {advice}", "d": f"overlaps a: {advice}"}
@@ -426,12 +427,12 @@ def test_a_film_that_another_program_writes_is_used_as_it_is_now(folder):
             async with asyncio.timeout(30):
                 while len(events) == count:
                     await asyncio.sleep(0.05)
-            states.append(project.describe({}))
+            states.append(describe_project(project, {}))
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
 
-    before = project.describe({})
+    before = describe_project(project, {})
     asyncio.run(watch())
     facts, new_still = project.film_facts(), project.pictures.still(0, 160)
     studio.close()
@@ -458,7 +459,7 @@ def test_a_take_says_with_which_settings_it_was_made(folder):
 
     for fields in (", strength: 0.5, face: left", "", ", strength: 0.25, face: left, crop: 'on'"):
         project.job.path.write_text(text % fields)
-        (state,) = project.describe({}).edits[0].takes
+        (state,) = describe_project(project, {}).edits[0].takes
         shown.append((state.current, state.differs))
 
     assert shown == [(True, ""), (False, "Face left, Strength 0.5"), (False, "Strength 0.5, Crop auto")]

@@ -31,14 +31,12 @@ from ...media.probe import probe, require_video
 from ...media.timing.clock import frame_time_s, label_clock, with_start_timecode
 from ...store.store import Store
 from ..answers.film_answers import Clock, FilmFacts
-from ..answers.job_answers import JobState
 from ..viewing.film_pictures import FilmPictures
 from ..viewing.live import LivePreview
 from ..viewing.playback import plays_in_browsers
 from .job_file import EditConflict, JobFile, Mark, WrittenEdit, file_mark
 from .job_text import job_text
 from .library import project_id
-from .project_state import describe_project
 from .take_list import MadeFilm, TakeList, WantedTake, name_of_take, place_key, plain_edit
 
 TIMELINES = frozenset({".edl", ".fcpxml", ".otio"})
@@ -227,10 +225,6 @@ class Project:
         ticks = np.append(self.video.timestamps.array, self.video.timestamps.end)
         times_s: list[float] = np.round(ticks * float(self.video.time_base) - float(self.media.start_s), 5).tolist()
         return times_s
-
-    def describe(self, progress: Mapping[str, Any]) -> JobState:
-        """Return the state of the job, its edits, takes and films; `progress` by the ID of a take or film."""
-        return describe_project(self, progress)
 
     def frames_of(self, edit: Edit) -> tuple[int, int]:
         """Return the frames [start, end) of an edit.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
 from ...core.edits.edit import Edit
@@ -15,12 +15,10 @@ from ..answers.job_answers import EditState, FilmState, JobPlace, JobState, Opti
 from ..page_words import EDIT_LABELS, page_message
 from .film_options import describe_options
 from .job_file import WrittenEdit
+from .project import Project
 from .signing import can_sign, offered_certificates
 from .take_list import MadeFilm, WantedTake, name_of_take, place_key
 from .yaml_text import value_text
-
-if TYPE_CHECKING:
-    from .project import Project
 
 
 def describe_project(project: Project, progress: Mapping[str, Any]) -> JobState:

@@ -6,15 +6,15 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...messages import err, open_home, out, out_json
+from ...messages import err, one_line, open_home, out, out_json
 from ...options import AsJson, Home, MaxCost, Metrics, PathMap, Pay, Project, ProviderOption, Quiet, Replace, Trace, Yes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from ....config.film_list import BatchJob
@@ -120,81 +120,7 @@ def summary(batch: Batch) -> list[str]:
 
 def _item_line(item: BatchItem) -> str:
     cost = f"${item.cost_usd:.2f}" if item.cost_usd else ""
-    return _one_line(", ".join(filter(None, (f"{item.name}: {item.status}", item.output, item.error, cost))))
-
-
-def _one_line(text: str) -> str:
-    """Return text with its line breaks, which names of files may have, escaped: a film is one line."""
-    return text.replace("\r", "\\r").replace("\n", "\\n")
-
-
-def plan_films(
-    films: str, home: Path, provider: str | None, max_cost: float | None, others: Mapping[str, object], *, as_json: bool
-) -> None:
-    """Print what every film of a list would cost; nothing is written. `others` are options of a single job.
-
-    Raises:
-        PresetError: one of `others` is set; or the list cannot be read.
-        typer.Exit: with 6 if some films cannot run.
-    """
-    from pathlib import Path
-
-    from ....core.errors import PresetError
-    from ....core.nodes.registry import load_registry
-    from ....core.settings import max_cost_usd
-    from ....runner.batch import load_films
-    from .plan import month_lines
-
-    unused = [name for name, value in others.items() if value]
-    if unused:
-        raise PresetError(f"{', '.join(unused)}: a list of films has its own values; write them into {films}")
-    jobs = load_films(Path(films), load_registry(), {"provider": provider} if provider else {})
-    prices = [_price(job, home) for job in jobs]
-    total = round(sum(price.cost_usd for price in prices), 6)
-    broken = sum(price.error is not None for price in prices)
-    if as_json:
-        out_json({"jobs": [price.to_json() for price in prices], "cost_usd": total})
-    else:
-        for price in prices:
-            out(_one_line(f"{price.name}: {price.error or f'${price.cost_usd:.2f}{price.unknown}'}"))
-        more = " and more" if any(price.unknown for price in prices) else ""
-        out(f"{len(prices)} films{f', {broken} of them cannot run' if broken else ''}, cost ${total:.2f}{more}")
-        for line in month_lines(home, total):
-            out(line)
-        budget = max_cost_usd(max_cost)
-        if budget is not None and total > budget:
-            out(f"more than the budget of ${budget:.2f}: the batch would stop paying there")
-    if broken:
-        raise typer.Exit(6)
-
-
-class _Price(NamedTuple):
-    """What a film of a list will cost."""
-
-    name: str
-    cost_usd: float = 0.0
-    unknown: str = ""
-    """What is not known of the cost, to be added to it; empty if all is."""
-    error: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what `plan --json` shows of it."""
-        known = not self.unknown
-        return {"name": self.name, "cost_usd": self.cost_usd, "cost_known": known, "error": self.error}
-
-
-def _price(job: BatchJob, home: Path) -> _Price:
-    from ....core.errors import React1Error
-    from ....runner.planning.plan import plan_job, unknown_cost
-    from ....store.store import Store
-
-    if job.job is None:
-        return _Price(job.name, error=str(job.error) if job.error else None)
-    try:
-        steps = plan_job(job.job, Store(home, read_only=True))
-    except React1Error as error:
-        return _Price(job.name, error=str(error))
-    return _Price(job.name, round(sum(step.cost_usd for step in steps), 6), unknown_cost(steps))
+    return one_line(", ".join(filter(None, (f"{item.name}: {item.status}", item.output, item.error, cost))))
 
 
 def _may_cost(job: BatchJob) -> bool:
@@ -216,8 +142,9 @@ def _approve(jobs: list[BatchJob], home: Path, max_cost: float | None) -> bool:
         OverBudget: the answer is no, or there is nobody to ask.
     """
     from ....core.errors import OverBudget
+    from .plan import price_film
 
-    prices = [_price(job, home) for job in jobs if _may_cost(job)]
+    prices = [price_film(job, home) for job in jobs if _may_cost(job)]
     total, is_known = sum(price.cost_usd for price in prices), not any(price.unknown for price in prices)
     if not total and is_known:
         return False
@@ -242,7 +169,7 @@ def _table(batch: Batch, *, quiet: bool) -> Iterator[Callable[[BatchItem], None]
         def print_end(item: BatchItem) -> None:
             if item.status not in ("running", "waiting") and id(item) not in ended:
                 ended.add(id(item))
-                err(_one_line(f"{item.name}: {item.status}"))
+                err(one_line(f"{item.name}: {item.status}"))
 
         yield print_end
     else:

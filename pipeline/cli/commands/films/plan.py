@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...messages import out, out_json, report_failures
+import typer
+
+from ...messages import one_line, out, out_json, report_failures
 from ...options import (
     AllowOutside,
     AsJson,
@@ -28,10 +30,11 @@ from ...options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ....config.checked_job import Job
+    from ....config.film_list import BatchJob
     from ....runner.planning.plan import PlannedStep
 
 EXAMPLES = ("react1 plan job.yaml --provider segmind",)
@@ -65,13 +68,12 @@ def command(
     from ....runner.scheduling.take_matrix import job_owner
     from ....store.store import Store
     from ...options import command_settings, load_from_options
-    from .batch import plan_films
 
     others: dict[str, object] = {"FILM": film, "--set": sets, "--edit": edit, "--edits": edits_file, "--out": out_file}
     others |= {"--online": online, "--start-tc": start_tc, "--script": script, "--until": until}
     with command_settings(path_map=path_map), report_failures(as_json):
         if is_batch(what):
-            plan_films(what, require_folder(home_folder(home)), provider, max_cost, others, as_json=as_json)
+            _plan_films(what, require_folder(home_folder(home)), provider, max_cost, others, as_json=as_json)
             return
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
@@ -112,7 +114,7 @@ def _print_plan(rows: Sequence[PlannedStep], existing: Sequence[Path], home: Pat
     cost = sum(row.cost_usd for row in rows)
     _print_rows(rows, existing)
     out(f"cost ${cost:.2f}{unknown_cost(rows)}")
-    for line in month_lines(home, cost):
+    for line in _month_lines(home, cost):
         out(line)
     if budget is not None and cost > budget:
         out(f"more than the budget of ${budget:.2f}: a run would stop before it sends anything")
@@ -129,7 +131,76 @@ def _print_rows(rows: Sequence[PlannedStep], existing: Sequence[Path]) -> None:
         out(f"note: {_existing_note(path)}")
 
 
-def month_lines(home: Path, cost_usd: float) -> list[str]:
+def _plan_films(
+    films: str, home: Path, provider: str | None, max_cost: float | None, others: Mapping[str, object], *, as_json: bool
+) -> None:
+    """Print what every film of a list would cost; nothing is written. `others` are options of a single job.
+
+    Raises:
+        PresetError: one of `others` is set; or the list cannot be read.
+        typer.Exit: with 6 if some films cannot run.
+    """
+    from pathlib import Path
+
+    from ....core.errors import PresetError
+    from ....core.nodes.registry import load_registry
+    from ....core.settings import max_cost_usd
+    from ....runner.batch import load_films
+
+    unused = [name for name, value in others.items() if value]
+    if unused:
+        raise PresetError(f"{', '.join(unused)}: a list of films has its own values; write them into {films}")
+    jobs = load_films(Path(films), load_registry(), {"provider": provider} if provider else {})
+    prices = [price_film(job, home) for job in jobs]
+    total = round(sum(price.cost_usd for price in prices), 6)
+    broken = sum(price.error is not None for price in prices)
+    if as_json:
+        out_json({"jobs": [price.to_json() for price in prices], "cost_usd": total})
+    else:
+        for price in prices:
+            out(one_line(f"{price.name}: {price.error or f'${price.cost_usd:.2f}{price.unknown}'}"))
+        more = " and more" if any(price.unknown for price in prices) else ""
+        out(f"{len(prices)} films{f', {broken} of them cannot run' if broken else ''}, cost ${total:.2f}{more}")
+        for line in _month_lines(home, total):
+            out(line)
+        budget = max_cost_usd(max_cost)
+        if budget is not None and total > budget:
+            out(f"more than the budget of ${budget:.2f}: the batch would stop paying there")
+    if broken:
+        raise typer.Exit(6)
+
+
+class FilmPrice(NamedTuple):
+    """What a film of a list will cost."""
+
+    name: str
+    cost_usd: float = 0.0
+    unknown: str = ""
+    """What is not known of the cost, to be added to it; empty if all is."""
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `plan --json` shows of it."""
+        known = not self.unknown
+        return {"name": self.name, "cost_usd": self.cost_usd, "cost_known": known, "error": self.error}
+
+
+def price_film(job: BatchJob, home: Path) -> FilmPrice:
+    """Return what a film of a list will cost, or why it cannot run."""
+    from ....core.errors import React1Error
+    from ....runner.planning.plan import plan_job, unknown_cost
+    from ....store.store import Store
+
+    if job.job is None:
+        return FilmPrice(job.name, error=str(job.error) if job.error else None)
+    try:
+        steps = plan_job(job.job, Store(home, read_only=True))
+    except React1Error as error:
+        return FilmPrice(job.name, error=str(error))
+    return FilmPrice(job.name, round(sum(step.cost_usd for step in steps), 6), unknown_cost(steps))
+
+
+def _month_lines(home: Path, cost_usd: float) -> list[str]:
     """Return a line if the budget of the month is less than what it has cost and what is planned."""
     from ....core.errors import OverBudget
     from ....core.settings import month_budget_usd
