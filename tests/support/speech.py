@@ -61,11 +61,11 @@ def speaking_film(
 
 def _write_film(context, path: Path, frames: int, sound: Path | None, cuts, flashes, coded) -> None:
     plain = make_clip(context.temp_path("plain.mov"), frames=frames, size=(NARROW_PX, HIGH_PX), tracks=0, gop=50)
-    levels = "".join(f"+{60 * (-1) ** index}*gte(N,{cut})" for index, cut in enumerate(cuts))
-    levels += "".join(f"+60*between(N,{first},{last})" for first, last in flashes)
-    # Half contrast around the grey of the rest; N is geq's frame number.
-    shade = f"geq=lum='(lum(X,Y)+90)/2{levels}':cb=128:cr=128"
-    filters = f"pad={WIDE_PX}:{HIGH_PX}:0:0:color=0x6E6E6E,{shade}"
+    # Half contrast around the grey of the rest. A table of values takes a tenth of the time of an expression of pixels.
+    steps = [f"lutyuv=y='val+{60 * (-1) ** index}':enable='gte(n,{cut})'" for index, cut in enumerate(cuts)]
+    steps += [f"lutyuv=y='val+60':enable='between(n,{first},{last})'" for first, last in flashes]
+    pad = f"pad={WIDE_PX}:{HIGH_PX}:0:0:color=0x6E6E6E"
+    filters = ",".join([pad, "lutyuv=y='(val+90)/2':u=128:v=128", *steps])
     sounds = ["-i", str(sound), "-map", "0:v", "-map", "1:a", *coded] if sound is not None else []
     picture = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", "-g", "50", "-bf", "2"]
     context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), *sounds, "-vf", filters, *picture, str(path)])
