@@ -20,9 +20,12 @@ from command_line import react1
 from forked_commands import forked_commands
 from hypothesis import settings
 from loopback_only import loopback_only
+from remembered_faces import RememberingDetector
 from selection import selects_nothing
 from web import open_web
 
+from react1.pipeline.core import freed_memory
+from react1.pipeline.engine.landmarks import landmarker
 from react1.testing import FolderContext
 
 __all__ = ["react1"]
@@ -39,6 +42,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave modules unread in which `-m` selects nothing: each worker would import all of them."""
     is_module = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
     return (is_module and selects_nothing(collection_path.read_text("utf-8"), config.option.markexpr)) or None
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of every later look for garbage."""
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:
@@ -74,6 +82,22 @@ def no_waiting_for_the_disk() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", check)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def freed_memory_kept() -> Iterator[None]:
+    """Keep what a call has freed: a worker is large, and would get the memory back page by page in the next call."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(freed_memory, "LARGE_BYTES", 2 << 30)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def faces_found_once() -> Iterator[None]:
+    """Look for faces in each small picture once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landmarker, "Detector", RememberingDetector)
         yield
 
 

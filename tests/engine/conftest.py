@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +10,23 @@ import astronaut
 import numpy as np
 import pytest
 
+from react1.pipeline.engine.landmarks import landmarker
+from react1.pipeline.engine.landmarks.detector import Detector
+
 
 @dataclass(frozen=True)
 class Portrait:
     picture: np.ndarray
     face: object
     """A FaceFrame."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def faces_found_anew() -> Iterator[None]:
+    """Look for faces as the engine does, whatever other tests remember."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landmarker, "Detector", Detector)
+        yield
 
 
 @pytest.fixture(scope="session")
