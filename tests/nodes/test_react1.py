@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import av
 import numpy as np
 import pytest
+from seen import gray_pictures
 
 from react1.nodes.react1 import React1, React1Params
 from react1.nodes.trim import Trim, TrimParams
@@ -57,8 +57,7 @@ def upload(context, talking_clip):
 
 
 def _gray(context, media):
-    with av.open(str(context.path(media.file))) as film:
-        return np.stack([frame.to_ndarray(format="gray") for frame in film.decode(video=0)]).astype(int)
+    return gray_pictures(context.path(media.file)).astype(int)
 
 
 def test_the_local_host_changes_the_span_and_not_its_handles(context, upload):

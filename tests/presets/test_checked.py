@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import av
 import numpy as np
 import pytest
+from seen import gray_pictures
 
 from react1.pipeline.api import run
 from react1.pipeline.core.errors import CheckFailed
@@ -23,8 +23,7 @@ def job(folder, clip, checks, on_failure):
 
 
 def frames(path):
-    with av.open(str(path)) as film:
-        return np.stack([frame.to_ndarray(format="gray") for frame in film.decode(video=0)]).astype(int)
+    return gray_pictures(path).astype(int)
 
 
 def test_a_failed_seam_check_keeps_the_original_footage(talking_clip, home, tmp_path):

@@ -9,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import av
 import numpy as np
 import pytest
+from seen import gray_pictures
 
 from react1.pipeline.api import run
 from react1.pipeline.config.presets.shipped import shipped_names
@@ -21,8 +22,7 @@ COVERED = {"emotion-edit", "preview", "lips-only", "adr-replace", "from-web", "p
 
 
 def _frames(path):
-    with av.open(str(path)) as film:
-        return np.stack([frame.to_ndarray(format="gray") for frame in film.decode(video=0)]).astype(np.int16)
+    return gray_pictures(path).astype(np.int16)
 
 
 def _packets(path, kind):

@@ -13,10 +13,10 @@ import wave
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from numbered_clips import make_clip
+from seen import gray_pictures
 from server_client import open_server
 
 from react1.pipeline.api import run
@@ -87,8 +87,7 @@ def marking_server(tmp_path, monkeypatch):
 
 
 def _frames(path):
-    with av.open(str(path)) as film:
-        return np.stack([frame.to_ndarray(format="gray") for frame in film.decode(video=0)]).astype(np.int16)
+    return gray_pictures(path).astype(np.int16)
 
 
 def _changed(before, after):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from invariants import same_tail
 from own_span import alone_db, frames_of, mean_db, own_take, record_encoder_choices
-from seen import planes, psnr, strict_decode
+from seen import plane_views, psnr, strict_decode
 from takes import packets, segment
 
 from react1.pipeline.core.errors import InputMediaError, React1Error
@@ -183,7 +183,7 @@ def _inside_db(path, output, index, edit, copied, count):
         if number in edit:
             inside.append((item, other))
             continue
-        was, came = planes(item), planes(other)
+        was, came = plane_views(item), plane_views(other)
         if item.pts in copied:
             assert all(np.array_equal(a, b) for a, b in zip(was, came, strict=True)), f"frame {number}"
         else:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from seen import gray_pictures
 
 from react1.pipeline.core.values import Take
 from react1.pipeline.media.probe import probe
@@ -141,9 +142,7 @@ def steps(prompt="sad", temperature=0.8, *, react1=None, matrix="", film="film.m
 
 def luma(path):
     """Return the mean luma of the middle of each frame of a film."""
-    with av.open(str(path)) as container:
-        pictures = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
-    return np.array([picture[_face(*picture.shape)].mean() for picture in pictures])
+    return np.array([picture[_face(*picture.shape)].mean() for picture in gray_pictures(path)])
 
 
 def _face(height, width):

@@ -9,9 +9,10 @@ from typing import Any
 
 import av
 import numpy as np
-from seen import planes
+from seen import plane_views
 
 from react1.pipeline.core.values import Segment, Take
+from react1.pipeline.media.clip_writer import lossless_encoder
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import reencode
 from react1.pipeline.splicing.codecs import family
@@ -19,7 +20,6 @@ from react1.pipeline.splicing.encoders import EncoderSettings
 
 _COLOUR = ("color_range", "color_primaries", "color_trc", "colorspace")
 _ENCODE = reencode.encode
-_FFV1: tuple[str, dict[str, str]] = ("ffv1", {})
 
 
 def frames_of(path: Path, index: int, start: int, end: int) -> Iterator[av.VideoFrame]:
@@ -39,8 +39,7 @@ def own_take(context: Any, placed: Segment) -> Take:
     video = placed.source.video
     path = context.temp_path("own.mkv")
     first, after = placed.frames[0], placed.frames[-1] + 1
-    # FFV1 has no full-range pixel format, so PyAV would convert the range.
-    coder, options = ("libx264", {"qp": "0", "preset": "ultrafast"}) if video.pix_fmt.startswith("yuvj") else _FFV1
+    coder, options = lossless_encoder(video.pix_fmt, (video.width_px, video.height_px))
     with av.open(str(path), "w") as out:
         stream = out.add_stream(coder, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
@@ -78,7 +77,7 @@ def mean_db(pairs: Iterable[tuple[av.VideoFrame, av.VideoFrame]]) -> float:
     peak = 255.0
     for first, second in pairs:
         peak = 2.0 ** first.format.components[0].bits - 1
-        for a, b in zip(planes(first), planes(second), strict=True):
+        for a, b in zip(plane_views(first), plane_views(second), strict=True):
             error += float(np.square(a.astype(np.float32) - b).sum(dtype=np.float64))
             size += a.size
     return float("inf") if not error else float(10 * np.log10(peak**2 / (error / size)))

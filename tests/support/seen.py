@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
@@ -115,11 +116,22 @@ def _description(stream: Any) -> dict[str, Any]:
     return message
 
 
-def planes(frame: av.VideoFrame) -> list[np.ndarray]:
-    """Give the planes of a frame, each `(height, width)`, as they are stored."""
+def plane_views(frame: av.VideoFrame) -> list[np.ndarray]:
+    """Return the planes of a frame, each `(height, width)`, as they are stored, in the memory of the frame."""
     kind = np.uint16 if frame.format.components[0].bits > 8 else np.uint8
-    sheets = [np.frombuffer(plane, kind).reshape(plane.height, -1)[:, : plane.width] for plane in frame.planes]
-    return [sheet.copy() for sheet in sheets]
+    return [np.frombuffer(plane, kind).reshape(plane.height, -1)[:, : plane.width] for plane in frame.planes]
+
+
+def gray_pictures(path: Path) -> np.ndarray:
+    """Return the shown pictures of a film in gray, `(frames, height, width) uint8`, converted all in the same way."""
+    convert = VideoReformatter().reformat
+    with av.open(str(path)) as film:
+        return np.stack([convert(frame, format="gray").to_ndarray() for frame in film.decode(video=0)])
+
+
+def planes(frame: av.VideoFrame) -> list[np.ndarray]:
+    """Return copies of the planes of a frame, each `(height, width)`, as they are stored."""
+    return [view.copy() for view in plane_views(frame)]
 
 
 def _samples(path: Path, place: int) -> np.ndarray:
