@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from react1.pipeline.engine.geometry.head_frame import FaceFrame
 from react1.pipeline.engine.occlusion.occlusion import (
+    FaceTexels,
     Occlusion,
     find_occlusion,
     occluder_mask,
@@ -51,23 +53,32 @@ def with_occluder(picture: np.ndarray, face, kind: str) -> tuple[np.ndarray, np.
     return hidden, mask > 0
 
 
-def occlusion_of(portrait, kind: str | None, since: int, frames: int = FRAMES) -> Occlusion:
-    """Detect occlusion of the portrait with grain, and with an occluder from frame `since` on."""
-    noise, texels = np.random.default_rng(2), []
-    for number in range(frames):
-        picture = portrait.picture
-        if kind is not None and number >= since:
-            picture, _ = with_occluder(picture, portrait.face, kind)
-        picture = np.clip(picture + noise.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
-        texels.append(sample_face(picture, portrait.face))
-    return find_occlusion(texels, [portrait.face.points_px] * frames, FPS)
+@pytest.fixture(scope="module")
+def occlusion_of(portrait):
+    """Detect occlusion of the portrait with grain, and with an occluder from frame `since` on.
+
+    Each of these pictures, with its own grain, is sampled once for all tests.
+    """
+
+    @cache
+    def texels(kind: str | None, number: int) -> FaceTexels:
+        picture = portrait.picture if kind is None else with_occluder(portrait.picture, portrait.face, kind)[0]
+        grain = np.random.default_rng((2, number)).normal(0, 2, picture.shape)
+        return sample_face(np.clip(picture + grain, 0, 255).astype(np.uint8), portrait.face)
+
+    @cache
+    def occlusion_of(kind: str, since: int) -> Occlusion:
+        sampled = [texels(kind if number >= since else None, number) for number in range(FRAMES)]
+        return find_occlusion(sampled, [portrait.face.points_px] * FRAMES, FPS)
+
+    return occlusion_of
 
 
 @pytest.mark.parametrize("since", [16, 14])
 @pytest.mark.parametrize("kind", ["stick", "cup", "hand", "own skin"])
-def test_frames_with_an_occluder_are_detected(portrait, kind: str, since: int) -> None:
+def test_frames_with_an_occluder_are_detected(occlusion_of, kind: str, since: int) -> None:
     """With an occluder in a third or nearly half of the frames, exactly these are found, to within one frame."""
-    occlusion = occlusion_of(portrait, kind, since)
+    occlusion = occlusion_of(kind, since)
 
     detected = np.array([mask is not None for mask in occlusion.masks])
     assert not detected[: since - 1].any()
@@ -76,9 +87,9 @@ def test_frames_with_an_occluder_are_detected(portrait, kind: str, since: int) -
     assert occlusion.covered[: since - 1].max() == 0
 
 
-def test_hand_is_less_certain_than_a_cup(portrait) -> None:
+def test_hand_is_less_certain_than_a_cup(occlusion_of) -> None:
     """An occluder in a colour near to skin is uncertain; a white cup is not."""
-    cup, hand = occlusion_of(portrait, "cup", 16), occlusion_of(portrait, "own skin", 16)
+    cup, hand = occlusion_of("cup", 16), occlusion_of("own skin", 16)
 
     assert cup.uncertain[20] < 0.2 < hand.uncertain[20]
 
@@ -95,9 +106,9 @@ def test_changing_light_is_not_occlusion(portrait) -> None:
     assert occlusion.masks == (None,) * FRAMES
 
 
-def test_permanent_occluder_belongs_to_the_face(portrait) -> None:
+def test_permanent_occluder_belongs_to_the_face(occlusion_of) -> None:
     """Bars over the cheek in every frame, like glasses or hair, are not occlusion."""
-    assert occlusion_of(portrait, "stick", 0).masks == (None,) * FRAMES
+    assert occlusion_of("stick", 0).masks == (None,) * FRAMES
 
 
 def test_frames_without_a_face_have_no_occlusion(portrait) -> None:
@@ -110,9 +121,9 @@ def test_frames_without_a_face_have_no_occlusion(portrait) -> None:
 
 
 @pytest.mark.parametrize(("kind", "least"), [("stick", 0.95), ("cup", 0.97)])
-def test_occluder_keeps_its_pixels(portrait, kind: str, least: float) -> None:
+def test_occluder_keeps_its_pixels(portrait, occlusion_of, kind: str, least: float) -> None:
     """If an edit changes every pixel, the occluder keeps its bytes, and its far surroundings are edited."""
-    mask = occlusion_of(portrait, kind, 16).masks[20]
+    mask = occlusion_of(kind, 16).masks[20]
     before, occluder = with_occluder(portrait.picture, portrait.face, kind)
     oval = np.zeros(occluder.shape, np.uint8)
     cv2.fillConvexPoly(oval, cv2.convexHull(portrait.face.points_px[:468, :2].astype(np.int32)), 1)
@@ -126,9 +137,9 @@ def test_occluder_keeps_its_pixels(portrait, kind: str, least: float) -> None:
     assert (after == 255 - before)[inside & far].mean() > 0.99
 
 
-def test_mask_border_is_soft(portrait) -> None:
+def test_mask_border_is_soft(portrait, occlusion_of) -> None:
     """Around a cup the mask changes by less than a fifth from pixel to pixel."""
-    mask = occluder_mask(portrait.picture, portrait.face, occlusion_of(portrait, "cup", 16).masks[20])
+    mask = occluder_mask(portrait.picture, portrait.face, occlusion_of("cup", 16).masks[20])
 
     assert mask.max() == 1
     assert max(np.abs(np.diff(mask, axis=0)).max(), np.abs(np.diff(mask, axis=1)).max()) < 0.2
