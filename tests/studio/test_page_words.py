@@ -13,6 +13,7 @@ pytest.importorskip("fastapi", reason="the studio needs the extra studio")
 from error_texts import error_texts
 from pydantic import BaseModel
 
+from react1.pipeline import studio
 from react1.pipeline.config.presets.json_schema import JOB_OPTIONS
 from react1.pipeline.config.presets.shipped import load_preset_info
 from react1.pipeline.core.edits.edit import Edit
@@ -41,6 +42,18 @@ def test_no_text_of_the_package_reaches_the_page_with_an_option_or_a_key():
     assert sum(FOREIGN.search(text) is not None for text in texts) > 80
     assert [texts[text] for text, words in words_of.items() if not words] == []
     assert {texts[text]: words for text, words in words_of.items() if FOREIGN.search(words)} == {}
+
+
+def test_themes_differ_in_colours_only():
+    """So that whatever axe-core finds in one theme, but for colours, it finds in the other."""
+    styles = [path.read_text("utf-8") for path in sorted((Path(studio.__file__).parent / "page").glob("*.css"))]
+
+    rules = re.findall(r"([^{}]*(?:data-theme|prefers-color-scheme)[^{}]*)\{([^{}]*)\}", "".join(styles))
+
+    ((selector, text),) = rules
+    values = dict(declaration.split(":") for declaration in text.split(";"))
+    assert (selector.strip(), values.pop("color-scheme")) == (":root[data-theme=light]", "light")
+    assert all(name.startswith("--") and re.fullmatch("#[0-9a-f]{3,8}", value) for name, value in values.items())
 
 
 def test_every_key_has_the_name_of_a_control():
