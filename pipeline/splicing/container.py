@@ -128,6 +128,8 @@ _SUFFIXES = {
 TRANSPORT_SUFFIXES = _SUFFIXES["mpegts"]
 _INEXACT_TIMES = frozenset({".avi", ".wmv", ".asf", ".ogv", ".ogg", ".gif"})
 """Muxers that count frames, round their times, or do not take the pictures of any encoder here."""
+_OWN_CODEC_ONLY = frozenset({".mxf"})
+"""Muxers that do not take the pictures of the encoder that replaces one that is not there."""
 _WEB_CODECS = frozenset({"vp8", "vp9", "av1", "opus", "vorbis"})
 _QUICKTIME_CODECS = frozenset({"prores", "mjpeg", "dnxhd", "cfhd", "qtrle", "rawvideo", "v210", "ffv1"})
 
@@ -163,16 +165,20 @@ def clock_wraps(media: Media) -> bool:
     return media.container.split(",")[0] == "mpegts" and video is not None and int(video.timestamps.array[0]) < 0
 
 
-def remux_refusal(media: Media) -> str:
-    """Return why new pictures cannot be muxed into the film's container at their times, or ""."""
+def remux_refusal(media: Media, new_codec: str = "") -> str:
+    """Return why new pictures cannot be muxed into the film's container at their times, or "".
+
+    `new_codec` is their codec, if it is not the film's.
+    """
     suffix = container_suffix(media)
-    if suffix not in _INEXACT_TIMES and not clock_wraps(media):
+    if clock_wraps(media):
+        reason = "a transport stream clock that wraps around cannot be written"
+    elif suffix in _INEXACT_TIMES:
+        reason = f"{suffix} files cannot hold re-encoded pictures at their exact times"
+    elif new_codec and suffix in _OWN_CODEC_ONLY:
+        reason = f"{suffix} files cannot hold the {new_codec} that its pictures would become"
+    else:
         return ""
-    reason = (
-        "a transport stream clock that wraps around cannot be written"
-        if clock_wraps(media)
-        else f"{suffix} files cannot hold re-encoded pictures at their exact times"
-    )
     if media.video is not None and media.video.codec == "gif":  # no other container takes it
         return f"{reason}; encode it again first ({ENCODE_AGAIN})"
     return f"{reason}; copy the film into .mkv or .mov first (ffmpeg -fflags +genpts -i film -c copy film.mkv)"

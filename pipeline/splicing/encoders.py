@@ -220,10 +220,15 @@ def _prores(video: VideoStream, reorder: int) -> EncoderSettings:
 
 def codec_change(video: VideoStream, settings: EncoderSettings) -> str:
     """Return in one sentence that the codec changes, and to which; empty if it stays."""
-    if settings.same_codec:
+    name = new_codec(settings)
+    if not name:
         return ""
-    name = Codec(settings.encoder, "w").canonical_name
     return f"{video.codec} ({video.pix_fmt}) is not encoded in its own codec here: the pictures become {name}"
+
+
+def new_codec(settings: EncoderSettings) -> str:
+    """Return the name of the codec that replaces the film's; "" if it stays."""
+    return "" if settings.same_codec else str(Codec(settings.encoder, "w").canonical_name)
 
 
 def encoder_rate(settings: EncoderSettings, rate: Fraction) -> Fraction:

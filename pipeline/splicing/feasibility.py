@@ -26,7 +26,7 @@ from ..media.not_applicable import NotApplicable
 from ..media.timing.clock import describe_frame
 from .codecs.h264_slices import pictures_come
 from .container import container_suffix, remux_refusal
-from .encoders import choose_encoder, codec_change
+from .encoders import choose_encoder, codec_change, new_codec
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid
 from .packet_index import index_film
 from .pictures.frames import Insert, count_frames
@@ -166,11 +166,11 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         with kept_open(source):
             plan = _smart_plan(source, media, inserts)
     except NotApplicable as reason:
-        refusal = remux_refusal(media)
+        settings = choose_encoder(media.video, 0, container_suffix(media))
+        refusal = remux_refusal(media, new_codec(settings))
         if refusal:
             raise InputMediaError(f"the film cannot be smart-rendered ({reason}), and {refusal}") from reason
         require_decodable(source, media, [(0, media.video.frame_count), *spans])
-        settings = choose_encoder(media.video, 0, container_suffix(media))
         change = codec_change(media.video, settings)
         return Feasibility("reencoded-picture", str(reason), encoder=settings.encoder, codec_change=change)
     return Feasibility(

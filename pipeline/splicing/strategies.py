@@ -24,7 +24,7 @@ from ..media.not_applicable import NotApplicable
 from . import reencode
 from .codecs.hevc import lost_hdr, with_static_hdr
 from .container import is_mp4, remux_refusal
-from .encoders import X264_RGB, EncoderSettings, choose_encoder, codec_change
+from .encoders import X264_RGB, EncoderSettings, choose_encoder, codec_change, new_codec
 from .job import SpliceJob, UncheckedFilm
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.rewrite import rewrite, write_film
@@ -303,6 +303,9 @@ def reencode_and_remux(job: SpliceJob) -> UncheckedFilm:
     if refusal:
         raise NotApplicable(refusal)
     settings, lost = _choose_encoder(job, 0)
+    refusal = remux_refusal(job.media, new_codec(settings))
+    if refusal:
+        raise NotApplicable(refusal)
     times = job.video.timestamps.array
     pictures = job.context.temp_path("pictures.nut")
 

@@ -77,6 +77,47 @@ def test_another_codec_is_announced_by_the_plan_and_by_the_result(context):
     assert plan.summary().endswith(f"; {change}") and change in result.notes
 
 
+def test_an_mxf_whose_codec_would_change_is_refused_by_the_plan(context):
+    """Its muxer would refuse the film when the take is paid for."""
+    media = film(context, ".mxf", frames=8, tracks=0, size=(720, 576), codec="dvvideo", time_base=Fraction(1, 25))
+
+    with pytest.raises(InputMediaError, match=r"\.mxf files cannot hold the h264 that its pictures would become; copy"):
+        check_feasibility(context.path(media.file), media, [(2, 4)])
+    with pytest.raises(InputMediaError, match=r"\.mxf files cannot hold the h264"):
+        splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 2, 4))])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rate", "size", "megabits"),
+    [
+        (".mov", Fraction(24000, 1001), (1280, 720), 90),
+        (".mxf", Fraction(25), (1280, 720), 90),
+        (".mov", Fraction(25), (1920, 1080), 185),
+        (".mxf", Fraction(24000, 1001), (1920, 1080), 36),
+    ],
+)
+def test_dnxhd_is_known_by_its_nominal_bit_rate(context, suffix, rate, size, megabits):
+    """Which is another one than that of its packets."""
+    media = film(
+        context,
+        suffix,
+        frames=8,
+        rate=rate,
+        tracks=0,
+        size=size,
+        codec="dnxhd",
+        pix_fmt="yuv422p",
+        time_base=1 / rate,
+        options={"b": f"{megabits}M"},
+    )
+
+    plan = check_feasibility(context.path(media.file), media, [(2, 4)])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 2, 4))])
+
+    assert (plan.way, plan.encoder, result.metrics["way"]) == ("exact", "dnxhd", "exact")
+    assert [frame_number(luma) for _, luma in shown(result.path)] == [0, 1, 1002, 1003, 4, 5, 6, 7]
+
+
 def test_spans_that_overlap_are_counted_once():
     """Ramps of neighbours do."""
     assert count_frames([(0, 5), (3, 8), (20, 21)]) == 9

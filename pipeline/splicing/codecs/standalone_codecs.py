@@ -131,6 +131,8 @@ _USUAL_SETTINGS = frozenset({"prores", "mjpeg"})
 _FFV1_SLICES = ("4", "6", "9", "12", "16", "24", "30")
 _FIXED_SIZE = frozenset({"v210", "rawvideo", "dnxhd"})
 """All packets have the same size."""
+_NOMINAL_SHARE = 15
+"""The nominal bit rate of a DNxHD compression differs from the real one by less than this part of it."""
 
 
 class IntraOnly:
@@ -171,7 +173,7 @@ def _settings(source: SourceVideo) -> EncoderSettings:
         raise NotApplicable(f"interlaced {video.codec} is not matched by the encoder")
     settings = EncoderSettings(ENCODERS[video.codec], video.pix_fmt)
     if video.codec == "dnxhd":
-        return replace(settings, options=_dnxhd_options(video), bit_rate=_bit_rate(source))
+        return _match_dnxhd(source, replace(settings, options=_dnxhd_options(video)))
     return settings
 
 
@@ -189,14 +191,32 @@ def _match_ffv1(source: SourceVideo, settings: EncoderSettings) -> EncoderSettin
     return settings
 
 
+def _match_dnxhd(source: SourceVideo, settings: EncoderSettings) -> EncoderSettings:
+    """Choose the bit rate by which the encoder knows the film's compression: one of a few nominal rates, if any.
+
+    The nominal rate is that of another frame rate as a rule: 115 Mbit/s stand for 116.3 at 23.976 frames/s. Each is
+    unique among the compressions of its picture size, whose packets have a fixed size.
+    """
+    measured = _megabits(source)
+    if settings.options.get("profile", "").startswith("dnxhr"):
+        return replace(settings, bit_rate=measured * 1_000_000)
+    for distance in range(1 + measured // _NOMINAL_SHARE):
+        for megabits in dict.fromkeys((measured - distance, measured + distance)):
+            candidate = replace(settings, bit_rate=megabits * 1_000_000)
+            with suppress(NotApplicable):
+                open_encoder(source.video, candidate)
+                return candidate
+    raise NotApplicable(f"no encoder here writes this dnxhd of {measured} Mbit/s")
+
+
 def _dnxhd_options(video: VideoStream) -> dict[str, str]:
     name = video.profile.lower().replace(" ", "_")
     return {"profile": name} if name.startswith("dnxhr") else {}
 
 
-def _bit_rate(source: SourceVideo) -> int:
+def _megabits(source: SourceVideo) -> int:
     rate = Fraction(source.video.rate)
-    return round(len(source.first_packet) * 8 * rate / 1_000_000) * 1_000_000
+    return round(len(source.first_packet) * 8 * rate / 1_000_000)
 
 
 class _RequireSize:
