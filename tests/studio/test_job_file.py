@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from react1.pipeline.core.errors import PresetError
@@ -49,6 +51,22 @@ def test_comments_survive_adding_and_removing(job):
     assert "# the interview, second try" in text
     assert "source: interview.mp4   # 25 fps" in text
     assert [edit.fields.get("name") for edit in job.edits()] == ["late", "edit-1"]
+
+
+def test_rubbish_in_an_edit_is_its_problem_and_can_be_sent_to_the_page(job):
+    """From the page or in the file: a text that is none, and a number that no float holds."""
+    for fields, message in (
+        ({"audio": "\ud800.wav"}, "unpaired surrogate"),
+        ({"strength": 10**400}, "is not a strength"),
+    ):
+        with pytest.raises(PresetError, match=message):
+            job.set_fields(0, job.edits()[0].digest, fields)
+    job.path.write_text(TEXT.replace("prompt: happy", r'prompt: happy, audio: "\uD800.wav"'))
+
+    edit = job.edits()[0]
+
+    assert (edit.edit, edit.problem) == (None, "a text contains an unpaired surrogate")
+    assert json.dumps(edit.fields, ensure_ascii=False).encode()
 
 
 def test_two_tabs_may_change_different_edits(job):

@@ -177,7 +177,7 @@ class JobFile:
                     raw.pop(name, None)
                 else:
                     raw[name] = yaml_value(value)
-            _require_valid(raw)
+            _valid_edit(plain_value(raw))
 
         self.change(apply)
 
@@ -199,7 +199,7 @@ class JobFile:
             for field, value in values.items():
                 if value is not None and field != "name":
                     raw[field] = yaml_value(value)
-            _require_valid(raw)
+            _valid_edit(plain_value(raw))
             if not edits:
                 edits.fa.set_block_style()
             edits.append(raw)
@@ -328,15 +328,24 @@ def _edit_list(document: CommentedMap, name: str) -> CommentedSeq:
 def _written(index: int, raw: CommentedMap) -> WrittenEdit:
     fields = plain_value(raw)
     try:
-        edit, problem = Edit.model_validate(fields), ""
-    except ValidationError as error:
-        edit, problem = None, _first_problem(error)
+        edit, problem = _valid_edit(fields), ""
+    except PresetError as error:
+        edit, problem = None, error.problems[0].message
+        fields = json.loads(json.dumps(fields, ensure_ascii=False).encode(errors="replace"))
     return WrittenEdit(index, _raw_digest(raw), fields, edit, problem)
 
 
-def _require_valid(raw: CommentedMap) -> None:
+def _valid_edit(fields: dict[str, Any]) -> Edit:
+    """Return the edit that has these fields.
+
+    Raises:
+        PresetError: they are not valid, or no answer to the page could repeat them.
+    """
     try:
-        Edit.model_validate(plain_value(raw))
+        json.dumps(fields, ensure_ascii=False).encode()
+        return Edit.model_validate(fields)
+    except UnicodeEncodeError as error:
+        raise PresetError("a text contains an unpaired surrogate") from error
     except ValidationError as error:
         raise PresetError(_first_problem(error)) from error
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core.errors import InputMediaError, PresetError
+from ...core.errors import InputMediaError, PresetError, shorten
 
 FILMS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".mxf", ".wmv")
 SOUNDS = (".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".webm", ".aif", ".aiff")
@@ -51,14 +51,16 @@ class Library:
         """
         try:
             path = Path(text).resolve()
+            exists = path.is_file()
         except (OSError, ValueError, RuntimeError) as error:
             raise InputMediaError("this path cannot be read") from error
         if not any(path.is_relative_to(folder) for folder in self.folders):
+            name = shorten(path.name)
             raise InputMediaError(
-                f"{path.name} is not in a folder that this studio may read; start it with that folder, or drop the file"
+                f"{name} is not in a folder that this studio may read; start it with that folder, or drop the file"
             )
-        if not path.is_file():
-            raise InputMediaError(f"{path.name} does not exist any more")
+        if not exists:
+            raise InputMediaError(f"{shorten(path.name)} does not exist any more")
         return path
 
     def files(self) -> list[LibraryFile]:
