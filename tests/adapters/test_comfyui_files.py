@@ -152,6 +152,18 @@ def test_nothing_outside_comfyuis_folders_is_read(server, tmp_path, monkeypatch,
     assert not allowed.errors
 
 
+@pytest.mark.parametrize("name", ["loop.mp4", "a\0.mp4", "a" * 300 + ".mp4", "\ud800.mp4"])
+def test_a_name_that_no_file_can_have_is_refused_in_one_line(server, name):
+    """A link to itself, and what the system does not take; to read and to write."""
+    (server.folder / "input" / "loop.mp4").symlink_to("loop.mp4")
+    (server.folder / "output" / "loop.mp4").symlink_to("loop.mp4")
+
+    for outcome in (server.run(load_and_save(name)), server.run(load_and_save(prefix=name))):
+        for message in outcome.errors.values():
+            assert "\n" not in message and "Error" not in message
+    assert server.run(load_and_save(name)).errors
+
+
 def test_a_file_that_an_edit_names_must_be_in_comfyuis_folders(server, tmp_path):
     """A workflow of somebody else cannot send a private recording anywhere."""
     (tmp_path / "line.wav").write_bytes(b"private")

@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import PresetError
+from ...core.errors import PresetError, shorten
+from ...core.file import real_path
 from ...core.settings import home_folder
 from ...located_yaml.explain import is_url
 from ...media.tools.file_copy import copy_file
@@ -224,9 +225,14 @@ def require_allowed(path: Path, name: str, advice: str = "put the file into its 
     """Return the path without links if workflows may name it; `advice` says what else to do.
 
     Raises:
-        PresetError: it lies outside all allowed folders.
+        PresetError: it lies outside all allowed folders, or no file can have such a name.
     """
-    resolved = path.resolve()
+    try:
+        resolved = real_path(path)
+        resolved.is_file()  # raises for a name that the system does not take
+    except (OSError, ValueError):
+        shown = shorten(repr(path.name))
+        raise PresetError(f"{name}: {shown} is not a name that a file can have; choose another") from None
     if not any(resolved.is_relative_to(root) for root in _roots()):
         raise PresetError(
             f"{name}: {path} is outside ComfyUI's folders; {advice}, or start ComfyUI with "
