@@ -126,7 +126,7 @@ def _open_provider(target: str) -> Any:
             Path(target).absolute().parent.mkdir(parents=True, exist_ok=True)
             exporter = FileSpanExporter(target)
         except OSError as error:
-            raise StorageFailed(f"REACT1_TRACE {target}: {error.strerror or error}") from error
+            raise StorageFailed(f"trace {target}: {error.strerror or error}") from error
     provider = TracerProvider(resource=Resource.create({"service.name": "react1", "service.version": version_text()}))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
