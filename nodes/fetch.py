@@ -56,8 +56,8 @@ class FetchParams(Params):
     @classmethod
     def _timecode(cls, text: str | None) -> str | None:
         if text is not None and not isinstance(parse_time(text), Timecode):
-            given = shorten(repr(text))
-            raise ValueError(f"{given} is not a timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
+            quoted = shorten(repr(text))
+            raise ValueError(f"{quoted} is not a timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
         return text
 
     @field_validator("manifest")

@@ -96,8 +96,8 @@ def _write_proxy(film: Path, path: Path, progress: Progress) -> None:
     media, part = probe_path(film), path.with_name(f".{os.getpid()}-{path.name}")
     monitor, deadline = CallMonitor(progress), time.monotonic() + _TIMEOUT_S
     with contextlib.closing(StoreContext(Store(folders.react1_home()), monitor, deadline)) as context:
-        made = context.temp_path("proxy.mp4")
+        temp_proxy = context.temp_path("proxy.mp4")
         length_s = min(max(0.1, float(media.duration_s)), PROXY_S)
-        context.run_tool(proxy_command(film, media, made, PROXY_S), duration_s=length_s)
-        shutil.move(made, part)
+        context.run_tool(proxy_command(film, media, temp_proxy, PROXY_S), duration_s=length_s)
+        shutil.move(temp_proxy, part)
     part.replace(path)

@@ -138,8 +138,8 @@ class TakeList:
         """Add a film or a package, in place of those of its kind that failed or were stopped."""
         with self._lock:
             film.created = datetime.now(UTC).isoformat(timespec="seconds")
-            kept = [other for other in self.record.films if other.kind != film.kind or other.state not in _UNFINISHED]
-            self.record.films = [*kept, film][-20:]
+            others = [other for other in self.record.films if other.kind != film.kind or other.state not in _UNFINISHED]
+            self.record.films = [*others, film][-20:]
             self.save()
             return film
 

@@ -124,9 +124,9 @@ def film_result(
             message = "takes wait for a choice: look at Contact sheet and set Pick take, which gives the film"
         return BoxResult((host.block(message), text, result), {"text": [text]})
     given_files.record(call_key(box.id, call.node_id, values), [result.film])
-    made = result.film
-    shown = call.do(lambda progress: shown_films([made], text, progress, link=True))
-    return BoxResult((host.video_from_file(made), text, result), shown)
+    film_path = result.film
+    shown = call.do(lambda progress: shown_films([film_path], text, progress, link=True))
+    return BoxResult((host.video_from_file(film_path), text, result), shown)
 
 
 class SettingsBox(Box):
