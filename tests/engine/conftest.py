@@ -22,7 +22,7 @@ class Portrait:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def faces_found_anew() -> Iterator[None]:
+def real_detector() -> Iterator[None]:
     """Look for faces as the engine does, whatever other tests remember."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(landmarker, "Detector", Detector)
