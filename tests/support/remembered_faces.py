@@ -1,6 +1,7 @@
 """Look for faces in each small picture once in a worker: films of tests show the same pictures again and again.
 
-To find none takes longest: a film of numbers is searched in tiles, picture by picture. tests/engine has the real detector.
+To find none takes longest: a film of numbers is searched in tiles, picture by picture. Tests of
+the engine have the real detector.
 """
 
 from __future__ import annotations
