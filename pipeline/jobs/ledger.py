@@ -294,6 +294,8 @@ class Ledger:
 
     def _numbered(self, head: str) -> set[tuple[str, int]]:
         """Return key and number of the attempts at all calls whose key begins with `head`."""
+        if head and not head.isalnum():  # no key does, and the system would take it for a path or a pattern
+            return set()
         folders = self.root.glob(f"{head[:2] if len(head) > 1 else '??'}/{head}*")
         attempts = {(folder.name, int(each.name)) for folder in folders for each in attempt_folders(folder)}
         for segment in self.segments.live():

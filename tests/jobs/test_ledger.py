@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import threading
 from datetime import UTC, datetime
@@ -296,8 +297,9 @@ def test_job_is_found_by_the_beginning_of_its_id(ledger):
 
     assert ledger.find(first.id[:6]).id == first.id
     assert ledger.find(other.id).id == other.id
-    with pytest.raises(PresetError, match="there is no job 'zzz'"):
-        ledger.find("zzz")
+    for missing in ("zzz", "/etc/passwd", "../..", "**", "["):
+        with pytest.raises(PresetError, match=re.escape(f"there is no job {missing!r}")):
+            ledger.find(missing)
     with pytest.raises(PresetError, match="is ambiguous"):
         ledger.find("")
 
