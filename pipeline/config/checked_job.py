@@ -7,6 +7,7 @@ rendered or paid for again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -107,6 +108,9 @@ def container_problem(steps: Sequence[Step], step: Step) -> str:
         return ""
     before = steps[: steps.index(step)]
     opened = [file for earlier in before if earlier.info.ports.output is Media for file in local_files(earlier)]
+    with suppress(OSError):  # a name that is too long is refused with the other destinations
+        if path.is_dir():
+            return f"{path} is a folder; name a file in it"
     return wrong_suffix(path, opened[-1].suffix) if opened else ""
 
 

@@ -88,7 +88,7 @@ def _parse_rule(text: str) -> Iterator[PathRule]:
     if not equals:
         yield from _read_rules(text)
     elif not old or not Path(new).is_absolute():
-        raise PresetError(f"{PATH_MAP}: {text!r} is no rule; write OLD=NEW with an absolute path of this machine")
+        raise PresetError(f"--map or {PATH_MAP}: {text!r} is no rule; write OLD=NEW, NEW an absolute path here")
     else:
         yield PathRule((PureWindowsPath if _WINDOWS.match(old) else PurePosixPath)(old), new)
 
@@ -100,10 +100,10 @@ def _read_rules(name: str) -> Iterator[PathRule]:
             yield PathRule(_FORMATS[rule["source_path_format"]](rule["source_path"]), str(rule["destination_path"]))
     except OSError as error:
         raise PresetError(
-            f"{PATH_MAP}: {name!r} is neither OLD=NEW nor a file of rules: {error.strerror or error}"
+            f"--map or {PATH_MAP}: {name!r} is neither OLD=NEW nor a file of rules: {error.strerror or error}"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PresetError(f"{PATH_MAP}: {name} has no rules of the form pathmapping-1.0: {error!r}") from error
+        raise PresetError(f"--map or {PATH_MAP}: {name} has no rules of the form pathmapping-1.0: {error!r}") from error
 
 
 _UNITS_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}

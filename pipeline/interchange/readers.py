@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
+from ..core.errors import PresetError
 from .entries import Listing
 from .limits import file_error, read_text
 from .text.subtitles import read_srt, read_vtt
@@ -39,8 +41,10 @@ def read_listing(path: Path, name: str, rate: Fraction | None = None) -> Listing
         PresetError: the file is missing, too large, of an unknown format or invalid; with the line if known.
         MissingExtra: a library of the extra `timeline` is not installed.
     """
-    text = read_text(path, name)
-    return parse_listing(text, path.suffix.lower(), name, rate)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES and os.access(path, os.R_OK):
+        raise _unknown_suffix(name)
+    return parse_listing(read_text(path, name), suffix, name, rate)
 
 
 def parse_listing(text: str, suffix: str, name: str, rate: Fraction | None = None) -> Listing:
@@ -52,4 +56,8 @@ def parse_listing(text: str, suffix: str, name: str, rate: Fraction | None = Non
     reader = _READERS.get(suffix)
     if reader is not None:
         return reader(text, name)
-    raise file_error(name, f"is not a list of edits: its suffix is none of {', '.join(SUFFIXES)}")
+    raise _unknown_suffix(name)
+
+
+def _unknown_suffix(name: str) -> PresetError:
+    return file_error(name, f"is not a list of edits: its suffix is none of {', '.join(SUFFIXES)}")

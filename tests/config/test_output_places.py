@@ -107,4 +107,6 @@ def test_a_film_keeps_the_container_of_its_source(elsewhere, lines):
 
     place = "inbox/job.yaml:5:6" if lines else "--out"
     assert problem == f"{place}: out: inbox/new.mkv does not end with .mp4; the film keeps the container of its source"
+    (folder,) = elsewhere.problems("out: ..\n", allow_outside=True)
+    assert folder.endswith(" is a folder; name a file in it")
     assert elsewhere("out: new.MP4\nmore: clips.mkv\n").steps

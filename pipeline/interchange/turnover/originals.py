@@ -240,7 +240,7 @@ def move_segment(film: Media, segment: Segment) -> Segment:
 
 def _films(folder: Path, proxy: Path) -> Iterator[Path]:
     if not folder.is_dir():
-        raise InputMediaError(f"--online {folder} is not a folder; give the folder of the camera originals")
+        raise InputMediaError(f"{folder} is not a folder; give the folder of the camera originals")
     films = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file())
     for number, path in enumerate(path for path in films if not path.samefile(proxy)):
         if number == MAX_FILES:

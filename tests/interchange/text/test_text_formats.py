@@ -154,3 +154,14 @@ def test_binary_data_is_refused():
         decode_text(b"\0\0\0\x18ftypisom", "film.csv")
     with pytest.raises(PresetError, match="UTF-16"):
         decode_text(b"\xff\xfea", "a.csv")
+
+
+def test_a_film_in_place_of_a_list_is_named_by_its_suffix(tmp_path):
+    """Not by what is in it."""
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"\0\0\0\x18ftyp")
+
+    with pytest.raises(PresetError, match=r"film\.mp4: is not a list of edits: its suffix is none of \.edl, "):
+        read_listing(film, "film.mp4")
+    with pytest.raises(PresetError, match=r"gone: cannot be read: No such file"):
+        read_listing(tmp_path / "gone", "gone")
