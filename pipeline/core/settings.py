@@ -88,7 +88,7 @@ def _parse_rule(text: str) -> Iterator[PathRule]:
     if not equals:
         yield from _read_rules(text)
     elif not old or not Path(new).is_absolute():
-        raise PresetError(f"--map or {PATH_MAP}: {text!r} is no rule; write OLD=NEW, NEW an absolute path here")
+        raise PresetError(f"--map or {PATH_MAP}: {text!r} is no rule; write OLD=NEW with an absolute path here")
     else:
         yield PathRule((PureWindowsPath if _WINDOWS.match(old) else PurePosixPath)(old), new)
 
