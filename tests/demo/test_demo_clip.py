@@ -83,6 +83,9 @@ def test_the_command_makes_the_clip_once(react1, monkeypatch):
         clips.append(out)
 
     monkeypatch.setattr(demo_clip, "make_demo_clip", make_short_clip)
+    wrong = react1("demo", "--edit", "x")
+    assert (wrong.status, clips) == (2, [])
+
     first, second = react1("demo", "--edit", "2-2.4:happy"), react1("demo", "--edit", "2-2.4:happy", "--json")
 
     assert (first.status, second.status) == (0, 0), first.err + second.err

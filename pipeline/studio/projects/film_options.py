@@ -5,6 +5,7 @@ An input that a preset gets appears on the page by itself.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ...config.load import load_job
 from ...config.presets.json_schema import JOB_OPTIONS
 from ...config.presets.raw_preset import VERBATIM
 from ...config.presets.shipped import find_file, load_preset_info
-from ...core.errors import PresetError, React1Error, not_one_of
+from ...core.errors import PresetError, React1Error, not_one_of, shorten
 from ...core.nodes.registry import load_registry
 from ...located_yaml.explain import is_url
 from ...located_yaml.located import Problems, parse_yaml
@@ -95,8 +96,13 @@ def set_option(job: JobFile, name: str, text: str | None) -> None:
 def _require_file(value: Any, kind: str, folder: Path) -> None:
     """Refuse a file that is not there: the film would else be refused at its end, without the name of the option."""
     named = value.get("file") if isinstance(value, dict) else value
-    if kind in _FILE_KINDS and isinstance(named, str) and not is_url(named) and not (folder / named).is_file():
-        raise PresetError(f"{named} is not a file in {folder}")
+    if kind not in _FILE_KINDS or not isinstance(named, str) or is_url(named):
+        return
+    exists = False
+    with suppress(OSError, ValueError):  # the system takes no such name
+        exists = (folder / named).is_file()
+    if not exists:
+        raise PresetError(f"{shorten(named).encode(errors='replace').decode()} is not a file in {folder}")
 
 
 def path_options(job: JobFile) -> set[str]:

@@ -38,13 +38,13 @@ def command(
 
     with open_home(home, as_json) as home_path:
         clip, film = folder.absolute() / "talking.mp4", folder.absolute() / "talking.react1.mp4"
+        job = load_from_options("emotion-edit", [f"source={clip}"], [edit], "local", out=film)
         with storage_errors(folder):
             clip.parent.mkdir(parents=True, exist_ok=True)
         if not clip.exists():
             if not (quiet or as_json):
                 err(f"generating a talking clip of 6 s: {clip}")
             make_demo_clip(clip, progress=lambda _: None)
-        job = load_from_options("emotion-edit", [f"source={clip}"], [edit], "local", out=film)
         result = run_job(job, home_path, replace=True, as_json=as_json, quiet=quiet)
         if result.report:
             for name in ("report.html", "report.json"):
