@@ -102,7 +102,7 @@ def _require_file(value: Any, kind: str, folder: Path) -> None:
     with suppress(OSError, ValueError):  # the system takes no such name
         exists = (folder / named).is_file()
     if not exists:
-        raise PresetError(f"{shorten(named).encode(errors='replace').decode()} is not a file in {folder}")
+        raise PresetError(f"{shorten(named)} is not a file in {folder}")
 
 
 def path_options(job: JobFile) -> set[str]:
@@ -144,10 +144,14 @@ def _shown(value: Any) -> str:
 
 
 def _parsed(text: str, kind: str, folder: Path) -> Any:
+    try:
+        content = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise PresetError("the text contains an unpaired surrogate") from None
     if kind in VERBATIM:
         return text
     problems = Problems()
-    tree = parse_yaml(text.encode("utf-8", "surrogateescape"), "", folder, problems)
+    tree = parse_yaml(content, "", folder, problems)
     for problem in problems:
         raise PresetError(f"not valid YAML: {problem.message}")
     return None if tree is None else tree.plain
