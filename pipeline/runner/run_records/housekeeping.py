@@ -20,7 +20,7 @@ from ...store.atomic import FileLock, try_acquire
 from ...store.prune import Contents, Pruned, PruneLimits, prune, read_contents
 from ...store.store import Store, files_in
 from ..events import Message, Watcher
-from .run_folder import RunFolder, all_runs
+from .run_folder import RunFolder, all_runs, lock_keys
 
 RESUMABLE = ("running", "interrupted", "failed", "choose")
 """States of runs that may go on."""
@@ -99,15 +99,19 @@ def prune_to_limit(home: Path, watcher: Watcher) -> None:
 def release_intermediates(home: Path, store: Store, run: RunFolder, keys: Iterable[str]) -> None:
     """Remove the content of results that can be made again, of a run that has made its film.
 
-    What another process or thread is using in a run of its own stays.
+    What another process or thread is using in a run of its own stays. It cannot begin to use it meanwhile: it would
+    open a file that is removed at this moment.
     """
     keys = list(keys)
-    others = [each for each in all_runs(home) if each.is_locked_by_others(run)] if keys else []
-    in_use = {key for other in others for key in other.used_keys()}
-    for key in keys:
-        record = None if key in in_use else store.result(key)
-        for file in files_in(record["value"]) if record is not None else ():
-            store.release(file)
+    if not keys:
+        return
+    with contextlib.suppress(OSError), contextlib.closing(lock_keys(home)):
+        others = [each for each in all_runs(home) if each.is_locked_by_others(run)]
+        in_use = {key for other in others for key in other.used_keys()}
+        for key in keys:
+            record = None if key in in_use else store.result(key)
+            for file in files_in(record["value"]) if record is not None else ():
+                store.release(file)
 
 
 def _lock(home: Path) -> FileLock:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import difflib
 import json
 import secrets
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ...core.errors import PresetError
-from ...store.atomic import FileLock, is_locked, storage_errors, try_acquire, write_text
+from ...store.atomic import FileLock, acquire, is_locked, storage_errors, try_acquire, write_text
 
 STATES = ("running", "done", "failed", "interrupted", "kept-original", "choose")
 
@@ -33,6 +33,15 @@ def lock_folder(folder: Path, name: str) -> FileLock:
     if lock is None:
         raise PresetError(f"{name} is still running in another process; wait for it, or stop it first")
     return lock
+
+
+def lock_keys(home: Path) -> FileLock:
+    """Wait until no other run records which results it uses, or releases content that none uses, and keep them waiting.
+
+    Raises:
+        OSError: the file of the lock cannot be created.
+    """
+    return acquire(home / "keys.lock")
 
 
 @dataclass(frozen=True)
@@ -87,8 +96,13 @@ class RunFolder:
         write_text(path, json.dumps({**data, **changes}, indent=1))
 
     def add_key(self, key: str) -> None:
-        """Record that the run uses the result with this key, so that it is not pruned while the run may go on."""
-        with suppress(OSError), (self.folder / "keys.txt").open("a", encoding="ascii") as stream:
+        """Record that the run uses the result with this key, so that it stays while the run may go on."""
+        path = self.folder / "keys.txt"
+        with (
+            suppress(OSError),
+            closing(lock_keys(self.folder.parent.parent)),
+            path.open("a", encoding="ascii") as stream,
+        ):
             stream.write(f"{key}\n")
 
     def used_keys(self) -> set[str]:

@@ -1,0 +1,49 @@
+"""What a run uses stays as it is, whatever other runs of the same home finish meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+from react1.pipeline.runner.run_records import housekeeping
+from react1.pipeline.runner.run_records.housekeeping import release_intermediates
+from react1.pipeline.runner.run_records.run_folder import lock_folder, new_run
+from react1.pipeline.store.store import Store
+
+KEY = "k" * 64
+
+
+def test_a_run_begins_to_use_a_result_before_or_after_another_releases_it(tmp_path, monkeypatch):
+    """Between looking at what others use and removing the rest nobody begins, or he would open a removed file."""
+    store = Store(tmp_path)
+    (tmp_path / "take.mov").write_bytes(b"a conformed take")
+    file = store.add_file(tmp_path / "take.mov")
+    store.put_result(KEY, {"file": file.model_dump(mode="json")}, {}, 1.0)
+    store.recipes.put(file, {"key": KEY, "fn": "x:X", "args": {"inputs": {}}})
+    ending, other = (new_run(tmp_path, datetime.now(UTC)) for _ in range(2))
+    for run in (ending, other):
+        run.begin(datetime.now(UTC), document={})
+    is_stored = []
+
+    def begin_to_use() -> None:
+        other.add_key(KEY)
+        is_stored.append(store.object_path(file).exists())
+
+    using = threading.Thread(target=begin_to_use)
+    real_runs = housekeeping.all_runs
+
+    def look_at_others(home):
+        runs = real_runs(home)
+        using.start()
+        using.join(0.5)  # it has time enough to begin, if nothing keeps it waiting
+        return runs
+
+    monkeypatch.setattr(housekeeping, "all_runs", look_at_others)
+    lock = lock_folder(other.folder, other.name)
+    release_intermediates(tmp_path, store, ending, [KEY])
+    using.join()
+    lock.close()
+
+    assert other.used_keys() == {KEY}
+    assert not store.object_path(file).exists()
+    assert is_stored == [False], "the run began to use a file that was about to be removed"
