@@ -27,7 +27,6 @@ from ..arrays import (
     fraction_between,
     quantile,
     shares_between,
-    smoothstep,
     soft_mask,
 )
 from ..frames.shot_light import LUMA, Light, match_shot, measure_light
@@ -36,6 +35,7 @@ from ..geometry.mesh import CHIN, INNER_LIPS, LOWER_LIP, SKIN_COUNT, UPPER_LIP
 from ..pose.pose import Pose
 from ..warp.lips import move_lips
 from ..warp.warp import Warped, rigid_moves_px
+from .cavity import draw_dark, light_entering, of_planes, reddened
 from .opening import Opening, opening_in_box, opening_on_grid
 from .own_interior import own_interior
 from .own_rows import find_rows
@@ -45,10 +45,15 @@ TOOTH = np.array([1.21, 1.12, 1.02])
 """The colour of enamel, as shares of white: teeth are mostly a little brighter than the skin beside them."""
 DARK_FACE, DARK_GAINS = 150.0, 1.25
 """From this luma of white down, the teeth of a darker face are brighter against it, by this factor at most."""
+GUM = np.array((0.66, 0.38, 0.37))
+"""Its colour, as shares of white."""
+TEETH_LIGHT = 0.45
+"""Exponent of the light's falloff: pictures show teeth much brighter than it says."""
+NEW_SHADOW, NEW_SHADOW_UNITS = 0.72, 0.045
+"""The least light of the performer's own interior directly under the upper lip's new place, and how far down it is less
+than full, in units."""
 ROUND_HIDES, LOWER_DIMMER = 0.06, 0.88
 """How far protruding lips hide the lower teeth, in units; the share of the light that lower teeth get."""
-REDDENS = np.array([0.80, 1.05, 1.15], np.float32)
-"""Exponents of the light's falloff: between lips and gums it loses more green and blue."""
 OPENS_AT = (0.012, 0.042)
 """Between these gaps the interior fades in, in units."""
 SLIT = (0.012, 0.055)
@@ -106,7 +111,7 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     bare = (1 - toothlike) * (1 - fraction_between(gap, TELLS_AT))
     own = fraction_between(own * (1 - bare * fraction_between(pose.gap - gap, WIDENS)), EITHER) * pose.own_teeth
     lip, gum = _colors_at(original, frame.points_px[LOWER_LIP[1, 3:8], :2]).mean(0), GUM * light.white
-    dark, fallen = _draw_dark(place, frame, pose, light, lip)
+    dark, fallen = draw_dark(place.opening, pose.gap, pose.gap - gap, light.white, lip, frame.unit_px)
     layers = []
     if own > 0:
         source = opening_on_grid(frame.points_px[:SKIN_COUNT, :2], place.skull)
@@ -169,24 +174,6 @@ def _light_left(opening: Opening, frame: FaceFrame, gap: float) -> Field:
     return np.asarray(dimmer * shadow, np.float32)[..., None]
 
 
-def _draw_dark(place: _Place, frame: FaceFrame, pose: Pose, light: Light, lip: Curve) -> tuple[Field, Field]:
-    """Draw an interior without teeth: (3, height, width) in 0..255, and the share of the light at each place.
-
-    Args:
-        place: where.
-        frame: the face in the picture.
-        pose: its pose.
-        light: the light of the picture.
-        lip: the colour of the lips in it, (3,).
-    """
-    opened = pose.gap - MouthShape.of(frame).gap
-    planes = draw_cavity(place.opening, pose.gap, opened, light.white, lip, frame.unit_px)
-    fallen = light_falloff(place.opening, pose.gap, frame.unit_px)
-    light_share = CAVITY_LIGHT + (1 - CAVITY_LIGHT) * fraction_between(opened, DEEPENS)
-    planes *= reddened(fallen ** np.float32(light_share))
-    return planes, fallen
-
-
 def _add_teeth(
     planes: Field, fallen: Field, place: _Place, frame: FaceFrame, pose: Pose, gum: Curve, tooth: Curve
 ) -> None:
@@ -229,12 +216,7 @@ def _add_row(planes: Field, row: TeethRow, tooth_color: Curve, gum: Curve, lit: 
     bare = 1 - row.cover
     own = row.gum * bare
     planes *= (1 - row.gum) * bare
-    planes += reddened(row.shade * lit) * (_of_planes(gum) * own + _of_planes(tooth_color) * row.cover)
-
-
-def _of_planes(color: Curve) -> Field:
-    """Return a colour, (3,), so that planes of red, green and blue, (3, height, width), can be multiplied by it."""
-    return color.astype(np.float32)[:, None, None]
+    planes += reddened(row.shade * lit) * (of_planes(gum) * own + of_planes(tooth_color) * row.cover)
 
 
 def hide_interior(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
@@ -288,26 +270,6 @@ def _colors_at(picture: Image, places_px: Points) -> Points:
     return np.asarray(picture[rows, columns], np.float64)
 
 
-DEEP, FLESH = np.array((0.112, 0.045, 0.041)), np.array((0.70, 0.53, 0.51))
-"""The dark behind the teeth as shares of white, and the inside of the lower lip as shares of the lip's colour."""
-WALL_HEIGHT, WALL_FADES, DEEPENS = (0.22, 0.08), 0.45, (0.10, 0.24)
-"""Within this distance of the lower lip its inside is seen, in units: a low opening below the teeth is not black. In a
-mouth that opens by more than the last values it is less, and its light fades by this share: there the dark is deep."""
-CAVITY_LIGHT, TEETH_LIGHT = 0.6, 0.45
-"""Exponents of the light's falloff: pictures show the inside of a mouth, and most of all teeth, brighter than it is."""
-TONGUE, GUM = np.array((0.62, 0.32, 0.31)), np.array((0.66, 0.38, 0.37))
-TONGUE_FROM, TONGUE_FULL = 0.07, 0.16
-"""Between these openings the tongue fades in."""
-LIP_SHADOW = 0.050
-"""How far the upper lip's shadow reaches down."""
-NEW_SHADOW, NEW_SHADOW_UNITS = 0.72, 0.045
-"""The least light of the performer's own interior directly under the upper lip's new place, and how far down it is less
-than full, in units."""
-SHADED_SHARE = 0.55
-"""It covers at most this share of a low opening: light comes in from below."""
-DIM = (0.02, 0.14)
-SLIT_LIGHT = 0.72
-"""The light rises between these openings, from this share in a slit to 1."""
 TOOTH_CHROMA = (0.32, 0.48)
 """Between these saturations it starts to count as lip or gum."""
 TOOTHLIKE = (0.55, 0.85)
@@ -322,62 +284,6 @@ def blend(under: Field, over: Field, cover: Field) -> Field:
     mixed *= cv2.merge([cover, cover, cover])
     mixed += under
     return mixed
-
-
-REDDENS_STEPS = 2048
-"""Steps of light between 0 and 1."""
-_REDDENED = (np.linspace(0, 1, REDDENS_STEPS + 1) ** REDDENS[:, None]).astype(np.float32)
-
-
-def reddened(light: Field) -> Field:
-    """Return the red, green and blue that are left of light which falls off to shares of 0 to 1, (3, height, width)."""
-    left: Field = np.take(_REDDENED, np.rint(light * np.float32(REDDENS_STEPS)).astype(np.intp), axis=1, mode="clip")
-    return left
-
-
-def draw_cavity(opening: Opening, gap: float, opened: float, white: Curve, lip: Curve, unit_px: float) -> Field:
-    """Draw the dark, the inside of the lower lip and the tongue behind the teeth, (3, height, width) in 0..255.
-
-    Args:
-        opening: where.
-        gap: the opening of the lips, in units.
-        opened: how much of it is not in the picture, in units.
-        white: the colour of something white in this light, (3,).
-        lip: the colour of the lips, (3,).
-        unit_px: the unit in pixels.
-    """
-    across, deepens = np.abs(opening.across), fraction_between(opened, DEEPENS)
-    reach = WALL_HEIGHT[0] + (WALL_HEIGHT[1] - WALL_HEIGHT[0]) * deepens
-    above_lip = ((1 - opening.share) * opening.height_px).astype(np.float64) / (reach * unit_px)
-    wall = (smoothstep(1 - above_lip) * (1 - WALL_FADES * deepens)).astype(np.float32)
-    deep, flesh = DEEP * white, FLESH * lip
-    drawn = np.asarray(_of_planes(deep) + _of_planes(flesh - deep) * wall, np.float32)
-    height = float(np.clip((gap - TONGUE_FROM) / (TONGUE_FULL - TONGUE_FROM), 0, 1))
-    if height == 0:
-        return drawn
-    top = 0.58 + 0.30 * across**2
-    body = np.clip((opening.share - top) / 0.16, 0, 1) * np.clip((0.74 - across) / 0.20, 0, 1)
-    furrow = 1 - 0.12 * np.exp(-((opening.across / 0.05) ** 2))
-    light = 0.52 + 0.48 * np.clip((opening.share - top) / 0.45, 0, 1)
-    cover = (0.92 * height * body).astype(np.float32)
-    return np.asarray(drawn * (1 - cover) + _of_planes(TONGUE * white) * (furrow * light * cover).astype(np.float32))
-
-
-def light_falloff(opening: Opening, gap: float, unit_px: float) -> Field:
-    """Return the light at each place, 0 to 1: less under the upper lip, in the corners, and in a slit."""
-    reach_px = np.minimum(LIP_SHADOW * unit_px, SHADED_SHARE * opening.height_px)
-    under_lip = np.clip(opening.below_top_px / np.maximum(reach_px, 1e-3), 0, 1)
-    above_lip = np.clip((1 - opening.share) * opening.height_px / (0.022 * unit_px), 0, 1)
-    corner = np.clip(1.06 - np.abs(opening.across), 0, 1)
-    fallen = (
-        (0.55 + 0.45 * under_lip**0.8) * (0.85 + 0.15 * above_lip) * (0.30 + 0.70 * np.clip(corner / 0.62, 0, 1) ** 0.8)
-    )
-    return np.asarray(light_entering(gap) * fallen, np.float32)
-
-
-def light_entering(gap: float) -> float:
-    """Return the share of the light that an opening of this gap lets in."""
-    return SLIT_LIGHT + (1 - SLIT_LIGHT) * fraction_between(gap, DIM)
 
 
 def visible_tooth_color(original: Image, frame: FaceFrame, expected: Curve, own: float) -> tuple[Curve, float]:
