@@ -33,6 +33,8 @@ class TakeJob:
     """Whether the clip's own sound moves the lips all the same, as for a dubbed film; never a mouth that is shut."""
     aims: tuple[FaceAim, ...] = ()
     """Where the chosen face of each shot is; without any, a face is selected in every shot."""
+    enlarged: float = 1.0
+    """By how much the clip's pictures were enlarged, as a crop's are, at least 1: they show no more detail for it."""
 
 
 @dataclass(frozen=True)

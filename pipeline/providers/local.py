@@ -196,6 +196,7 @@ def _render(
             resync=resync,
             detections=detections,
             aims=face_aims(segment),
+            enlarged=1.0 if segment.crop is None else segment.crop.enlarges,
             keep_teeth=teeth_cache(context, segment.media.file),
             keep_occlusion=occlusion_cache(context, segment.media.file),
             progress=lambda done: context.progress(DETECT_SHARE + (1 - DETECT_SHARE) * done),

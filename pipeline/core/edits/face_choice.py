@@ -88,6 +88,11 @@ class CropPath(_Fact):
     """Why a crop is sent, such as `the face is 60 px high, less than a fifth of the picture`."""
 
     @property
+    def enlarges(self) -> float:
+        """How much larger what is sent is than in the picture, at least 1; the middle of all frames."""
+        return max(1.0, sorted(scale for _, _, scale in self.rows)[len(self.rows) // 2])
+
+    @property
     def text(self) -> str:
         """The crop in words."""
         sides = sorted({round(self.side_px / scale) for _, _, scale in self.rows})

@@ -105,6 +105,7 @@ def animate(
     heard: Speech | None,
     choices: React1Choices,
     fps: Fraction,
+    enlarged: float = 1.0,
 ) -> list[Pose | None]:
     """Return a pose for each output frame; None where its weight is 0 or the face is missing.
 
@@ -115,6 +116,7 @@ def animate(
         heard: the speech that drives the lips, per output frame; None keeps the mouth's own timing.
         choices: the emotion, its temperature and its region.
         fps: frames per second.
+        enlarged: by how much the pictures were enlarged, at least 1.
     """
     shapes = [MouthShape.of(FaceFrame(points)) if points is not None else None for points in faces]
     resting = resting_shapes(shapes, float(fps))
@@ -122,7 +124,7 @@ def animate(
     talks = heard is not None or float(mouth_gaps(faces).std()) > TALKING_UNITS
     openings = np.array([np.nan if shape is None else shape.gap for shape in shapes])
     closing = closing_share(openings, float(fps)) if talks and heard is None else np.zeros(len(faces))
-    own_teeth = own_share(openings, float(fps), usual_unit_px(faces))
+    own_teeth = own_share(openings, float(fps), usual_unit_px(faces) / enlarged)
     upper_lip, held_open = resting_upper_lip(faces), mouth_held_open(faces) if talks and heard is None else None
     heads = head_motion(_mouth_opening(heard, faces, layout) if talks else None, weights, choices, fps)
     poses: list[Pose | None] = []

@@ -155,6 +155,7 @@ def plan_take(
     clip_sound: VoiceAudio | None = None,
     resync: bool = False,
     aims: Sequence[FaceAim] = (),
+    enlarged: float = 1.0,
     keep_occlusion: KeepOcclusion | None = None,
 ) -> TakePlan:
     """Decide everything about a take except its pixels.
@@ -170,6 +171,7 @@ def plan_take(
         clip_sound: the clip's own sound, by which its speaker is recognized, rather than by a new voice.
         resync: whether the clip's own sound moves the lips.
         aims: where the chosen face of each shot is; without any, a face is selected in every shot.
+        enlarged: by how much the clip's pictures were enlarged, at least 1.
         keep_occlusion: stores what covers a face between takes of the clip; None finds it.
 
     Raises:
@@ -193,7 +195,7 @@ def plan_take(
     speech = None if sound is None else driving_speech(sound, layout, faces, fps, own_voice, notes, resync=resync)
 
     def animate_shot(shot_faces: Sequence[Points | None], shot_weights: Curve) -> list[Pose | None]:
-        return animate(shot_faces, layout, shot_weights, speech, choices, fps)
+        return animate(shot_faces, layout, shot_weights, speech, choices, fps, enlarged)
 
     masks = _per_clip_frame([shot.occlusion.masks for shot in shots], shots, count) if use_masks else [None] * count
     poses = tuple(_poses(shots, layout, weights, animate_shot, count))

@@ -41,6 +41,7 @@ def render(
     resync: bool = False,
     detections: Detections | None = None,
     aims: Sequence[FaceAim] = (),
+    enlarged: float = 1.0,
     keep_teeth: KeepTeeth | None = None,
     keep_occlusion: KeepOcclusion | None = None,
     progress: Callable[[float], None],
@@ -57,6 +58,7 @@ def render(
         resync: whether the clip's own sound moves the lips; see `TakeJob`.
         detections: the result of `find_faces` for this clip; None finds the faces first.
         aims: where the chosen face of each shot is; see `TakeJob`.
+        enlarged: by how much the clip's pictures were enlarged; see `TakeJob`.
         keep_teeth: stores the measured colour of teeth between takes of this clip; None measures it.
         keep_occlusion: stores what covers a face between takes of this clip; None finds it.
         progress: called with 0 to 1 at every frame; its exceptions propagate, with all files closed.
@@ -65,7 +67,7 @@ def render(
         MissingExtra: the landmark library is missing or does not load.
         InputMediaError: a file cannot be read, or no face is found in the span.
     """
-    job = TakeJob(out, choices, voice, span, own_voice, resync, tuple(aims))
+    job = TakeJob(out, choices, voice, span, own_voice, resync, tuple(aims), enlarged)
     return render_takes(
         video,
         [job],
@@ -137,6 +139,7 @@ def render_takes(
                 clip_sound=clip_sound,
                 resync=job.resync,
                 aims=job.aims,
+                enlarged=job.enlarged,
                 keep_occlusion=keep_occlusion,
             )
             takes.append(PlannedTake(job.out, plan, sound))
