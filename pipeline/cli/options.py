@@ -202,7 +202,8 @@ def load_from_options(
         return job
     job = until_step(job, until, page=not segment, out=str(out) if out else None)
     if segment and not any(step.fanned or step.info.ports.fans_out for step in job.steps):
-        raise PresetError(f"--segment {segment}: --until {until} ends before the film is cut into segments")
+        problem = f"--until {until} ends before the film is cut into segments"
+        raise PresetError(f"--segment {segment}: {problem}; name a later step, or leave --segment out")
     return job
 
 

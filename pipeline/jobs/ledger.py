@@ -68,6 +68,7 @@ class Ledger:
         self.root = home / "ledger"
         self.segments = Segments(self.root / "segments")
         self._read_before: dict[str, tuple[list[str], Entry]] = {}
+        """By the folder of an attempt: the names of its files when it was read, and the attempt."""
 
     def lock(self, key: str) -> FileLock | None:
         """Lock a call for this process; return None while another process holds it."""
@@ -294,7 +295,7 @@ class Ledger:
 
     def _numbered(self, head: str) -> set[tuple[str, int]]:
         """Return key and number of the attempts at all calls whose key begins with `head`."""
-        if head and not head.isalnum():  # no key does, and the system would take it for a path or a pattern
+        if head and not head.isalnum():  # keys have letters and digits only; the rest would be a path or a pattern
             return set()
         folders = self.root.glob(f"{head[:2] if len(head) > 1 else '??'}/{head}*")
         attempts = {(folder.name, int(each.name)) for folder in folders for each in attempt_folders(folder)}

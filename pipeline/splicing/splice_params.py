@@ -79,8 +79,8 @@ def failures_of(
 def _magnitude(key: str, metrics: Mapping[str, Any]) -> float:
     """Return what is compared with the limit: a line that is too soft is as wrong as one that is too loud.
 
-    Not what its peaks keep it too soft by: no gain would change that, and a take with another level does not exist. A
-    note tells of it.
+    Not what its peaks keep it too soft by: no gain would change that, and a take with another level does not exist. It
+    is reported as a note.
     """
     value: float = metrics[key]
     if key != "loudness_step_lu":

@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import Interrupted, React1Error
+from ...core.values import Media
 from ...executors.base import CallMonitor, StoreContext
 from ...store.store import Store
 from . import folders
 
 PROXY_S = 60
+"""The proxy has this many seconds of a film at most."""
 _TIMEOUT_S = 600.0
+"""How long encoding a proxy may take."""
 log = logging.getLogger("react1")
 Progress = Callable[[float], None]
 
@@ -36,26 +39,35 @@ def shown_films(films: Sequence[Path], text: str, progress: Progress, *, link: b
     Raises:
         Interrupted: the user has pressed Stop.
     """
-    shown, replaced = [], []
+    from ...studio.viewing.playback import is_known_to_browsers
+
+    shown: list[Path] = []
+    replaced: list[Path] = []
     for film in films:
         if not link and not folders.is_visible(film):
             continue
-        playable = _is_playable(film)
-        path = (_linked(film) if link else film) if playable else _proxy(film, progress)
-        shown += [path] if path is not None else []
-        replaced += [] if playable else [film]
+        media = _probe(film)
+        if media is not None and is_known_to_browsers(media, film.suffix):
+            shown.append(_linked(film) if link else film)
+            continue
+        replaced.append(film)
+        proxy = None if media is None else _proxy(film, media, progress)
+        shown += [proxy] if proxy is not None else []
     entries = folders.shown_files(replaced).get("images")
     return {**folders.shown_files(shown, text), **({"films": entries} if entries else {})}
 
 
-def _is_playable(film: Path) -> bool:
-    from ...media.probe import probe_path
-    from ...studio.viewing.playback import is_known_to_browsers
+def _probe(film: Path) -> Media | None:
+    """Return what is in a film; None if it has no pictures that can be read."""
+    from ...media.probe import probe_path, require_video
 
     try:
-        return is_known_to_browsers(probe_path(film), film.suffix)
-    except React1Error:
-        return False
+        media = probe_path(film)
+        require_video(media)
+    except React1Error as error:
+        log.info("no preview of %s: %s", film.name, error)
+        return None
+    return media
 
 
 def _linked(film: Path) -> Path:
@@ -68,12 +80,12 @@ def _linked(film: Path) -> Path:
     return path
 
 
-def _proxy(film: Path, progress: Progress) -> Path | None:
+def _proxy(film: Path, media: Media, progress: Progress) -> Path | None:
     """Return a proxy of a film; None if none can be made, which must not cost the film."""
     path = _temp_path(film, "proxy", ".mp4")
     try:
         if not path.is_file():
-            _write_proxy(film, path, progress)
+            _write_proxy(film, media, path, progress)
     except Interrupted:
         raise
     except (React1Error, OSError) as error:
@@ -89,11 +101,10 @@ def _temp_path(film: Path, prefix: str, suffix: str) -> Path:
     return folders.scratch() / f"{prefix}-{hashlib.sha256(os.fsencode(state)).hexdigest()[:32]}{suffix}"
 
 
-def _write_proxy(film: Path, path: Path, progress: Progress) -> None:
-    from ...media.probe import probe_path
+def _write_proxy(film: Path, media: Media, path: Path, progress: Progress) -> None:
     from ...studio.viewing.playback import proxy_command
 
-    media, part = probe_path(film), path.with_name(f".{os.getpid()}-{path.name}")
+    part = path.with_name(f".{os.getpid()}-{path.name}")
     monitor, deadline = CallMonitor(progress), time.monotonic() + _TIMEOUT_S
     with contextlib.closing(StoreContext(Store(folders.react1_home()), monitor, deadline)) as context:
         temp_proxy = context.temp_path("proxy.mp4")

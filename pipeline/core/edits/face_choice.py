@@ -222,9 +222,8 @@ def _parse_strength(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("expected a number from 0 to 1, or points such as [[0f, 0], [12f, 1]]")
     if isinstance(value, (int, float)) and not 0 <= value <= 1:
-        number = (
-            f"{value:g}" if isinstance(value, float) else shorten(str(value))
-        )  # an int may be larger than any float
+        # An int may be larger than any float.
+        number = f"{value:g}" if isinstance(value, float) else shorten(str(value))
         raise ValueError(f"{number} is not a strength; write a number from 0 to 1")
     if not isinstance(value, str):
         return value

@@ -33,7 +33,7 @@ _COLUMNS = {
 _BY_TITLE = {title: column for column, titles in _COLUMNS.items() for title in titles}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAMED_SEPARATOR = re.compile(r"\ufeff?sep=([,;\t])[,;\t]*", re.IGNORECASE)
-_DECIMAL_COMMA = re.compile(r"([-+]?[\d:]+),(\d+)")
+_DECIMAL_COMMA = re.compile(r"\s*([-+]?[\d:]+),(\d+)\s*")
 NUMBERS = ("in", "out", "duration", "source_in", "source_out", "temperature", "strength", "audio_gain")
 """The columns in which a comma between digits is a decimal point; in `face` it is not."""
 
@@ -77,10 +77,12 @@ def parse_rows(text: str, column_of: Callable[[str], str]) -> list[Row]:
 
 def _with_decimal_points(cells: list[str], numbers: list[bool]) -> list[str]:
     """Replace the decimal comma of each cell in a column of numbers."""
-    are_numbers = [*numbers, *([False] * len(cells))]
-    matches = [_DECIMAL_COMMA.fullmatch(cell.strip()) if number else None
-               for cell, number in zip(cells, are_numbers, strict=False)]  # fmt: skip
-    return [f"{match[1]}.{match[2]}" if match else cell for cell, match in zip(cells, matches, strict=True)]
+    changed = list(cells)
+    for number, (cell, is_number) in enumerate(zip(cells, numbers, strict=False)):
+        match = _DECIMAL_COMMA.fullmatch(cell) if is_number else None
+        if match:
+            changed[number] = f"{match[1]}.{match[2]}"
+    return changed
 
 
 def read_table(text: str, name: str) -> Listing:

@@ -36,7 +36,9 @@ def lock_folder(folder: Path, name: str) -> FileLock:
 
 
 def lock_keys(home: Path) -> FileLock:
-    """Wait until no other run records which results it uses, or releases content that none uses, and keep them waiting.
+    """Lock what runs of a home record of the results that they use; wait while another run has the lock.
+
+    A run holds it while it records a result, or while it releases content that no other run uses.
 
     Raises:
         OSError: the file of the lock cannot be created.

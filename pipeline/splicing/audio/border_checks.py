@@ -30,6 +30,7 @@ _BORDER_S, _REFERENCE_S = 0.08, 0.1
 MAX_MEASURED_S = 60
 """A line is measured over its first minute, to bound memory."""
 _LEAST_HELD_DB = 0.1
+"""Peaks that keep a line less than this below its level are not reported."""
 _READ_ONCE_S = 10
 """Up to this length a line and what is heard on either side are read at once, not piece by piece."""
 
