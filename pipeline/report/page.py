@@ -23,6 +23,7 @@ from ..core.nodes.node import NodeContext
 from ..core.times import clock_text
 from ..core.values import Media, Record
 from ..media.timing.clock import frame_time_s, label_clock
+from .film_findings import Finding, report_findings, seam_findings
 from .film_link import FILM_SLOT, file_url
 from .report_json import Json, frame_position
 
@@ -60,6 +61,7 @@ def render_page(record: Record, report: Json, boards: Mapping[str, Board], conte
     style = _template_file("page.css") + _template_file("player.css")
     return environment.get_template("template.html").render(
         report=report,
+        findings=_findings(report),
         segments=_segments(record, report, boards, context),
         bar=timeline_bar(record, report),
         clock=film_clock(record.source),
@@ -102,6 +104,12 @@ def _compiled_key(bucket: Any) -> dict[str, str]:
 
 def _template_file(name: str) -> str:
     return (files(__package__) / name).read_text("utf-8")
+
+
+def _findings(report: Json) -> list[Finding]:
+    """Return the checks of the film and of its seams, as the page lists them."""
+    seams = seam_findings(report["figures"].get("splice", {})).items()
+    return [*report_findings(report), *(Finding(f"{name}: {finding.text}", finding.passed) for name, finding in seams)]
 
 
 def _segments(record: Record, report: Json, boards: Mapping[str, Board], context: NodeContext) -> list[Json]:

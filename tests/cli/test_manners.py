@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -72,3 +73,19 @@ def test_show_prints_the_notes_of_a_run(react1, tmp_path):
     (folder / "run.json").write_text('{"status": "done", "notes": ["a: the voice is quiet"], "result": {}}')
 
     assert "note: a: the voice is quiet" in react1("show", folder.name).out
+
+
+def test_show_prints_what_the_checks_found_in_sentences(react1, tmp_path):
+    """And marks what is not as it should be."""
+    checks = {"way": "exact", "untouched_identical": True, "sound_identical": False, "seams": [{"name": "a"}]}
+    folder = tmp_path / "home" / "runs" / "20260101-000000-aaaa"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"status": "done", "result": {"checks": checks}}))
+
+    lines = react1("show", folder.name).out.splitlines()
+
+    assert lines[-3:] == [
+        "  checked: every frame outside the edits is the source's own, bit for bit",
+        "  not so: all sound is the source's own, bit for bit",
+        "  checked: a: the seams are not measured",
+    ]

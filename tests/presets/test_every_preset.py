@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import av
 import numpy as np
@@ -57,8 +59,16 @@ def test_a_preset_changes_the_span_and_nothing_else(preset, talking_clip, home, 
     assert _packets(talking_clip, "audio") == _packets(out, "audio")
     assert result.checks["frames_equal"] is True
     assert result.checks["timestamps_equal"] is True
+    assert set(result.checks) <= _documented_checks()
     assert [(s.start_frame, s.end_frame, s.provider) for s in result.segments] == [(FIRST, LAST, "local")]
     assert "preview" in result.report.read_text()
+
+
+def _documented_checks():
+    """Return the keys that the reference explains."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "json.md"
+    rows = page.read_text("utf-8").partition("## `checks`")[2].split("\n| `")[1:]
+    return {name for row in rows for name in re.findall(r"`(\w+)`", "`" + row.partition("|")[0])}
 
 
 def test_adr_replace_puts_the_new_line_into_the_span(talking_clip, home, tmp_path):
@@ -67,7 +77,7 @@ def test_adr_replace_puts_the_new_line_into_the_span(talking_clip, home, tmp_pat
     out = tmp_path / "film.mp4"
     edit = {"in": "0.6", "out": "1.4", "prompt": "neutral", "audio": str(line)}
 
-    run("adr-replace", source=talking_clip, edits=[_edit(edit)], out=out, home=home)
+    result = run("adr-replace", source=talking_clip, edits=[_edit(edit)], out=out, home=home)
 
     before, after = _sound(talking_clip), _sound(out)
     assert len(before) == len(after)
@@ -75,6 +85,7 @@ def test_adr_replace_puts_the_new_line_into_the_span(talking_clip, home, tmp_pat
     assert _tone_share(before[int(0.7 * 48000) : int(1.3 * 48000)]) < 0.3
     assert np.abs(before[: int(0.5 * 48000)] - after[: int(0.5 * 48000)]).max() < 0.02
     assert len(_frames(out)) == len(_frames(talking_clip))
+    assert set(result.checks) <= _documented_checks()
 
 
 def test_turnover_writes_a_clip_and_timelines(talking_clip, home, tmp_path):

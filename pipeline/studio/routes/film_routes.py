@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 
 from ...core.errors import InputMediaError
+from ...report.film_findings import report_findings, seam_findings
 from ...report.film_link import without_film_link
 from ..answers.film_answers import Check, FilmChecks, Seam
 from ..projects.project import Project
@@ -42,10 +43,8 @@ def film_seams(request: Request, project: str, film: str) -> FilmChecks:
         report = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputMediaError("the report was removed") from error
-    splice: Json = report.get("figures", {}).get("splice", {})
-    lines = [_untouched(splice)]
-    lines += [(f"{name} as the film", passed) for name, passed in report.get("checks", {}).items()]
-    return FilmChecks(checks=[Check(text=text, passed=passed) for text, passed in lines], seams=_seams(report, splice))
+    checks = [Check(text=finding.text, passed=finding.passed) for finding in report_findings(report)]
+    return FilmChecks(checks=checks, seams=_seams(report))
 
 
 @router.get("/download")
@@ -66,29 +65,12 @@ def film_timeline(request: Request, project: str, film: str, name: str) -> Respo
     return FileResponse(path, filename=path.name, media_type="application/octet-stream")
 
 
-def _untouched(splice: Json) -> tuple[str, bool]:
-    """Return what became of the film outside its edits, and whether that is as it should be."""
-    if splice.get("way") != "reencoded-picture":
-        return "every frame outside the edits is the film's own", bool(splice.get("untouched_identical", False))
-    reason = splice.get("reason") or "its packets cannot be copied"
-    text = f"outside the edits the film looks the same; all of it was encoded again, because {reason}"
-    return text, bool(splice.get("pictures_alike", False))
-
-
-def _seams(report: Json, splice: Json) -> list[Seam]:
-    spans = {segment["name"]: segment for segment in report.get("segments", [])}
-    rows = []
-    for seam in splice.get("seams") or []:
-        segment, step = spans.get(seam["name"]), seam.get("seam_delta_e")
-        words = (
-            "not measured" if step is None else "invisible" if step < 1 else "hardly visible" if step < 3 else "visible"
-        )
-        faults = sum(int(seam.get(name) or 0) for name in ("frozen_frames", "doubled_frames"))
-        text = f"the seams are {words}" + (f"; {faults} frames stand still or repeat" if faults else "")
-        frames = (segment["start_frame"], segment["end_frame"]) if segment else None
-        passed = words != "visible" and not faults
-        rows.append(Seam(name=seam["name"], text=text, frames=frames, passed=passed))
-    return rows
+def _seams(report: Json) -> list[Seam]:
+    spans = {segment["name"]: (segment["start_frame"], segment["end_frame"]) for segment in report.get("segments", [])}
+    return [
+        Seam(name=name, text=finding.text, frames=spans.get(name), passed=finding.passed)
+        for name, finding in seam_findings(report["figures"].get("splice", {})).items()
+    ]
 
 
 def finished_film(project: Project, film_id: str) -> MadeFilm:

@@ -60,6 +60,7 @@ def show(
 ) -> None:
     """Show a run: its status, its results and its checks."""
     from ....core.times import frames_text
+    from ....report.film_findings import film_findings, seam_findings
     from ....runner.run_records.run_folder import find_run
 
     with open_home(home, as_json) as folder:
@@ -82,8 +83,10 @@ def show(
             out(f"  {segment['name']}: {frames}, {segment['status']}")
             for take in segment.get("takes", []):
                 out(f"    {take['number']:>2}  {take['name']}  {take['status']}")
-        for name, value in result.get("checks", {}).items():
-            out(f"  {name}: {value}")
+        checks = result.get("checks", {})
+        seams = [(f"{name}: {finding.text}", finding.passed) for name, finding in seam_findings(checks).items()]
+        for text, passed in [*((finding.text, finding.passed) for finding in film_findings(checks)), *seams]:
+            out(f"  {'checked' if passed else 'not so'}: {text}")
         for line in record.get("notes", []):
             out(f"  note: {line}")
         if record["status"] in ("interrupted", "failed", "running"):
