@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 _INVISIBLE_DELTA_E, _VISIBLE_DELTA_E = 1.0, 3.0
 """CIE76 distances: a step at a seam below the first is not seen, from the second on it is."""
+_MOST_NAMES = 8
 _SENTENCES = {
     "sound_identical": "all sound is the source's own, bit for bit",
     "other_sound_identical": "the sound tracks without a new line are the source's own, bit for bit",
@@ -67,6 +68,17 @@ def _reencoded(splice: Mapping[str, Any]) -> Finding:
 def seam_findings(splice: Mapping[str, Any]) -> dict[str, Finding]:
     """Return what a splice's metrics say of the seams of each edit, by its name."""
     return {seam["name"]: _seam(seam) for seam in splice.get("seams") or []}
+
+
+def seam_sentences(splice: Mapping[str, Any]) -> list[Finding]:
+    """Return the same for a reader of all edits: one sentence for those whose seams are alike."""
+    names: dict[Finding, list[str]] = {}
+    for name, finding in seam_findings(splice).items():
+        names.setdefault(finding, []).append(name)
+    return [
+        Finding(f"{', '.join(alike) if len(alike) <= _MOST_NAMES else f'{len(alike)} edits'}: {text}", passed)
+        for (text, passed), alike in ((astuple(finding), alike) for finding, alike in names.items())
+    ]
 
 
 def _seam(seam: Mapping[str, Any]) -> Finding:

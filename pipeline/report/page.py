@@ -23,7 +23,7 @@ from ..core.nodes.node import NodeContext
 from ..core.times import clock_text
 from ..core.values import Media, Record
 from ..media.timing.clock import frame_time_s, label_clock
-from .film_findings import Finding, report_findings, seam_findings
+from .film_findings import Finding, report_findings, seam_sentences
 from .film_link import FILM_SLOT, file_url
 from .report_json import Json, frame_position
 
@@ -108,8 +108,7 @@ def _template_file(name: str) -> str:
 
 def _findings(report: Json) -> list[Finding]:
     """Return the checks of the film and of its seams, as the page lists them."""
-    seams = seam_findings(report["figures"].get("splice", {})).items()
-    return [*report_findings(report), *(Finding(f"{name}: {finding.text}", finding.passed) for name, finding in seams)]
+    return [*report_findings(report), *seam_sentences(report["figures"].get("splice", {}))]
 
 
 def _segments(record: Record, report: Json, boards: Mapping[str, Board], context: NodeContext) -> list[Json]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from react1.pipeline.report.film_findings import film_findings, report_findings, seam_findings
+from react1.pipeline.report.film_findings import film_findings, report_findings, seam_findings, seam_sentences
 
 EXACT = {
     "way": "exact",
@@ -78,6 +78,18 @@ def test_a_seam_is_told_by_its_step_and_by_frames_that_stand_still(seam, text, p
     finding = seam_findings({"seams": [{"name": "s01", **seam}]})["s01"]
 
     assert (finding.text, finding.passed) == (text, passed)
+
+
+def test_edits_whose_seams_are_alike_share_a_sentence():
+    """Their names are in it, as long as they are few."""
+    seams = [{"name": name, "seam_delta_e": step} for name, step in (("a", 0.1), ("b", 2.0), ("c", 0.2))]
+    many = [{"name": f"s{number}", "seam_delta_e": 0.1} for number in range(9)]
+
+    assert [finding.text for finding in seam_sentences({"seams": seams})] == [
+        "a, c: the seams are invisible",
+        "b: the seams are hardly visible",
+    ]
+    assert [finding.text for finding in seam_sentences({"seams": many})] == ["9 edits: the seams are invisible"]
 
 
 def test_a_report_also_compares_the_film_with_its_source():

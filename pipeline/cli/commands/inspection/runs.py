@@ -60,7 +60,7 @@ def show(
 ) -> None:
     """Show a run: its status, its results and its checks."""
     from ....core.times import frames_text
-    from ....report.film_findings import film_findings, seam_findings
+    from ....report.film_findings import film_findings, seam_sentences
     from ....runner.run_records.run_folder import find_run
 
     with open_home(home, as_json) as folder:
@@ -84,9 +84,8 @@ def show(
             for take in segment.get("takes", []):
                 out(f"    {take['number']:>2}  {take['name']}  {take['status']}")
         checks = result.get("checks", {})
-        seams = [(f"{name}: {finding.text}", finding.passed) for name, finding in seam_findings(checks).items()]
-        for text, passed in [*((finding.text, finding.passed) for finding in film_findings(checks)), *seams]:
-            out(f"  {'checked' if passed else 'not so'}: {text}")
+        for finding in (*film_findings(checks), *seam_sentences(checks)):
+            out(f"  {'checked' if finding.passed else 'not so'}: {finding.text}")
         for line in record.get("notes", []):
             out(f"  note: {line}")
         if record["status"] in ("interrupted", "failed", "running"):
