@@ -99,7 +99,7 @@ PANELS = {
         Entry(
             "nodes",
             "inspection.catalog",
-            "List nodes with inputs, output, parameters and origin; broken plug-ins too.",
+            "List nodes with inputs, output, parameters and origin, or describe one; broken plug-ins too.",
             function="nodes",
         ),
         Entry("jobs", "inspection.jobs", "List paid calls, newest first; or show or settle one.", has_subcommands=True),

@@ -27,6 +27,13 @@ def complete_presets(incomplete: str) -> list[str]:
     return [name for name in preset_names() if name.startswith(incomplete)]
 
 
+def complete_nodes(incomplete: str) -> list[str]:
+    """Return the nodes that start with this text, for shell completion."""
+    from ..core.nodes.registry import load_registry
+
+    return [name for name in load_registry().nodes if name.startswith(incomplete)]
+
+
 def complete_providers(incomplete: str) -> list[str]:
     """Return the providers that start with this text, for shell completion."""
     from ..providers.choose_provider import provider_names

@@ -172,6 +172,15 @@ def test_doctor_never_shows_a_key(react1, monkeypatch):
     assert "uses segmind" in result.out
 
 
+def test_one_node_is_described_by_its_name(react1):
+    """Another name gets the names that there are."""
+    assert [node["name"] for node in react1("nodes", "splice", "--json").json["nodes"]] == ["splice"]
+    lines = react1("nodes", "splice").out.splitlines()
+    assert lines[0].startswith("splice ") and not any(line.startswith("trim ") for line in lines)
+    failed = react1("nodes", "splise")
+    assert failed.status == 2 and "'splise'" in failed.err and "did you mean 'splice'" in failed.err
+
+
 def test_nodes_presets_and_schema_list_what_is_available(react1):
     """The output is a table or JSON."""
     nodes = {node["name"] for node in react1("nodes", "--json").json["nodes"]}

@@ -9,17 +9,34 @@ from typing import Annotated, Any
 import typer
 
 from ...messages import err, out, out_json, report_failures
-from ...options import AsJson, complete_presets
+from ...options import AsJson, complete_nodes, complete_presets
 
-NODES_EXAMPLES = ("react1 nodes",)
+NODES_EXAMPLES = (
+    "react1 nodes",
+    "react1 nodes splice",
+)
 
 
-def nodes(as_json: AsJson = False) -> None:
-    """List nodes with inputs, output, parameters and origin; broken plug-ins too."""
+def nodes(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The node to describe.", autocompletion=complete_nodes)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List nodes with inputs, output, parameters and origin, or describe one; broken plug-ins too."""
+    from ....core.errors import PresetError, not_one_of
     from ....core.nodes.registry import load_registry
 
     with report_failures(as_json):
         registry = load_registry()
+        listed = {known: info for known, info in registry.nodes.items() if name in (None, known)}
+        broken = [
+            {"name": item.name, "origin": item.origin, "why": item.why}
+            for item in registry.broken
+            if name in (None, item.name)
+        ]
+        if name is not None and not listed and not broken:
+            raise PresetError(f"nodes: {not_one_of(name, registry.nodes)}")
         rows: list[dict[str, Any]] = [
             {
                 "name": info.name,
@@ -28,12 +45,11 @@ def nodes(as_json: AsJson = False) -> None:
                 "origin": info.origin,
                 "about": info.about,
                 "params": {
-                    name: str(field.description or "") for name, field in info.ports.params.model_fields.items()
+                    param: str(field.description or "") for param, field in info.ports.params.model_fields.items()
                 },
             }
-            for info in registry.nodes.values()
+            for info in listed.values()
         ]
-        broken = [{"name": item.name, "origin": item.origin, "why": item.why} for item in registry.broken]
         if as_json:
             out_json({"nodes": rows, "broken": broken})
             return
@@ -41,8 +57,8 @@ def nodes(as_json: AsJson = False) -> None:
             inputs = ", ".join(row["takes"].values()) or "—"
             out(f"{row['name']:<16} {inputs} → {row['gives']}   [{row['origin']}]")
             out(f"{'':<16} {row['about']}")
-            for name, about in row["params"].items():
-                out(f"{'':<18}{name}: {about}")
+            for param, about in row["params"].items():
+                out(f"{'':<18}{param}: {about}")
         for item in broken:
             out(f"{item['name']:<16} broken [{item['origin']}]: {item['why']}")
 
