@@ -30,7 +30,7 @@ from ..planning.take_plan import TakePlan
 from ..pose.pose import Pose
 from ..take_job import RenderMetrics
 from ..voice.voice_features import VoiceAudio
-from ..warp.glasses import glasses_share, hold_glasses
+from ..warp.glasses import Glasses, find_glasses, hold_glasses
 from ..warp.landmark_moves import landmark_moves
 from ..warp.resampling import KERNEL_PX
 from ..warp.warp import FACE_RING, OUTER_RING, warp
@@ -172,19 +172,20 @@ def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     if pose.weight <= 0:
         return picture
     moves = landmark_moves(frame, pose)
-    glasses = glasses_share(picture, frame) if pose.mode != "lips" else 0.0
+    glasses = find_glasses(picture, frame) if pose.mode != "lips" else Glasses(0.0)
     moves = hold_glasses(moves, frame, glasses)
     calmed = hide_corners(hide_interior(picture, frame, pose), frame, pose)
     warped = warp(calmed, frame, moves, pose)
     if warped is None:
         return picture
-    restore_eyeballs(picture, warped, frame, pose)
+    if glasses.dark < 0.5:
+        restore_eyeballs(picture, warped, frame, pose)
     fill_mouth(picture, warped, frame, pose)
-    lift_creases(warped, frame, pose, glasses)
+    lift_creases(warped, frame, pose, glasses.share)
     slopes = skin_slopes(warped)
     shade_relief(warped, frame, pose, slopes)
     fold_cheeks(warped, frame, pose, slopes)
-    if glasses <= 0:
+    if glasses.share <= 0:
         deepen_crows_feet(warped, frame, pose, slopes)
     shade_folds(warped, frame, pose, slopes)
     left, top, right, bottom = warped.box

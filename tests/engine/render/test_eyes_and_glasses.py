@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
@@ -13,7 +14,7 @@ from react1.pipeline.engine.geometry.mesh import EYES
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.render.draw import retouch
 from react1.pipeline.engine.render.shade import lift_creases, shade_folds
-from react1.pipeline.engine.warp.glasses import glasses_share
+from react1.pipeline.engine.warp.glasses import find_glasses
 from react1.pipeline.engine.warp.warp import Warped
 
 
@@ -55,23 +56,64 @@ def test_an_iris_that_is_uncovered_is_round_where_the_lower_lid_hides_its_other_
         assert over_pupil.mean() > 0.45 * right_of_it.mean()
 
 
-def test_glasses_do_not_bend(portrait) -> None:
-    """A dark frame keeps its place under raised brows, and is recognised as one; bare skin is not."""
+def _wearing(portrait, color: int, thick_units: float, *, lenses: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return the portrait with round glasses of a grey, and where they are: their frame, or all of their dark lenses.
+
+    Args:
+        portrait: a face without glasses.
+        color: 0 to 255.
+        thick_units: how thick the frame is.
+        lenses: whether the lenses have its colour too.
+    """
     unit, (x, y) = portrait.face.unit_px, portrait.face.origin_px[:2]
-    worn, frame = portrait.picture.copy(), np.zeros(portrait.picture.shape[:2], np.uint8)
+    worn, frame, thick = portrait.picture.copy(), np.zeros(portrait.picture.shape[:2], np.uint8), thick_units * unit
     for side in (-1, 1):
         middle = (round(x + side * 0.5 * unit), round(y + 0.06 * unit))
-        cv2.ellipse(frame, middle, (round(0.36 * unit), round(0.27 * unit)), 0, 0, 360, 255, round(0.06 * unit))
-    cv2.line(frame, (round(x - 0.15 * unit), round(y)), (round(x + 0.15 * unit), round(y)), 255, round(0.06 * unit))
-    worn[frame > 0] = 20
+        cv2.ellipse(frame, middle, (round(0.36 * unit), round(0.27 * unit)), 0, 0, 360, 255, max(1, round(thick)))
+        if lenses:
+            cv2.ellipse(frame, middle, (round(0.36 * unit), round(0.27 * unit)), 0, 0, 360, 255, -1)
+    ends = [(round(x + side * 0.15 * unit), round(y)) for side in (-1, 1)]
+    cv2.line(frame, ends[0], ends[1], 255, max(1, round(thick)))
+    worn[frame > 0] = color
+    return worn, frame > 0
+
+
+@pytest.mark.parametrize(("color", "thick_units"), [(20, 0.06), (60, 0.025), (250, 0.025)])
+def test_glasses_do_not_bend(portrait, color: int, thick_units: float) -> None:
+    """A frame, dark, thin or of bright metal, keeps its place under raised brows; bare skin is no frame."""
+    worn, frame = _wearing(portrait, color, thick_units)
     pose = _pose(portrait, "surprised")
 
     after = retouch(worn, portrait.face, pose)
 
-    assert glasses_share(portrait.picture, portrait.face) == 0
-    assert glasses_share(worn, portrait.face) == 1
-    core = cv2.erode(frame, np.ones((3, 3))) > 0
-    assert (np.abs(after[core].astype(int) - 20).max(1) < 40).mean() > 0.90
+    assert find_glasses(portrait.picture, portrait.face).share == 0
+    assert find_glasses(worn, portrait.face).share == 1
+    thick = thick_units > 0.05  # the border of a thin frame is most of it, and moves by a pixel over a rising lid
+    core = cv2.erode(frame.astype(np.uint8), np.ones((3, 3))) > 0 if thick else frame
+    assert (np.abs(after[core].astype(int) - color).max(1) < 40).mean() > (0.90 if thick else 0.85)
+
+
+def test_a_gap_in_a_line_across_the_nose_makes_it_none(portrait) -> None:
+    """Deep pieces of a line do not make up for one that is missing: creases are short."""
+    unit, (x, y) = portrait.face.unit_px, portrait.face.origin_px[:2]
+    worn, _ = _wearing(portrait, 20, 0.06)
+    rows, columns = (slice(*(round(at + side * 0.08 * unit) for side in (-1, 1))) for at in (y, x))
+    worn[rows, columns] = portrait.picture[rows, columns]
+
+    assert find_glasses(worn, portrait.face).share == 0
+
+
+def test_nobody_sees_eyes_behind_dark_lenses(portrait) -> None:
+    """No lid moves there, and no eye is drawn on the lenses."""
+    worn, lenses = _wearing(portrait, 30, 0.06, lenses=True)
+    shine = (15 + 30 * (np.arange(len(worn)) // 4 % 2)).astype(np.uint8)  # a plain lens would hide what moves on it
+    worn[lenses] = np.broadcast_to(shine[:, None, None], worn.shape)[lenses]
+
+    assert find_glasses(worn, portrait.face).dark == 1
+    for prompt in ("surprised", "sad"):
+        after = retouch(worn, portrait.face, _pose(portrait, prompt))
+        core = cv2.erode(lenses.astype(np.uint8), np.ones((7, 7))) > 0
+        assert np.abs(after.astype(int) - worn)[core].max() < 16
 
 
 def test_neutral_lifts_the_creases_of_a_smile(portrait) -> None:
