@@ -258,13 +258,17 @@ class Ledger:
         """Return the request ids of all calls."""
         return {summary.request_id for summary in self.summaries() if summary.request_id}
 
-    def is_never_made(self, job_id: str) -> bool:
-        """Return whether the attempt with this id counts as never made; False if it is not in this ledger."""
+    def is_never_made(self, job_id: str, request_id: str) -> bool:
+        """Return whether a job counts as never made; False if it is not in this ledger.
+
+        Each home folder that pays for a call has an attempt of the same id, so the provider's request id decides.
+        """
         key, _, attempt = job_id.partition(".")
         if not (key.isalnum() and attempt.isdecimal()):
             return False
         numbered = [(full, number) for full, number in self._numbered(key) if number == int(attempt)]
-        return any(self.read(full, number).state == "void" for full, number in numbered)
+        entries = [self.read(full, number) for full, number in numbered]
+        return any(entry.state == "void" and entry.request_id == request_id for entry in entries)
 
     def call_folder(self, key: str) -> Path:
         """Return the folder of the call with a key."""

@@ -81,7 +81,8 @@ def test_finished_calls_move_to_a_segment_and_read_as_before(ledger):
     assert (again.latest(call(2)), again.latest(call(2)).attempt) == (latest, 2)
     assert [entry.state for entry in again.attempts(call(2).key)] == ["void", "done"]
     assert again.find(latest.id) == latest
-    assert again.is_never_made(again.attempts(call(2).key)[0].id) and not again.is_never_made(latest.id)
+    assert again.is_never_made(again.attempts(call(2).key)[0].id, "request-2")
+    assert not again.is_never_made(latest.id, "request-2")
     assert {"request-0", "request-1", "request-2"} == again.request_ids()
     assert {summary.attempt for summary in again.of_run("run2")} == {1, 2}
     assert [summary.take for summary in again.summaries(newest=4)] == [None, None, take(2), take(2)]

@@ -325,7 +325,7 @@ def test_person_can_settle_a_job_as_never_made(ledger):
     lock.close()
 
     assert settle_resubmit(ledger, entry.id).state == "void"
-    assert ledger.is_never_made(entry.id)
+    assert ledger.is_never_made(entry.id, "") and not ledger.is_never_made(entry.id, "another-home's")
     with pytest.raises(PresetError, match="already"):
         settle_resubmit(ledger, entry.id)
     ledger.record_intent(intention())
@@ -369,7 +369,7 @@ def test_malformed_job_ids_are_not_in_the_ledger(ledger):
     """A stored take of another origin has no job id."""
     ledger.record(ledger.record_intent(intention()), "void", NeverMade(at=NOW, why="x"))
 
-    assert [ledger.is_never_made(name) for name in ("", ".", "*.1", "a.b", "../x.1")] == [False] * 5
+    assert [ledger.is_never_made(name, "") for name in ("", ".", "*.1", "a.b", "../x.1")] == [False] * 5
 
 
 def test_time_of_an_entry_can_be_parsed():

@@ -13,6 +13,7 @@ from react1.pipeline.jobs.ledger_entry import Call, Intended
 from react1.pipeline.providers.contract import Waiting
 from react1.pipeline.runner.scheduling import paid_steps
 from react1.pipeline.runner.scheduling.paid_steps import PaidLeases, home_id
+from react1.pipeline.runner.scheduling.step import StepRunner
 from react1.pipeline.store.lease import Leases
 from react1.pipeline.store.store import Store
 from react1.testing import ClipRecipe, FakeProvider, fake_provider, make_clip
@@ -136,3 +137,53 @@ def test_two_films_of_one_home_do_not_take_the_lease_of_a_take_from_each_other(m
 
     assert (fences, len(fake.submissions)) == ([1, 1], 1)
     assert len({(folder / "film.mp4").read_bytes() for folder in folders}) == 1
+
+
+@pytest.fixture
+def film_on(machine, tmp_path, monkeypatch):
+    """Make the same film, with one paid take, in the home folder of a machine."""
+    monkeypatch.setenv("REACT1_STORE", machine("home").place)
+    clip = make_clip(tmp_path / "clip.mp4", ClipRecipe(24, size=(160, 90)))
+
+    def make(name):
+        folder = tmp_path / f"film of {name}"
+        folder.mkdir(exist_ok=True)
+        (folder / "go").touch()
+        asyncio.run(make_film(clip, folder, tmp_path / name))
+
+    return make
+
+
+def test_a_machine_whose_submit_was_refused_uses_the_take_of_another_one(film_on):
+    """Both ledgers have a first attempt at the call; only the provider's request id tells whose take it is."""
+    with FakeProvider(outcomes=["refused"]) as fake:
+        with pytest.raises(ProviderError, match="refused"):
+            film_on("first")
+        film_on("second")
+        film_on("first")
+
+    assert len(fake.submissions) == 2
+
+
+def test_a_take_that_another_machine_stores_at_the_last_moment_is_used(film_on, monkeypatch):
+    """After this machine has looked for it, and before it has the lease."""
+    look_up, result, armed = StepRunner._stored, StepRunner._result, []
+
+    async def result_of(runner, step, *arguments):
+        armed.extend([runner] if step.info.cls.workload == "paid" and runner.store.root.name == "first" else [])
+        return await result(runner, step, *arguments)
+
+    def look_up_too_early(runner, step, key):
+        stored = look_up(runner, step, key)
+        if runner in armed:
+            armed.clear()
+            film_on("second")
+        return stored
+
+    monkeypatch.setattr(StepRunner, "_result", result_of)
+    monkeypatch.setattr(StepRunner, "_stored", look_up_too_early)
+
+    with FakeProvider() as fake:
+        film_on("first")
+
+    assert len(fake.submissions) == 1

@@ -262,7 +262,9 @@ def is_voided(ledger: Ledger, value: Any) -> bool:
     """Return whether the user has declared that the job of a stored take was never made."""
     metrics = value.get("metrics") if isinstance(value, dict) else None
     job = metrics.get(JOB_METRICS) if isinstance(metrics, dict) else None
-    return isinstance(job, dict) and ledger.is_never_made(str(job.get("job", "")))
+    if not isinstance(job, dict):
+        return False
+    return ledger.is_never_made(str(job.get("job", "")), str(value.get("request_id", "")))
 
 
 def job_request(step: Step, inputs: Mapping[str, Any], run: str = "") -> JobRequest:

@@ -202,7 +202,6 @@ class StepRunner:
         stored = await asyncio.to_thread(self._stored, step, key)
         if stored is not None:
             return stored
-        await asyncio.to_thread(self.store.drop_result, key)
         if self._paid_steps is not None and costs_money(step):
             self._paid_steps.raise_if_rejected(key)
             if not bills_itself(step):
@@ -216,9 +215,13 @@ class StepRunner:
         )
         if self._paid_steps is not None and bills_itself(step):
             stored_meanwhile = partial(self._stored, step, key)
-            work = partial(self.local_executor.run, call)
+            work = partial(self._compute, self.local_executor, call)
             return await self._paid_steps.run_own(step, key, inputs, stored_meanwhile, work)
-        return await self.executor.run(call)
+        return await self._compute(self.executor, call)
+
+    async def _compute(self, executor: Executor, call: Call) -> Result:
+        await asyncio.to_thread(self.store.drop_result, call.key)  # what is stored cannot be used
+        return await executor.run(call)
 
     async def _paid_result(
         self, paid_steps: PaidSteps, step: Step, key: str, parts: Parts, inputs: Mapping[str, Any]
@@ -227,6 +230,7 @@ class StepRunner:
             stored = await asyncio.to_thread(self._stored, step, key)
             if stored is not None:  # by another run or machine, since it was looked up
                 return stored
+            await asyncio.to_thread(self.store.drop_result, key)  # here, where nobody else can store a take meanwhile
             result = await paid_steps.run_job(step, inputs, lambda share: self.report_progress(key, share))
             await asyncio.to_thread(self.store.put_result, key, result.value, parts, result.seconds)
             return result
