@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -89,6 +90,22 @@ def test_a_displaced_process_stops(machine, monkeypatch):
         asyncio.run(_pay(store, during=displaced))
 
     assert _leases(store) == [f"leases/paid-{CALL.key}"]
+
+
+def test_a_renewal_while_the_lease_is_released_stops_nothing(machine, monkeypatch):
+    """The take is stored by then; a renewal that finds no lease is not one that another process has taken."""
+    monkeypatch.setattr(paid_steps, "RENEW_S", 0)
+    store, release = machine("first"), Leases.release
+
+    def release_slowly(leases, lease):
+        release(leases, lease)
+        time.sleep(0.05)
+
+    monkeypatch.setattr(Leases, "release", release_slowly)
+
+    asyncio.run(_pay(store))
+
+    assert _leases(store) == []
 
 
 def test_without_a_shared_store_there_is_no_lease(tmp_path):

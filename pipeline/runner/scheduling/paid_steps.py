@@ -73,7 +73,10 @@ class PaidLeases:
         lost: list[LeaseTaken] = []
         renewing = asyncio.create_task(self._renew(lease, task, lost))
         try:
-            yield
+            try:
+                yield
+            finally:
+                renewing.cancel()  # first: a renewal must not find the lease released
         except BaseException:
             if lost:
                 raise Interrupted(f"another process goes on with this paid call: {lost[0].lease.holder}") from lost[0]
@@ -81,10 +84,7 @@ class PaidLeases:
             if entry is None or not (entry.open or entry.state == "done"):
                 await asyncio.to_thread(self._leases.release, lease)
             raise
-        else:
-            await asyncio.to_thread(self._leases.release, lease)
-        finally:
-            renewing.cancel()
+        await asyncio.to_thread(self._leases.release, lease)
 
     def _acquire(self, call: LedgerCall) -> Lease:
         if self._leases is None:
