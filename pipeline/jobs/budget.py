@@ -139,6 +139,8 @@ class EstimateItem:
     notes: tuple[str, ...] = ()
     rehearsal: bool = False
     """Whether a server on this machine answers it, which charges nothing."""
+    committed: bool = False
+    """Whether it is an open call of this month already, so that the month's sum has it."""
 
 
 @dataclass(frozen=True)
@@ -215,8 +217,9 @@ class Estimate:
 
     @property
     def charged_usd(self) -> float:
-        """Cost in USD of the calls that are not paid for yet, without rehearsals."""
-        return round(sum(item.usd for item in self.items if item.new and not item.rehearsal), 6)
+        """Cost in USD of the calls that a month's sum does not have yet, without rehearsals."""
+        new = [item for item in self.items if item.new and not item.rehearsal and not item.committed]
+        return round(sum(item.usd for item in new), 6)
 
     def lines(self) -> list[str]:
         """Return the estimate as lines for a terminal."""

@@ -135,8 +135,11 @@ class JobManager:
             entry = await asyncio.to_thread(self._ledger.latest, request.call)
             new = entry is None or not (entry.open or entry.state == "done")
             notes: tuple[str, ...] = ()
+            committed = False
             if entry is not None and entry.open and not entry.request_id:
                 new, notes = True, (LOST_RESPONSE_NOTE,)
+                month = self._clock.timestamp()[:7]
+                committed = entry.intended is not None and entry.intended.at.startswith(month)
             elif new:
                 if first:
                     checks[clip] = await asyncio.to_thread(check_request, request, self._store)
@@ -151,7 +154,7 @@ class JobManager:
             seconds, usd, label = float(request.duration_s), request.estimate_usd, _label(request, requests)
             notes = notes if first else ()
             rehearsal = request.provider.settings.is_local_server
-            items.append(EstimateItem(label, request.provider.name, seconds, usd, new, notes, rehearsal))
+            items.append(EstimateItem(label, request.provider.name, seconds, usd, new, notes, rehearsal, committed))
         await self.approve(items)
         self._approved |= {request.call.key for request in requests}
 

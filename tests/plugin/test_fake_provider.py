@@ -9,7 +9,7 @@ from react1.pipeline.core.errors import OverBudget, PresetError, ProviderError
 from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.budget import MonthBudget
 from react1.pipeline.jobs.ledger import Ledger
-from react1.testing import ClipRecipe, FakeProvider, frame_numbers, make_clip
+from react1.testing import ClipRecipe, FakeProvider, fake_provider, frame_numbers, make_clip
 
 EDIT = "0f-10f:sad:0.25"
 STEPS = """
@@ -133,6 +133,23 @@ def test_the_budget_of_the_month_stops_a_run_before_anything_is_sent(paid, monke
         "",
     ]
     assert paid.ledger.sums().cost_usd == pytest.approx(1.6)
+
+
+def test_a_call_whose_response_was_lost_counts_once_for_the_month(paid, monkeypatch):
+    """It is open in the ledger, and on the estimate, because it may have to be submitted again."""
+
+    async def refuse(_client, _submission, _known):
+        raise ProviderError("the history is not available")
+
+    with FakeProvider(usd_per_s=2.0, outcomes=["lost"]) as fake:
+        with monkeypatch.context() as patch:
+            patch.setattr(fake_provider._Client, "recover", refuse)
+            with pytest.raises(ProviderError, match="may exist: the history is not available"):
+                paid()
+        monkeypatch.setenv("REACT1_BUDGET_MONTH", "1.5")
+        paid()
+
+    assert len(fake.submissions) == 1 and paid.ledger.sums().cost_usd == pytest.approx(0.8)
 
 
 def test_a_budget_that_is_spent_meanwhile_stops_the_next_call(paid, monkeypatch):
