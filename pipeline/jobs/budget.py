@@ -5,7 +5,7 @@ Each segment is checked before it is uploaded or paid for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -203,6 +203,19 @@ def _open_usd(ledger: Ledger, month: str) -> dict[str, float]:
     }
 
 
+def runs_usd(ledger: Ledger, runs: Collection[str]) -> float:
+    """Return what the calls of some runs have cost or will cost in USD.
+
+    A call whose response was lost does not count: it is on the estimate of the run that may submit it again.
+    """
+    open_usd = sum(
+        entry.intended.estimate_usd
+        for entry in ledger.open_entries()
+        if entry.intended and entry.intended.run in runs and (entry.request_id or entry.intended.call.result_key)
+    )
+    return round(open_usd + sum(attempt.cost_usd for attempt in ledger.summaries() if attempt.run in runs), 6)
+
+
 @dataclass(frozen=True)
 class Estimate:
     """What would be spent now, and what is spent already."""
@@ -242,6 +255,8 @@ class SpendingPolicy:
     """Shows an estimate to the user and returns the answer; None if there is nobody to ask."""
     month_budget: MonthBudget | None = None
     """What all calls of a calendar month may cost; None without a limit."""
+    spent_usd: float = 0.0
+    """What was spent of `max_cost_usd` before the run or the batch was resumed."""
 
 
 def require_approval(estimate: Estimate, policy: SpendingPolicy) -> None:
@@ -270,6 +285,7 @@ def require_within_budget(spent_usd: float, more_usd: float, policy: SpendingPol
     Raises:
         OverBudget: the next calls would exceed it.
     """
+    spent_usd += policy.spent_usd
     if policy.max_cost_usd is not None and spent_usd + more_usd > policy.max_cost_usd + 1e-9:
         spent = f", after ${spent_usd:.2f} spent or committed," if spent_usd else ""
         raise OverBudget(

@@ -256,7 +256,7 @@ class Entry:
         """What it has cost: as the provider reported it, else by the estimate; 0 if it was not billed."""
         if self.done:
             return self.done.cost_usd
-        billed = self.state == "failed" and self.failed is not None and self.failed.billed
+        billed = not self.open and self.failed is not None and self.failed.billed  # a person may have voided it since
         return self.intended.estimate_usd if billed and self.intended else 0.0
 
     def _last(self, record_type: type[_Record]) -> _Record | None:

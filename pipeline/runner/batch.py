@@ -115,7 +115,7 @@ class Batch:
     source: str
     """The list that it was read from."""
     options: dict[str, Any]
-    """`defaults` of the list's jobs, `replace` and `agreed`, for a resume."""
+    """`defaults` of the list's jobs, `replace`, `agreed` and `max_cost_usd`, for a resume."""
     items: list[BatchItem] = field(default_factory=list)
 
     @property
@@ -342,8 +342,8 @@ def _record_failure(item: BatchItem, error: Exception) -> None:
     failure = error if isinstance(error, React1Error) else InternalError(f"{type(error).__name__}: {error}")
     item.status = "interrupted" if isinstance(failure, Interrupted) else "failed"
     item.error, item.exit_status = str(failure), failure.exit_status
-    item.run = failure.run or item.run
-    item.cost_usd = round(failure.cost_usd or 0.0, 6)
+    if failure.run:  # else it was refused before its run, or what is left of it, has begun
+        item.run, item.cost_usd = failure.run, round(failure.cost_usd, 6)
 
 
 def _find_run(home: Path, name: str | None) -> RunFolder | None:

@@ -21,7 +21,8 @@ from ..core.file import File
 from ..core.values import Media, Record, Report, Value
 from ..executors.base import CallMonitor
 from ..executors.choose_executor import SharedExecutors, open_executors
-from ..jobs.budget import Estimate, SpendingPolicy
+from ..jobs.budget import Estimate, SpendingPolicy, runs_usd
+from ..jobs.ledger import Ledger
 from ..splicing.pictures.kept_changes import keeping_changes
 from ..store.atomic import write_text
 from ..store.export import export
@@ -58,6 +59,8 @@ class Options:
     replace: bool = False
     """Whether an existing file at an output path may be replaced (`--yes`)."""
     max_cost_usd: float | None = None
+    spent_usd: float | None = None
+    """What was spent of `max_cost_usd` before; None for what the ledger has of the run."""
     approved: bool = False
     """Whether money may be spent without a question (`--yes`)."""
     confirm: Callable[[Estimate], bool] | None = None
@@ -87,15 +90,23 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
     check_outputs(job, store, owner, replace=options.replace)
     if options.shared is None:
         SharedExecutors(store)  # refuses a wrong setting; starts nothing
-    run = run or new_run(options.home, options.now())
+    is_new, run = run is None, run or new_run(options.home, options.now())
     with contextlib.closing(run.lock()), contextlib.closing(store):
-        run.begin(options.now(), what=job.name, document=job.document, replace=options.replace, agreed=options.approved)
+        earlier_usd, _ = (0.0, 0.0) if is_new else await asyncio.to_thread(spent_usd, options.home, run.name)
+        run.begin(
+            options.now(),
+            what=job.name,
+            document=job.document,
+            replace=options.replace,
+            agreed=options.approved,
+            max_cost_usd=options.max_cost_usd,
+        )
         options.watcher.on(RunStarted(run.name))
         try:
             result = await _run(job, options, run, store, owner)
         except BaseException as error:
             failure = _convert_error(error, run)
-            cost_usd = await asyncio.to_thread(spent_usd, options.home, run.name)
+            cost_usd = round(sum(await asyncio.to_thread(spent_usd, options.home, run.name)), 6)
             if isinstance(failure, React1Error):
                 failure.cost_usd = cost_usd
             status = "interrupted" if isinstance(failure, Interrupted) else "failed"
@@ -109,6 +120,8 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
             if failure is error:
                 raise
             raise failure from error
+        _, failures_usd = await asyncio.to_thread(spent_usd, options.home, run.name)
+        result = replace(result, cost_usd=round(result.cost_usd + earlier_usd + failures_usd, 6))
         log_event(logging.INFO, "run_ended", run=run.name, status=result.status, cost_usd=result.cost_usd)
         run.write(status=result.status, result=result.to_json(), notes=list(result.notes), error=None)
         await asyncio.to_thread(observed.ended, result.status, result.cost_usd)
@@ -142,9 +155,8 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
         job = replace(job, steps=tuple([await _ingest(step, store, options.watcher) for step in job.steps]))
         job, picks = extract_picks(job)
         hosts, executors = (shared.hosts, shared.executors) if shared else (None, None)
-        async with open_paid_steps(
-            job, store, spending_policy(options), run.name, options.watcher, hosts
-        ) as paid_steps:
+        policy = await asyncio.to_thread(_spending_policy, options, run.name)
+        async with open_paid_steps(job, store, policy, run.name, options.watcher, hosts) as paid_steps:
             runner = StepRunner(store, options.watcher, job.name, paid_steps, run.add_key)
             scheduler = Scheduler(job, runner, run.name, picks, options.only)
             with keeping_changes():
@@ -169,9 +181,12 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
         return outcome
 
 
-def spending_policy(options: Options) -> SpendingPolicy:
-    """Return what the user allows to be spent."""
-    return SpendingPolicy(options.max_cost_usd, options.approved, options.confirm)
+def _spending_policy(options: Options, run: str) -> SpendingPolicy:
+    """Return what the user allows to be spent by a run."""
+    spent = options.spent_usd
+    if spent is None and options.max_cost_usd is not None:
+        spent = runs_usd(Ledger(options.home), {run})
+    return SpendingPolicy(options.max_cost_usd, options.approved, options.confirm, spent_usd=spent or 0.0)
 
 
 async def _ingest(step: Step, store: Store, watcher: Watcher) -> Step:

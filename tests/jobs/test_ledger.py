@@ -290,6 +290,14 @@ def test_failed_call_gets_another_attempt(ledger):
     assert second.id == f"{CALL.key[:12]}.2"
 
 
+def test_a_failure_that_was_billed_has_cost_its_estimate_also_when_it_is_paid_for_again(ledger):
+    """What was charged is not undone by a person's statement that the job does not count."""
+    failed = ledger.record(ledger.record_intent(intention()), "failed", Failed(at=NOW, error="no face", billed=True))
+    settle_resubmit(ledger, failed.id)
+
+    assert ledger.sums().cost_usd == failed.cost_usd == failed.intended.estimate_usd > 0
+
+
 def test_job_is_found_by_the_beginning_of_its_id(ledger):
     """An ambiguous or missing id is refused."""
     first = ledger.record_intent(intention())

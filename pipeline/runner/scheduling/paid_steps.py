@@ -283,9 +283,12 @@ def job_request(step: Step, inputs: Mapping[str, Any], run: str = "") -> JobRequ
     return JobRequest(upload, resolve_choices(upload.segment.edit, step.params), provider, deadline_s, run)
 
 
-def spent_usd(home: Path, run: str) -> float:
-    """Return what the ledger says that a run has spent, in USD, however it ended."""
-    return round(sum(attempt.cost_usd for attempt in Ledger(home).of_run(run) if attempt.file), 6)
+def spent_usd(home: Path, run: str) -> tuple[float, float]:
+    """Return what the ledger says that a run has spent, in USD: on takes, and on jobs that failed and were billed."""
+    attempts = Ledger(home).of_run(run)
+    takes_usd = sum(attempt.cost_usd for attempt in attempts if attempt.file)
+    failures_usd = sum(attempt.cost_usd for attempt in attempts if not attempt.file)
+    return takes_usd, failures_usd
 
 
 @asynccontextmanager

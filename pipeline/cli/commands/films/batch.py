@@ -56,6 +56,7 @@ def command(
     from pathlib import Path
 
     from ....core.nodes.registry import load_registry
+    from ....core.settings import max_cost_usd
     from ....runner.batch import load_films, new_batch
     from ...options import command_settings
 
@@ -64,16 +65,15 @@ def command(
         defaults = {name: value for name, value in named.items() if value}
         jobs = load_films(Path(films), load_registry(), defaults)
         approved = yes or pay or _approve(jobs, folder, max_cost)
-        options = {"defaults": defaults, "replace": yes or replace, "agreed": approved}
+        limit = {"max_cost_usd": max_cost_usd(max_cost)}
+        options = {"defaults": defaults, "replace": yes or replace, "agreed": approved, **limit}
         batch = new_batch(folder, str(Path(films).absolute()), jobs, options)
         del jobs  # each is loaded again when its turn comes
-        run_films(batch, folder, parallel, max_cost, as_json=as_json, quiet=quiet)
+        run_films(batch, folder, parallel, 0.0, as_json=as_json, quiet=quiet)
 
 
-def run_films(
-    batch: Batch, home: Path, parallel: int | None, max_cost: float | None, *, as_json: bool, quiet: bool
-) -> None:
-    """Run what is not finished of a batch, and print how each film went.
+def run_films(batch: Batch, home: Path, parallel: int | None, spent_usd: float, *, as_json: bool, quiet: bool) -> None:
+    """Run what is not finished of a batch, and print how each film went; `spent_usd` is what it has spent before.
 
     Raises:
         typer.Exit: with 6 if some films failed.
@@ -89,7 +89,8 @@ def run_films(
         home,
         replace=bool(batch.options.get("replace")),
         approved=bool(batch.options.get("agreed")),
-        max_cost_usd=max_cost_usd(max_cost),
+        max_cost_usd=max_cost_usd(batch.options.get("max_cost_usd")),
+        spent_usd=spent_usd,
     )
     count = parallel or (os.cpu_count() or 1) + 2
     with _table(batch, quiet=quiet or as_json) as on_change:

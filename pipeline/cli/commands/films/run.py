@@ -296,6 +296,7 @@ def resume(
         job = job_from_document(record["document"], load_registry())
         replace = yes or replace or bool(record.get("replace"))
         approved = yes or pay or bool(record.get("agreed"))
+        max_cost = record.get("max_cost_usd") if max_cost is None else max_cost
         result = run_job(
             job,
             folder,
@@ -312,8 +313,13 @@ def resume(
 def _resume_batch(
     name: str, home: Path, *, replace: bool, approved: bool, max_cost: float | None, as_json: bool, quiet: bool
 ) -> None:
-    """Run the films of a batch that are not finished."""
+    """Run the films of a batch that are not finished.
+
+    Its own limit is for all of the batch; one that is given now is for what is left of it.
+    """
     from ....core.nodes.registry import load_registry
+    from ....jobs.budget import runs_usd
+    from ....jobs.ledger import Ledger
     from ....runner.batch import read_batch, reload_broken
     from .batch import run_films
 
@@ -321,4 +327,7 @@ def _resume_batch(
     reload_broken(batch, load_registry())
     batch.options["replace"] = replace or bool(batch.options.get("replace"))
     batch.options["agreed"] = approved or bool(batch.options.get("agreed"))
-    run_films(batch, home, None, max_cost, as_json=as_json, quiet=quiet)
+    spent_usd = runs_usd(Ledger(home), {item.run for item in batch.items if item.run})
+    if max_cost is not None:
+        batch.options["max_cost_usd"] = max_cost + spent_usd
+    run_films(batch, home, None, spent_usd, as_json=as_json, quiet=quiet)
