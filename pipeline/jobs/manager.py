@@ -221,7 +221,7 @@ class JobManager:
         key, entry = request.call.key, self._ledger.latest(request.call)
         if key in self._committed_usd and entry is not None and entry.state == "done" and entry.done:
             self._committed_usd[key] = entry.done.cost_usd
-        elif getattr(error, "billed", False) is False:
+        elif getattr(error, "billed", False) is False and (entry is None or not entry.open):
             self._committed_usd.pop(key, None)
 
     def _context(self, request: JobRequest) -> JobContext:

@@ -655,6 +655,28 @@ def test_full_disk_keeps_the_paid_job(open_runner, tmp_path, monkeypatch):
     assert len(server_jobs(tmp_path)) == 1
 
 
+def test_job_that_a_full_disk_leaves_at_the_provider_counts_against_the_budget(open_runner, tmp_path, monkeypatch):
+    """It is charged, so another film of the same batch cannot spend its part."""
+    runner = open_runner()
+    requests = [runner.request(prompt=prompt, name=prompt) for prompt in ("sad", "happy")]
+
+    def refuse(*_, **__):
+        raise StorageFailed("the disk that holds it is full; free some space")
+
+    monkeypatch.setattr("react1.pipeline.jobs.take_download.download", refuse)
+
+    async def run_both():
+        async with runner.manager(SpendingPolicy(1.5 * COST_USD, approved=True)) as jobs:
+            for request in requests:  # as two films, each checked when its turn comes
+                await jobs.check_all([request], fail_fast=True)
+                with pytest.raises(StorageFailed):
+                    await jobs.run(request)
+
+    with pytest.raises(OverBudget, match=r"after \$0\.17 spent or committed"):
+        asyncio.run(run_both())
+    assert len(server_jobs(tmp_path)) == 1
+
+
 def test_key_in_the_url_of_a_take_is_redacted(open_runner, monkeypatch):
     """The take is still downloaded from it; a message has it only without the key."""
     runner = open_runner()
