@@ -128,9 +128,10 @@ class JobManager:
             OverBudget: it costs more than is allowed, or nobody has approved.
         """
         items = []
-        checks: dict[tuple[str, str], Check] = {}
+        checks: dict[tuple[object, ...], Check] = {}
         for request in requests:
-            clip = (request.segment.name, request.call.video)
+            refusals = request.provider.refusals(request.choices)
+            clip = (request.segment.name, request.call.video, request.leaves_face_open, *refusals)
             first = clip not in checks  # the takes of a matrix share one clip, which is checked once
             entry = await asyncio.to_thread(self._ledger.latest, request.call)
             new = entry is None or not (entry.open or entry.state == "done")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ import pytest
 from job_runner import JobRunner
 
 from react1.pipeline.core.values import Timestamps
+from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.budget import check_request
 
 
@@ -50,3 +52,19 @@ def test_clip_that_fits_is_checked_for_a_face(runner):
     pytest.importorskip("ai_edge_litert", reason="the local engine is not installed")
 
     assert "no face" in str(check(runner, width_px=2160, height_px=3840))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_takes_of_a_matrix_share_what_was_found_in_their_clip_only(runner, monkeypatch, first):
+    """One lets the provider find the speaker, the other names a face that the provider cannot be told."""
+    monkeypatch.setattr(budget, "check_segment", lambda segment, store, limits: ((), None))
+    runner.segment = runner.segment.model_copy(update={"edit": runner.segment.edit.model_copy(update={"face": 1})})
+    requests = [runner.request(auto_active_speaker_detection=speaker) for speaker in (first, not first)]
+
+    async def run():
+        async with runner.manager() as jobs:
+            await jobs.check_all(requests, fail_fast=False)
+            return set(jobs._rejected)
+
+    (rejected,) = asyncio.run(run())
+    assert rejected == next(each.call.key for each in requests if not each.choices.auto_active_speaker_detection)
