@@ -103,9 +103,14 @@ class Uploads:
         return messages
 
     async def _remove(self, path: Path, record: UploadRecord) -> list[str]:
-        """Remove one upload and its record; return an error as a message."""
+        """Remove one upload and its record; return an error as a message.
+
+        First no run may find it any more, then none may have found it: else the last run removes it.
+        """
         try:
             retired = await asyncio.to_thread(self._index.retire, path, record)
+            if await asyncio.to_thread(self._index.in_use_by_others):
+                return []
             await self._storage.delete(record.stored)
         except (ProviderError, PresetError, StorageFailed) as error:
             return [f"{error.message}; remove {record.key} there yourself, or let the next run do it"]

@@ -19,7 +19,7 @@ from clocks import FakeClock
 
 from react1.pipeline.core.errors import PresetError, ProviderError
 from react1.pipeline.core.file import File
-from react1.pipeline.jobs.uploads import Uploads
+from react1.pipeline.jobs.uploads import UploadIndex, Uploads
 from react1.pipeline.storage.upload_storage import StoredUpload
 
 
@@ -268,6 +268,27 @@ def test_upload_that_another_run_keeps_at_the_last_moment_stays(run, storage, tm
     assert asyncio.run(uploads.remove_unused(in_use)) == []
 
     assert storage.present == [film.name]
+
+
+def test_upload_that_another_run_finds_at_the_last_moment_stays(run, storage, tmp_path, monkeypatch):
+    """After it was seen that no run is there, and before its record is retired; the last run removes it."""
+    uploads, other, look = run(), run(), UploadIndex.in_use_by_others
+    (film,) = upload(uploads, FILM, path=tmp_path)
+
+    def look_too_early(index):
+        in_use = look(index)
+        if other._index._lock is None:
+            with ThreadPoolExecutor(1) as executor:  # a loop of its own
+                executor.submit(upload, other, FILM, path=tmp_path).result()
+        return in_use
+
+    monkeypatch.setattr(UploadIndex, "in_use_by_others", look_too_early)
+
+    assert remove_unused(uploads) == []
+    assert film.name in storage.present
+    monkeypatch.undo()
+    assert remove_unused(other) == []
+    assert storage.present == []
 
 
 def test_upload_that_cannot_be_removed_is_reported_and_left_to_the_next_run(run, storage, tmp_path):
