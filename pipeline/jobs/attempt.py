@@ -189,6 +189,8 @@ class Attempt:
                 raise
             # Without a request id the take can never be requested again.
             return await self._record_failed(entry, Failed("", error.message, billed=None))
+        if entry.done is not None:  # downloaded again
+            return await self._context.record(entry, "done", entry.done.model_copy(update={"file": file}))
         intended = entry.intended
         estimate_usd = intended.estimate_usd if intended else self._request.estimate_usd
         record = records.Done(

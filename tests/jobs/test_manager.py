@@ -431,14 +431,16 @@ def test_take_of_a_very_different_length_is_stored_but_refused(open_runner, tmp_
 
 
 def test_take_that_is_missing_from_the_store_is_downloaded_again(open_runner, tmp_path):
-    """As long as the provider has it, nothing is paid."""
-    runner = open_runner()
+    """As long as the provider has it, nothing is paid; it has taken as long, and cost as much, as it did."""
+    runner = open_runner({"route": "submit", "do": "take", "take": {"longer_frames": 1}})  # not the clip's own content
     (result,) = runner.run(runner.request())
     runner.store.path(result.take.media.file).unlink()
 
+    runner.clock = Clock(now=lambda: datetime.now(UTC) + timedelta(hours=3))
     (again,) = runner.run(runner.request())
 
     assert runner.store.has(again.take.media.file)
+    assert (again.take.seconds, again.take.cost_usd) == (result.take.seconds, result.take.cost_usd)
     assert (again.new, len(server_jobs(tmp_path))) == (False, 1)
 
 
