@@ -123,7 +123,7 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
         _, failures_usd = await asyncio.to_thread(spent_usd, options.home, run.name)
         result = replace(result, cost_usd=round(result.cost_usd + earlier_usd + failures_usd, 6))
         log_event(logging.INFO, "run_ended", run=run.name, status=result.status, cost_usd=result.cost_usd)
-        run.write(status=result.status, result=result.to_json(), notes=list(result.notes), error=None)
+        run.write(status=result.status, result=result.to_json(), notes=list(result.notes))
         await asyncio.to_thread(observed.ended, result.status, result.cost_usd)
     await asyncio.to_thread(prune_to_limit, options.home, options.watcher)
     return result

@@ -65,10 +65,10 @@ def home(tmp_path):
     return tmp_path / "home"
 
 
-def _run(job, home, listener=None, **options):
+def _run(job, home, listener=None, run=None, **options):
     async def play():
         asyncio.current_task().set_name("main")
-        return await execute(job, Options(home, watcher=listener or Listener(), **options))
+        return await execute(job, Options(home, watcher=listener or Listener(), **options), run)
 
     return asyncio.run(play())
 
@@ -185,6 +185,23 @@ def test_a_failure_names_step_and_segment(source, out, home):
     record = find_run(home, None).read()
     assert (record["status"], record["exit_status"]) == ("failed", 3)
     assert record["error"] == "shade [b]: no face here"
+
+
+def test_a_resumed_run_has_no_error_of_its_first_try(source, out, home):
+    """Neither while it runs nor when it is done."""
+    with pytest.raises(InputMediaError):
+        _run(toys.toy_job(source, out, fail_on="b"), home)
+    run, records = find_run(home, None), []
+
+    class Reader(Listener):
+        def on(self, event):
+            records.append(run.read())
+
+    _run(toys.toy_job(source, out), home, Reader(), run=run)
+
+    assert len(records) > 1
+    for record in (*records, run.read()):
+        assert (record["error"], record["exit_status"]) == (None, None)
 
 
 def test_a_failed_segment_keeps_its_original_footage_if_the_job_says_so(source, out, home):

@@ -85,11 +85,11 @@ class RunFolder:
         return self.name != own.name and is_locked(self.folder / "lock")
 
     def begin(self, now: datetime, **request: Any) -> None:
-        """Write the request to run.json; a resumed run keeps its time of creation."""
+        """Write the request to run.json; a resumed run keeps its time of creation, but not its error."""
         path = self.folder / "run.json"
         created = self.read().get("created") if path.exists() else None
         timestamp = created or now.isoformat(timespec="seconds")
-        self.write(run=self.name, status="running", created=timestamp, **request)
+        self.write(run=self.name, status="running", created=timestamp, error=None, exit_status=None, **request)
 
     def write(self, **changes: Any) -> None:
         """Change run.json, atomically."""
