@@ -64,8 +64,8 @@ class Attempt:
         new = entry is None or entry.state != "done"
         if entry is not None and entry.state == "done":
             entry = await self._ensure_stored(entry)
-        if entry is not None and entry.state == "failed" and entry.failed and entry.failed.billed is not False:
-            raise _failure(entry, entry.failed)  # a failure that may be billed is not paid for twice without consent
+        if entry is not None and entry.charged_failure is not None:
+            raise _failure(entry, entry.charged_failure)  # it is not paid for twice without consent
         running = entry is not None and entry.open
         async with self._context.connection.concurrency.slot(self._request.call.key, running=running):
             entry = await self._run_to_end(entry)

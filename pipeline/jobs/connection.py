@@ -105,7 +105,7 @@ class Hosts:
 
     def connection(self, provider: HostedProvider, ledger: Ledger, clock: Clock) -> ProviderConnection:
         """Return the connection to a provider, which is made at the first use."""
-        name = f"{provider.name} {provider.base_url}"
+        name = f"{provider.name} {provider.base_url} {provider.settings.api}"
         if name not in self.connections:
             self.connections[name] = connect(provider, self.pool, ledger, clock)
         return self.connections[name]

@@ -252,6 +252,12 @@ class Entry:
         return self._last(Failed)
 
     @property
+    def charged_failure(self) -> Failed | None:
+        """The failure of a job that was or may have been billed, so that only a person can free the call."""
+        failed = self.failed if self.state == "failed" else None
+        return failed if failed is not None and failed.billed is not False else None
+
+    @property
     def cost_usd(self) -> float:
         """What it has cost: as the provider reported it, else by the estimate; 0 if it was not billed."""
         if self.done:

@@ -75,7 +75,7 @@ class JobManager:
         self._clock = clock or Clock()
         self._hosts, self._owns_hosts = hosts or Hosts(pool), hosts is None
         self._ledger = Ledger(store.root)
-        self._uploads: dict[tuple[str, str, bool], Uploads] = {}
+        self._uploads: dict[tuple[object, ...], Uploads] = {}
         self._call_locks: dict[str, asyncio.Lock] = {}
         self._approved: set[str] = set()
         self._notices: set[str] = set()
@@ -134,6 +134,8 @@ class JobManager:
             clip = (request.segment.name, request.call.video, request.leaves_face_open, *refusals)
             first = clip not in checks  # the takes of a matrix share one clip, which is checked once
             entry = await asyncio.to_thread(self._ledger.latest, request.call)
+            if entry is not None and entry.charged_failure is not None:
+                continue  # `run` says so; nothing is sent
             new = entry is None or not (entry.open or entry.state == "done")
             notes: tuple[str, ...] = ()
             committed = False
@@ -261,7 +263,7 @@ class JobManager:
 
     def _uploads_for(self, request: JobRequest) -> Uploads:
         upload = request.upload
-        key = (request.provider.name, upload.storage, upload.keep)
+        key = (request.provider.name, upload.storage, upload.keep, request.deadline_s)
         if key not in self._uploads:
             self._uploads[key] = open_uploads(
                 upload.storage,

@@ -48,7 +48,6 @@ class JobRequest:
     choices: React1Choices
     provider: HostedProvider
     deadline_s: float = 1800.0
-    run: str = ""
 
     @property
     def segment(self) -> Segment:

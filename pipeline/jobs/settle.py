@@ -173,8 +173,7 @@ def settle_accepted(ledger: Ledger, job_id: str, request_id: str) -> Entry:
         PresetError: there is nothing to settle, or a process works on the call.
     """
     with _locked_latest(ledger, job_id) as entry:
-        failed = entry.failed if entry.state == "failed" else None
-        if not entry.open and (failed is None or failed.billed is False):
+        if not entry.open and entry.charged_failure is None:
             raise PresetError(f"job {entry.id} is {entry.state}; there is nothing to settle")
         if not parse_request_id(request_id):
             raise PresetError(f"--accepted: {request_id[:40]!r} is not a request id")

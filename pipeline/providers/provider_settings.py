@@ -56,6 +56,8 @@ class ProviderSettings:
     """Whether recovery resends the request (with its idempotency key) and may be billed."""
     face_point: bool = False
     """Whether a call can say which face is meant, by a point of one frame."""
+    api: str = ""
+    """The version of its API that is used, if it has several."""
 
     @property
     def is_local_server(self) -> bool:
@@ -152,6 +154,7 @@ def segmind(environ: Mapping[str, str] | None = None, version: str = "v2") -> Ho
         base_url=base_url or "https://api.segmind.com",
         upload_url=env.get("REACT1_SEGMIND_UPLOAD_URL", "") or base_url or "https://workflows-api.segmind.com",
         history_url=env.get("REACT1_SEGMIND_HISTORY_URL", "") or base_url or "https://api.spotprod.segmind.com",
+        api=version,
     )
     settings = _with_common_settings(settings, env, 60.0)
 
@@ -160,7 +163,7 @@ def segmind(environ: Mapping[str, str] | None = None, version: str = "v2") -> Ho
 
         api = ApiClient(settings.base_url, settings.key, pool, RateLimiter(settings.requests_per_minute))
         history = ApiClient(settings.history_url, settings.key, pool, RateLimiter(settings.requests_per_minute))
-        return SegmindClient(api, history, version)
+        return SegmindClient(api, history, settings.api)
 
     def storage(settings: ProviderSettings, pool: HttpPool) -> UploadStorage:
         from .segmind.client import SegmindStorage

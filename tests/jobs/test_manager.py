@@ -20,7 +20,7 @@ from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.budget import SpendingPolicy
 from react1.pipeline.jobs.context import JobContext
 from react1.pipeline.jobs.ledger import Ledger
-from react1.pipeline.jobs.ledger_entry import format_record
+from react1.pipeline.jobs.ledger_entry import Failed, Intended, format_record
 from react1.pipeline.jobs.request import Clock
 from react1.pipeline.jobs.settle import settle_resubmit
 from react1.pipeline.jobs.take_download import fetch_take, find_damage, open_download_client
@@ -561,6 +561,43 @@ def test_paid_take_is_not_estimated_again(open_runner):
 
     assert estimates[0].new_cost_usd == pytest.approx(COST_USD)
     assert [item.new for item in estimates[0].items] == [False, True]
+
+
+@pytest.mark.parametrize("billed", [True, None])
+def test_job_that_only_a_person_can_free_is_not_on_the_estimate(open_runner, tmp_path, billed):
+    """It failed and was or may have been billed: nothing is paid for it, so it needs no budget and no approval."""
+    runner = open_runner()
+    request = runner.request()
+    ledger, at = Ledger(runner.store.root), "2026-11-25T10:00:00.000+00:00"
+    intended = Intended(
+        at=at, call=request.call, nonce="n", video_name="v", video_url="https://x/v", estimate_usd=COST_USD
+    )
+    ledger.record(ledger.record_intent(intended), "failed", Failed(at=at, error="no face", billed=billed))
+
+    with pytest.raises(ProviderError, match=r"failed at the provider: no face; .*billed; to pay again"):
+        runner.run(request, policy=SpendingPolicy(0.0))
+    assert uploaded_files(tmp_path) == []
+
+
+def test_steps_with_other_deadlines_have_urls_of_their_own_lifetime(open_runner):
+    """A URL is valid until the deadline of the job that it is for."""
+    runner = open_runner()
+    request = runner.request()
+    jobs = runner.manager()
+
+    assert jobs._uploads_for(request) is jobs._uploads_for(runner.request(prompt="sad"))
+    assert jobs._uploads_for(request) is not jobs._uploads_for(replace(request, deadline_s=3600))
+
+
+def test_films_of_a_batch_use_the_version_of_the_api_that_they_name(open_runner):
+    """Although they share the connections."""
+    runner = open_runner()
+    jobs = runner.manager()
+
+    clients = [jobs._connection(runner.request(version)).client for version in ("v1", "v2", "v1")]
+
+    assert [client._version for client in clients] == ["v1", "v2", "v1"]
+    assert clients[0] is clients[2]
 
 
 def test_unusable_segment_stops_all_before_anything_is_sent(open_runner, tmp_path, monkeypatch):

@@ -130,8 +130,8 @@ Calls = Mapping[str, Mapping[str, Any]]
 class PaidSteps:
     """The paid steps of one run."""
 
-    def __init__(self, manager: JobManager, store: Store, run: str, own_bills: OwnBills) -> None:
-        self._manager, self._store, self._run, self._own_bills = manager, store, run, own_bills
+    def __init__(self, manager: JobManager, store: Store, own_bills: OwnBills) -> None:
+        self._manager, self._store, self._own_bills = manager, store, own_bills
         self._rejected: dict[str, React1Error] = {}
         self._leases = PaidLeases(store)
 
@@ -145,7 +145,7 @@ class PaidSteps:
         if bills_itself(step):
             await self._approve_forecast(step, calls, fail_fast=fail_fast)
         else:
-            requests = [job_request(step, inputs, self._run) for inputs in calls.values()]
+            requests = [job_request(step, inputs) for inputs in calls.values()]
             await self._manager.check_all(requests, fail_fast=fail_fast)
 
     async def _approve_forecast(self, step: Step, calls: Calls, *, fail_fast: bool) -> None:
@@ -175,7 +175,7 @@ class PaidSteps:
             return []
         checks = {}
         for inputs in calls.values():
-            request = job_request(step, inputs, self._run)
+            request = job_request(step, inputs)
             if not is_paid_for(step, inputs, self._store):
                 params = span_check_params(request.provider.limits)
                 parts = call_parts(request.segment, params)
@@ -192,7 +192,7 @@ class PaidSteps:
     @asynccontextmanager
     async def hold(self, step: Step, inputs: Mapping[str, Any]) -> AsyncIterator[None]:
         """Keep every other run of this home, and every machine that shares the store, from paying for this call."""
-        request = job_request(step, inputs, self._run)
+        request = job_request(step, inputs)
         async with self._hold_call(request.call, request.segment.name):
             yield
 
@@ -236,7 +236,7 @@ class PaidSteps:
 
     async def run_job(self, step: Step, inputs: Mapping[str, Any], progress: Callable[[float], None]) -> Result:
         """Return the take that a provider renders of a segment; the caller holds the call by `hold`."""
-        result = await self._manager.run_held(job_request(step, inputs, self._run), progress)
+        result = await self._manager.run_held(job_request(step, inputs), progress)
         return Result(to_json(result.take), result.take.seconds, reused=not result.new)
 
 
@@ -251,11 +251,13 @@ def find_segment(values: Any) -> Segment | None:
 
 
 def is_paid_for(step: Step, inputs: Mapping[str, Any], store: Store) -> bool:
-    """Return whether the ledger has the job of a step for these inputs, done or accepted by the provider."""
+    """Return whether these inputs of a step cost nothing now: its job is done or accepted, or a person must free it."""
     if paid_provider(step) is None or not any(isinstance(value, Upload) for value in inputs.values()):
         return False
     entry = Ledger(store.root).latest(job_request(step, inputs).call)
-    return entry is not None and (entry.state == "done" or (entry.open and bool(entry.request_id)))
+    if entry is None:
+        return False
+    return entry.state == "done" or entry.charged_failure is not None or (entry.open and bool(entry.request_id))
 
 
 def is_voided(ledger: Ledger, value: Any) -> bool:
@@ -267,7 +269,7 @@ def is_voided(ledger: Ledger, value: Any) -> bool:
     return ledger.is_never_made(str(job.get("job", "")), str(value.get("request_id", "")))
 
 
-def job_request(step: Step, inputs: Mapping[str, Any], run: str = "") -> JobRequest:
+def job_request(step: Step, inputs: Mapping[str, Any]) -> JobRequest:
     """Build the job of a step with a paid provider.
 
     Raises:
@@ -280,7 +282,7 @@ def job_request(step: Step, inputs: Mapping[str, Any], run: str = "") -> JobRequ
     if upload is None or provider is None:
         raise TypeError(f"{step.info.name} has a paid provider, but no input of Upload")
     deadline_s = 60.0 * getattr(step.params, "deadline_min", 30)
-    return JobRequest(upload, resolve_choices(upload.segment.edit, step.params), provider, deadline_s, run)
+    return JobRequest(upload, resolve_choices(upload.segment.edit, step.params), provider, deadline_s)
 
 
 def spent_usd(home: Path, run: str) -> tuple[float, float]:
@@ -313,4 +315,4 @@ async def open_paid_steps(
 
     async with JobManager(store, policy, run=run, project=job.project, notify=notify, hosts=hosts) as manager:
         own_bills = OwnBills(Ledger(store.root), policy.month_budget, run, job.project, notify)
-        yield PaidSteps(manager, store, run, own_bills)
+        yield PaidSteps(manager, store, own_bills)
