@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,25 @@ def test_doctor_lists_its_checks(react1):
     assert checks["python"]["ok"]
     assert checks["ffmpeg"]["ok"]
     assert {"local engine", "timelines", "home", "SEGMIND_API_KEY", "provider auto"} <= set(checks)
+
+
+@pytest.mark.parametrize(("name", "mark"), [("scikit-image", "no"), ("yt-dlp", "FAIL")])
+def test_doctor_tells_an_extra_from_what_belongs_to_every_installation(react1, monkeypatch, name, mark):
+    """What is not installed by choice is no failure."""
+    installed = metadata.version
+
+    def version(wanted):
+        if wanted == name:
+            raise metadata.PackageNotFoundError(wanted)
+        return installed(wanted)
+
+    monkeypatch.setattr(metadata, "version", version)
+    result = react1("doctor")
+
+    assert result.status == 0
+    assert [line.split()[0] for line in result.out.splitlines() if f" {name} " in line and "not installed" in line] == [
+        mark
+    ]
 
 
 def test_doctor_never_shows_a_key(react1, monkeypatch):

@@ -24,6 +24,10 @@ _KEYS = {
 }
 Check = tuple[str, bool, str]
 """The name of a check, whether it passes, and the details."""
+_REQUIRED = ("python", "ffmpeg", "home")
+"""Without these nothing runs."""
+_OPTIONAL = ("local engine", "scikit-image", "timelines", "provenance")
+"""What an extra installs: without it the rest works."""
 
 
 def command(as_json: AsJson = False, home: Home = None) -> None:
@@ -38,13 +42,13 @@ def command(as_json: AsJson = False, home: Home = None) -> None:
             _home_folder_check(home),
             *_key_checks(),
         ]
-        healthy = all(ok for name, ok, _ in checks if name in ("python", "ffmpeg", "home"))
+        healthy = all(ok for name, ok, _ in checks if name in _REQUIRED)
         if as_json:
             rows = [{"check": name, "ok": ok, "about": about} for name, ok, about in checks]
             out_json({"ok": healthy, "checks": rows})
         else:
             for name, ok, about in checks:
-                out(f"{'ok  ' if ok else 'FAIL'}  {name:<14} {about}")
+                out(f"{'ok' if ok else 'no' if name in _OPTIONAL else 'FAIL':<5} {name:<14} {about}")
     if not healthy:
         raise typer.Exit(1)
 
@@ -96,7 +100,8 @@ def _extra_checks() -> list[Check]:
         try:
             checks.append((name, True, metadata.version(name)))
         except metadata.PackageNotFoundError:
-            fix = "pip install 'react1-nodes[demo]'" if name == "scikit-image" else "reinstall react1-nodes"
+            is_demo = name == "scikit-image"
+            fix = "`react1 demo` needs it: pip install 'react1-nodes[demo]'" if is_demo else "reinstall react1-nodes"
             checks.append((name, False, f"not installed; {fix}"))
     timelines = _libraries_check("timelines", "timeline", ("opentimelineio", "srt", "webvtt-py", "defusedxml"))
     return [*checks, timelines, _libraries_check("provenance", "provenance", ("c2pa-python", "cryptography"))]
