@@ -21,6 +21,7 @@ __all__ = [
     "SAMPLE_RATE_HZ",
     "Recipe",
     "click_times_s",
+    "damage_packet",
     "draw_frame",
     "frame_number",
     "make_clip",
@@ -122,6 +123,18 @@ def sound(recipe: Recipe, track: int = 0) -> np.ndarray:
     tone = recipe.level * np.sin(2 * np.pi * 440 * clock)
     within = (clock + track * 0.5) % 1
     return np.where(within < 0.004, 0.9 * np.cos(2 * np.pi * CLICK_HZ * within), tone).astype(np.float32)
+
+
+def damage_packet(path: Path, number: int) -> None:
+    """Overwrite one packet of the first audio track with ones, in a new file of the same name."""
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(audio=0) if packet.size][number]
+        start, payload = packet.pos or 0, bytes(packet)
+    data = bytearray(path.read_bytes())
+    at = data.index(payload, start)
+    data[at : at + len(payload)] = b"\xff" * len(payload)
+    path.unlink()
+    path.write_bytes(data)
 
 
 def read_sound(path: Path, track: int = 0) -> tuple[np.ndarray, int]:

@@ -54,7 +54,8 @@ def read_all(path: Path, rate_hz: int, channels: int | None = None) -> Samples:
         count = channels or min(int(stream.channels), 2)
         layout = "mono" if count == 1 else "stereo"
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate_hz)
-        parts = [part for frame in _decode_tolerant(container, stream) for part in _resampled(resampler, frame)]
+        decoded = (frame for frame in decode_tolerant(container, stream) if frame is not None)
+        parts = [part for frame in decoded for part in _resampled(resampler, frame)]
         parts += _resampled(resampler, None)
     return np.concatenate(parts, axis=1) if parts else np.zeros((count, 0), np.float32)
 
@@ -120,22 +121,29 @@ def _seek_before(container: Any, stream: Any, at_s: Fraction) -> None:
 
 
 def _positioned(container: Any, stream: Any, rate: int) -> Iterator[tuple[int, Samples]]:
-    """Yield (sample number on the film's clock, samples); jitter of the timestamps leaves no gaps."""
+    """Yield (sample number on the film's clock, samples); jitter of the timestamps leaves no gaps, damage does."""
     position: int | None = None
+    damaged = False
     resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
-    for frame in _decode_tolerant(container, stream):
+    for frame in decode_tolerant(container, stream):
+        if frame is None:
+            damaged = True
+            continue
         stamp = round(frame.pts * frame.time_base * rate) if frame.pts is not None else None
-        if stamp is not None and (position is None or abs(stamp - position) > _GAP_S * rate):
-            position = stamp
+        if stamp is not None and (position is None or damaged or abs(stamp - position) > _GAP_S * rate):
+            position, damaged = stamp, False
         for samples in _resampled(resampler, frame):
             yield position or 0, samples
             position = (position or 0) + samples.shape[1]
 
 
-def _decode_tolerant(container: Any, stream: Any) -> Iterator[Any]:
+def decode_tolerant(container: Any, stream: Any) -> Iterator[Any]:
+    """Yield the `av.AudioFrame` of a track, and None for each damaged packet."""
     for packet in container.demux(stream):
-        with contextlib.suppress(av.FFmpegError):  # a damaged packet is silence
+        try:
             yield from packet.decode()
+        except av.FFmpegError:
+            yield None
 
 
 def _resampled(resampler: Any, frame: Any) -> Sequence[Samples]:

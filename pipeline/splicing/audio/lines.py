@@ -19,6 +19,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from ...media.audio.samples import decode_tolerant
+
 Sound = NDArray[np.float32]
 FADE_MS = 20.0
 
@@ -92,18 +94,21 @@ def link_lines(lines: Sequence[DialogueLine]) -> list[DialogueLine]:
 def _read_recording(path: Path, rate_hz: int, layout: str, count: int) -> tuple[Sound, int]:
     """Decode the first `count` samples of a file's first audio track at a rate and layout; the rest is silence.
 
-    Also returns how many samples were recorded. Cached, because tracks are mixed packet by packet; the array is
-    read-only.
+    Also returns how many samples were recorded. Damaged packets are left out, as in the voice that the model hears.
+    Cached, because tracks are mixed packet by packet; the array is read-only.
     """
     with av.open(f"file:{path}") as container:
         mono = container.streams.audio[0].layout.nb_channels == 1
         resampler = av.AudioResampler(format="fltp", layout="mono" if mono else layout, rate=rate_hz)
         parts: list[Any] = []
         decoded = 0
-        for frame in container.decode(container.streams.audio[0]):
+        for frame in decode_tolerant(container, container.streams.audio[0]):
+            if frame is None:
+                continue
             frame.pts = None
-            parts += [part.to_ndarray() for part in resampler.resample(frame)]
-            decoded = sum(part.shape[1] for part in parts)
+            new = [part.to_ndarray() for part in resampler.resample(frame)]
+            parts += new
+            decoded += sum(part.shape[1] for part in new)
             if decoded >= count:
                 break
         else:

@@ -1,10 +1,8 @@
 """Encode the packets of new lines for the dialogue track of an MP4 or MOV; mp4/rewrite.py inserts them.
 
 AAC, AC-3 and E-AC-3: only the packets of the lines and one before them are encoded, all others are copied. PCM is
-overwritten in place (pcm_in_place.py); stream_packets.py handles Matroska and transport streams; for anything else the
+overwritten in place (dialogue.py); stream_packets.py handles Matroska and transport streams; for anything else the
 track is re-encoded as a whole (reencode_track.py).
-
-Encode a stretch of sound into packets that can replace some of a film's own.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import numpy as np
 from av.stream import Disposition
 
 from ...core.values import AudioStream, Media
+from ...media.audio.samples import decode_tolerant
 from ...media.clip_writer import ClipWriter
 from ..container import Program
 from ..remux import replace_streams_argv
@@ -23,7 +24,10 @@ _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
 
 
 def decode_audio(film: Path, audio: AudioStream, begin: int, options: dict[str, str]) -> Iterator[tuple[int, Sound]]:
-    """Yield (sample of the shown clock, `(channels, samples)`) from a little before `begin` to the end."""
+    """Yield (sample of the shown clock, `(channels, samples)`) from a little before `begin` to the end.
+
+    A damaged packet is silence, as for a player.
+    """
     with av.open(f"file:{film}", options=options) as container:
         stream = container.streams[audio.index]
         assert isinstance(stream, av.AudioStream)
@@ -33,12 +37,19 @@ def decode_audio(film: Path, audio: AudioStream, begin: int, options: dict[str, 
             container.seek(int((begin - _PREROLL_SAMPLES) / tick), stream=stream)
         resampler = av.AudioResampler(format="fltp", layout=audio.layout, rate=audio.sample_rate_hz)
         expected: int | None = None
-        for frame in container.decode(stream):
-            if frame.pts is None:
+        damaged = False
+        for frame in decode_tolerant(container, stream):
+            if frame is None or frame.pts is None:
+                damaged = damaged or frame is None
                 continue
             at = round(frame.pts * tick)
-            # Some containers round to milliseconds: within a tick, the samples themselves count.
-            at = expected if expected is not None and abs(at - expected) <= tick + 1 else at
+            if expected is not None:
+                lost = round((at - expected) / frame.samples) * frame.samples if damaged else 0
+                # Some containers round to milliseconds: within a tick, the samples themselves count.
+                at = expected + lost if abs(at - expected - lost) <= tick + 1 else at
+                if damaged and at > expected:
+                    yield expected, np.zeros((audio.channels, at - expected), np.float32)
+            damaged = False
             for part in resampler.resample(frame):
                 yield at, part.to_ndarray().astype(np.float32)
             expected = at + frame.samples

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from numbered_clips import SAMPLE_RATE_HZ, Recipe, click_times_s, make_clip, read_sound, sound
+from numbered_clips import SAMPLE_RATE_HZ, Recipe, click_times_s, damage_packet, make_clip, read_sound, sound
 
 from react1.pipeline.media.audio.samples import fit_length, read_all, read_span, resample, write_wav
 
@@ -87,3 +87,14 @@ def test_a_length_is_cut_or_padded():
 
     assert fit_length(samples, 4).tolist() == [[1] * 4]
     assert fit_length(samples, 12).tolist() == [[1] * 10 + [0] * 2]
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mkv", "aac"), (".mp4", "mp3")])
+def test_sound_after_a_damaged_packet_stays_at_its_time(tmp_path, probed, suffix, codec):
+    """What is lost is silence: a packet is shorter than the gaps that are told from jitter."""
+    path = make_clip(tmp_path / f"a{suffix}", frames=100, audio_codec=codec)
+    damage_packet(path, 60)
+
+    samples, _ = read_span(path, probed(path).audio[0].index, Fraction(0), Fraction(4))
+
+    assert click_times_s(samples[0]) == pytest.approx([0, 1, 2, 3], abs=0.002)

@@ -8,10 +8,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from numbered_clips import make_clip, read_sound
+from numbered_clips import click_times_s, damage_packet, make_clip, read_sound
 from takes import dialogue_line, film, numbered_take, packets, segment
 
 from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.media.audio.samples import read_span
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
@@ -56,6 +57,39 @@ def test_a_new_line_in_a_transport_stream_keeps_the_clock(context):
     assert result.metrics["sound_way"] == "whole-track"
     assert pictures_s(result.path) == pictures_s(source)
     assert packets(result.path, "audio", 1) == packets(source, "audio", 1)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "way"), [(".mp4", "aac", "packets"), (".mkv", "aac", "packets"), (".mp4", "mp3", "whole-track")]
+)
+def test_a_line_beside_a_damaged_packet_is_put_in_and_moves_no_sound(context, suffix, codec, way):
+    """A player hears silence there; what comes after it stays at its time, however the line is put in."""
+    path = make_clip(context.temp_path(f"film{suffix}"), frames=75, audio_codec=codec, level=0.2)
+    damage_packet(path, 30)
+    file = context.store(path)
+
+    result, _ = splice_line(context, probe(context.path(file), file), 30, 40)
+
+    assert result.metrics["sound_way"] == way
+    heard, _ = read_span(result.path, 1, Fraction(0), Fraction(3))
+    assert click_times_s(heard[0], threshold=0.5) == pytest.approx([0, 1, 2], abs=0.002)
+
+
+def test_a_damaged_recording_is_heard_but_for_what_is_damaged(context):
+    """The model heard it so, and the take was paid for: the splice must not fail over it."""
+    media = film(context, audio_codec="aac", frames=50)
+    recording = context.temp_path("line.mp3")
+    tone = str(context.path(dialogue_line(context, seconds=0.8)))
+    context.run_tool([ffmpeg_path(), "-v", "error", "-f", "wav", "-i", tone, str(recording)])
+    data = bytearray(recording.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+    recording.write_bytes(data[:-60])
+    take = numbered_take(context, segment(media, 20, 40, audio=context.store(recording)))
+
+    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=UNMATCHED, quality="high")
+
+    heard = read_sound(result.path)[0][0]
+    assert np.abs(heard[40000:50000]).max() > 0.3 and result.metrics["sound_way"] == "packets"
 
 
 def write_wave(context, samples):
