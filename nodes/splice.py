@@ -55,9 +55,9 @@ class Splice:
     """Splice all takes into the film in one pass."""
 
     name: ClassVar[str] = "splice"
-    version: ClassVar[int] = 15
+    version: ClassVar[int] = 16
     workload: ClassVar[Workload] = "cpu"
-    tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
+    tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av", "cv2")
     need: ClassVar[Need] = Need(cores=1, memory_mb=900)
 
     def run(self, context: NodeContext, params: SpliceParams, source: Media, takes: list[Take]) -> Media:

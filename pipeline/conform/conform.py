@@ -125,9 +125,10 @@ def _open_job(context: NodeContext, take: Take, mode: CompositeMode) -> ConformJ
 
 
 def _strengths(segment: Segment, source: VideoStream) -> list[float]:
-    start = int(source.timestamps.array[segment.edit_span[0]])
-    times = source.timestamps.array[segment.first_frame : segment.last_frame].tolist()
-    strengths = strength_curve(segment.edit.strength, [(time - start) * source.time_base for time in times])
+    start = segment.edit_span[0]
+    ticks = source.timestamps.array[segment.first_frame : segment.last_frame] - source.timestamps.array[start]
+    times_s = [tick * source.time_base for tick in ticks.tolist()]
+    strengths = strength_curve(segment.edit.strength, times_s, segment.first_frame - start)
     if any(0 < strength < 1 for strength in strengths):
         require_opencv()
     return strengths

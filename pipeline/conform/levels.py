@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from av.video.format import VideoFormat
 from numpy.typing import NDArray
 
 from ..core.values import VideoStream
@@ -110,7 +111,7 @@ class LevelTransfer:
     """Maps levels of what was sent to levels of the source: for SDR nearly one to one, for HDR by a curve."""
 
     def __init__(self, source: VideoStream, pix_fmt: str) -> None:
-        self.top = (1 << source.bit_depth) - 1 if "p1" in pix_fmt or source.bit_depth > 8 else 255
+        self.top = (1 << VideoFormat(pix_fmt, 16, 16).components[0].bits) - 1
         self._hdr = source.is_hdr
         self._gains = [1.0, 1.0, 1.0]
         self._curve: Any = None

@@ -243,9 +243,14 @@ def encoder_rate(settings: EncoderSettings, rate: Fraction) -> Fraction:
     return min(_MPEG_RATES, key=lambda known: abs(known - rate))
 
 
+def loses_rgb(video: VideoStream, pix_fmt: str) -> bool:
+    """Return whether red, green and blue become luma and chroma in pictures that get this pixel format."""
+    return is_rgb(video.pix_fmt) and not is_rgb(pix_fmt)
+
+
 def color_conversion(video: VideoStream, pix_fmt: str) -> dict[str, int]:
     """Return options of `reformat` for pictures that get another pixel format, which `color_options` describes."""
-    if is_rgb(video.pix_fmt) and not is_rgb(pix_fmt):
+    if loses_rgb(video, pix_fmt):
         return {"src_color_range": FULL_RANGE, "dst_colorspace": BT709, "dst_color_range": TV_RANGE}
     return {}
 
@@ -253,7 +258,7 @@ def color_conversion(video: VideoStream, pix_fmt: str) -> dict[str, int]:
 def color_options(video: VideoStream, pix_fmt: str) -> dict[str, str]:
     """Return the source's color description as options of an encoder of `pix_fmt`, without what is unknown."""
     space, color_range = video.color_space, video.color_range
-    if is_rgb(video.pix_fmt) and not is_rgb(pix_fmt):
+    if loses_rgb(video, pix_fmt):
         space, color_range = "bt709", "tv"
     elif space == "gbr":
         space = "rgb"

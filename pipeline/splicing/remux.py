@@ -106,10 +106,11 @@ def _rotation_options(video: VideoStream) -> dict[str, str | None]:
     return {"display_rotation": str(-video.rotation_deg)} if video.rotation_deg else {}
 
 
-def picture_options(path: Path, index: int, *, same_codec: bool = False) -> dict[str, str]:
+def picture_options(path: Path, index: int, *, same_codec: bool = False, loses_rgb: bool = False) -> dict[str, str]:
     """Return a picture stream's flags and colors from its container; the bitstream may say otherwise, or nothing.
 
-    With `same_codec` an HEVC tag that ffmpeg would not choose by itself is kept.
+    With `same_codec` an HEVC tag that ffmpeg would not choose by itself is kept. If red, green and blue become luma and
+    chroma (`loses_rgb`), the range is that of the new pictures.
     """
     with av.open(f"file:{path}") as container:
         stream = container.streams[index]
@@ -121,7 +122,7 @@ def picture_options(path: Path, index: int, *, same_codec: bool = False) -> dict
         if stream.sample_aspect_ratio and context.width and context.height:
             options["aspect"] = str(Fraction(context.width, context.height) * Fraction(stream.sample_aspect_ratio))
         options |= {"disposition": "+".join(flag.name for flag in Disposition if flag in flags and flag.name) or "0"}
-        if context.color_range:
+        if context.color_range and not loses_rgb:
             options["color_range"] = str(int(context.color_range))
         for key in ("color_primaries", "color_trc", "colorspace"):
             value = int(getattr(context, key))

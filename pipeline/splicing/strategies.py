@@ -24,7 +24,7 @@ from ..media.not_applicable import NotApplicable
 from . import reencode
 from .codecs.hevc import lost_hdr, with_static_hdr
 from .container import is_mp4, remux_refusal
-from .encoders import X264_RGB, EncoderSettings, choose_encoder, codec_change, new_codec
+from .encoders import X264_RGB, EncoderSettings, choose_encoder, codec_change, loses_rgb, new_codec
 from .job import SpliceJob, UncheckedFilm
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.rewrite import rewrite, write_film
@@ -122,12 +122,13 @@ def _write_streamed(
         # Some muxers do not take every codec of their container in a file of its own; MOV takes nearly all.
         pictures = job.context.temp_path("pictures.mov")
         write_packets(job.source, pictures, job.video, index, plan.encoder, encoded)
-    _remux(job, pictures, output, same_codec=True)
+    _remux(job, pictures, output)
 
 
-def _remux(job: SpliceJob, pictures: Path, output: Path, *, same_codec: bool) -> None:
-    """Mux pictures with all other streams of the film."""
-    options = picture_options(job.source, job.video.index, same_codec=same_codec)
+def _remux(job: SpliceJob, pictures: Path, output: Path, settings: EncoderSettings | None = None) -> None:
+    """Mux pictures with all other streams of the film; with `settings` all of them are new."""
+    rgb_is_lost = settings is not None and loses_rgb(job.video, settings.pix_fmt)
+    options = picture_options(job.source, job.video.index, same_codec=settings is None, loses_rgb=rgb_is_lost)
     tags = stale_tags(job.source, pictures, job.video) if job.suffix in MATROSKA_SUFFIXES else ()
     try:
         job.context.run_tool(
@@ -319,7 +320,7 @@ def reencode_and_remux(job: SpliceJob) -> UncheckedFilm:
     if count != len(times):
         raise NotApplicable(f"{len(times)} frames were expected, but {count} decode")
     output = job.context.temp_path("film" + job.suffix)
-    _remux(job, pictures, output, same_codec=False)
+    _remux(job, pictures, output, settings)
     return UncheckedFilm(output, "reencoded-picture", count, (*_codec_notes(job, settings), *lost))
 
 

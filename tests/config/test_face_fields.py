@@ -115,10 +115,12 @@ def test_an_envelope_is_eased_between_its_points():
     strength = edit(strength=[["0f", 0], ["10f", 1], ["20f", 0.5]]).strength
     times = [Fraction(number - 2, 25) for number in range(30)]
 
-    curve = strength_curve(strength, times)
+    curve = strength_curve(strength, times, -2)
 
     assert curve[:3] == [0, 0, 0] and curve[12] == 1 and curve[22:] == [0.5] * 8
     assert curve[7] == pytest.approx(0.5) and curve[17] == pytest.approx(0.75)
     assert curve[3] < 0.05, "it starts gently"
-    assert strength_curve(edit(strength=[[0, 0], [0.4, 1], [0.8, 0.5]]).strength, times) == pytest.approx(curve)
-    assert strength_curve(None, times) == [1.0] * 30 and strength_curve(0.25, times[:2]) == [0.25, 0.25]
+    by_time = edit(strength=[[0, 0], [0.4, 1], [0.8, 0.5]]).strength
+    assert strength_curve(by_time, times, -2) == pytest.approx(curve)
+    assert strength_curve(strength, times[17:], 15) == curve[17:], "a later part of the edit goes on where it is"
+    assert strength_curve(None, times, -2) == [1.0] * 30 and strength_curve(0.25, times[:2], -2) == [0.25, 0.25]

@@ -9,6 +9,7 @@ from takes import edited_take, moving_film, segment
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.splice import Splice, SpliceParams
 from react1.nodes.transcode import Transcode, TranscodeParams
+from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.conform.strength import MovedFace, partial_take
 from react1.pipeline.core.edits.face_choice import StrengthPoint
 from react1.pipeline.core.times import Frames
@@ -75,6 +76,21 @@ def test_an_envelope_ends_where_it_says(context, take):
     film, all_of_it = source_planes(context, take), conformed(context, take, None)[1]
     assert equal(pictures[:1], film[:1]) and equal(pictures[6:], all_of_it[6:])
     assert not equal(pictures[3:4], film[3:4]) and not equal(pictures[3:4], all_of_it[3:4])
+
+
+def test_an_envelope_goes_on_in_a_later_part_of_its_edit(context):
+    """All of the second part is used: the envelope ended in the first."""
+    media = moving_film(context, frames=COUNT, size=SIZE, speed=1)
+    part = segment(media, 6, COUNT).model_copy(update={"edit_start_frame": 0, "edit_end_frame": COUNT})
+    cut = Trim().run(context, TrimParams(edits=[{"in": "6f", "out": f"{COUNT}f"}], handles="0f"), media)[0]
+    take = edited_take(
+        context, Transcode().run(context, TranscodeParams(), part.model_copy(update={"media": cut.media}))
+    )
+    envelope = tuple(StrengthPoint(at=Frames(at), strength=value) for at, value in ((0, 0.0), (6, 1.0)))
+
+    result, _ = conformed(context, take, envelope)
+
+    assert result.metrics["conform"]["strength"] == [1, 1]
 
 
 def test_a_take_of_which_nothing_is_used_leaves_the_film_as_it_is(context, take):

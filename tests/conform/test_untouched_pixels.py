@@ -14,6 +14,7 @@ from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.core.values import Take
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
 
 pytestmark = pytest.mark.slow
@@ -107,8 +108,12 @@ def test_no_pixel_outside_the_face_is_touched(context, pattern, hdr, crf):
 
 
 def colored_film(context, suffix, codec, pix_fmt):
-    """Make a film of colored blocks with noise, which no format with fewer or coarser colors could hold."""
+    """Make a film of colored blocks with noise, which no format with fewer or coarser colors could hold.
+
+    Where the format has transparency, it rises from left to right.
+    """
     rng = np.random.default_rng(1)
+    has_alpha = any(component.is_alpha for component in av.VideoFormat(pix_fmt, 16, 16).components)
     blocks = np.kron(rng.integers(40, 200, (SIZE[1] // 8, SIZE[0] // 8, 3)), np.ones((8, 8, 1), int))
     path = context.temp_path(f"film{suffix}")
     with av.open(str(path), "w") as out:
@@ -119,7 +124,9 @@ def colored_film(context, suffix, codec, pix_fmt):
             names.colorspace, names.color_primaries, names.color_trc = 0, 1, 1
         for _ in range(COUNT):
             picture = (blocks + rng.integers(-3, 4, blocks.shape)).astype(np.uint8)
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pix_fmt)
+            alpha = np.broadcast_to(np.linspace(20, 230, SIZE[0]).astype(np.uint8)[None, :, None], (*SIZE[::-1], 1))
+            rgba = np.concatenate([picture, alpha if has_alpha else np.full_like(alpha, 255)], axis=2)
+            frame = av.VideoFrame.from_ndarray(rgba, format="rgba").reformat(format=pix_fmt)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     file = context.store(path)
@@ -141,13 +148,17 @@ def edited(context, media):
     [
         (".mov", "png", "rgb24"),
         (".mov", "png", "rgba"),
+        (".mov", "png", "rgba64be"),
+        (".mov", "png", "ya8"),
         (".mov", "png", "rgb48be"),
         (".mov", "qtrle", "argb"),
         (".avi", "rawvideo", "bgr24"),
         (".mov", "rawvideo", "uyvy422"),
         (".mov", "v210", "yuv422p10le"),
         (".mkv", "ffv1", "yuva444p10le"),
+        (".mkv", "ffv1", "bgra"),
         (".mkv", "ffv1", "gbrp12le"),
+        (".mkv", "ffv1", "gbrp14le"),
     ],
 )
 def test_formats_of_graphics_and_finishing_keep_their_pixels(context, suffix, codec, pix_fmt):
@@ -174,6 +185,24 @@ def test_formats_of_graphics_and_finishing_keep_their_pixels(context, suffix, co
         assert not change[outside].any()
         assert not change[..., 3].any()
         assert (change[76:92, 124:148, :3].mean() > 12 * 256) == (number in (1, 2, 3))
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
+def test_pictures_with_palettes_become_others(context, suffix):
+    """256 colors do not hold a take's: the plan says that the codec changes, and the splice does it."""
+    path = context.temp_path(f"film{suffix}")
+    drawn = f"testsrc=size={SIZE[0]}x{SIZE[1]}:rate=25:duration=0.2"
+    coded = ["-c:v", "png", "-pix_fmt", "pal8", str(path)]
+    context.run_tool([ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", drawn, *coded])
+    file = context.store(path)
+    media = probe(context.path(file), file)
+
+    result = edited(context, media)
+
+    before, after = (first_picture(context, film) for film in (media, result))
+    assert (media.video.pix_fmt, result.video.codec) == ("pal8", "h264")
+    assert "palettes" in result.metrics["splice"]["reason"]
+    assert np.abs(after.mean((0, 1)) - before.mean((0, 1))).max() < 2
 
 
 def first_picture(context, media):

@@ -280,22 +280,22 @@ Strength = Annotated[
 """A field for the strength of a take: a number, or an envelope over the span; as text `0.5` or `0f:0,12f:1,75f:0.3`."""
 
 
-def strength_curve(strength: Strength | None, times_s: Sequence[Fraction]) -> list[float]:
+def strength_curve(strength: Strength | None, times_s: Sequence[Fraction], first_frame: int) -> list[float]:
     """Return how much of a take is used in each frame, 0 to 1; 1 without a value.
 
     Between the points of an envelope the value is eased (3t² - 2t³); before the first and after the last it stays.
 
     Args:
         strength: of the edit.
-        times_s: the start of each frame, in seconds from the start of the span; negative for a handle.
+        times_s: the start of each frame, in seconds from the start of the edit's span; negative for a handle.
+        first_frame: the number of the first of them, counted from there, too.
     """
     if strength is None or isinstance(strength, float):
         return [1.0 if strength is None else strength] * len(times_s)
-    first = next((number for number, time_s in enumerate(times_s) if time_s >= 0), 0)
     points = [_position(point.at) for point in strength]
     values = [point.strength for point in strength]
     by_frame = isinstance(strength[0].at, Frames)
-    places = [Fraction(number - first) for number in range(len(times_s))] if by_frame else list(times_s)
+    places = [Fraction(first_frame + number) for number in range(len(times_s))] if by_frame else list(times_s)
     return [_eased(place, points, values) for place in places]
 
 

@@ -21,6 +21,8 @@ ENTRY_HEAD_BYTES = 8 + 78
 """Of a visual sample entry, box header included; its child boxes follow."""
 _CONFIGS = frozenset({b"avcC", b"hvcC", b"vpcC", b"av1C", b"esds", b"glbl"})
 _STALE = _CONFIGS | {b"btrt", b"dvcC", b"dvvC", b"dvwC", b"lhvC"}
+_PALETTE_DEPTHS = frozenset(bytes([0, bits]) for bits in (1, 2, 4, 8))
+"""Bits of a pixel in QuickTime's sample description, if these are the index of a color."""
 _INTERCHANGEABLE = ((b"avc1", b"avc3"), (b"hvc1", b"hev1"))
 
 
@@ -61,8 +63,14 @@ def merge_entries(source: bytes, encoded: bytes) -> bytes:
     """Merge two `stsd` bodies: size, shape and color boxes of the source, decoder configuration of the encoder.
 
     Colors without a matrix, of a film in red, green and blue, are the encoder's, whose pictures may have one.
+
+    Raises:
+        NotApplicable: the source's entry cannot describe pictures of another codec.
     """
     source_entry, encoded_entry = single_entry(source), single_entry(encoded)
+    depth, color_table = source_entry[ENTRY_HEAD_BYTES - 4 : ENTRY_HEAD_BYTES - 2], source_entry[ENTRY_HEAD_BYTES - 2 :]
+    if depth in _PALETTE_DEPTHS and color_table[:2] == bytes(2):
+        raise NotApplicable("the sample description has a color table")
     codec = source_entry[4:8] if _same_codec(source_entry, encoded_entry) else encoded_entry[4:8]
     shape = [box for box in parse_boxes(source_entry[ENTRY_HEAD_BYTES:]) if box.kind not in _STALE]
     encoded_boxes = parse_boxes(encoded_entry[ENTRY_HEAD_BYTES:])

@@ -16,6 +16,8 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 
+import av
+
 from ...core.values import VideoStream
 from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, choose_encoder, pixel_formats
@@ -151,6 +153,8 @@ class IntraOnly:
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Choose the encoder of the same name, and compare its configuration with the film's."""
         video = source.video
+        if av.VideoFormat(video.pix_fmt, 16, 16).has_palette:
+            raise NotApplicable("the pictures have palettes, which hold no other colors")
         settings = _settings(source)
         formats = pixel_formats(settings.encoder)
         if not settings.same_codec or (formats and settings.pix_fmt not in formats):

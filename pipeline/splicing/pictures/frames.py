@@ -6,6 +6,7 @@ pixel format and bit depth.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ def blend(
     """Return `film` with the given fraction of the take's picture; a fraction of 1 gives the take's pixels.
 
     The pixels are written into `film`, so its captions, field order and color tags stay; if it has none but the take's
-    tags, and the take's picture is complete, that is returned as it is.
+    tags, and the take's picture is complete, that is returned as it is. A picture with a palette becomes one without.
 
     Raises:
         NotApplicable: the frames differ in size.
@@ -42,6 +43,8 @@ def blend(
     """
     if (take.width, take.height) != (film.width, film.height):
         raise NotApplicable(f"the take is {take.width}x{take.height}, the film {film.width}x{film.height}")
+    if film.format.has_palette:  # of its few colors
+        film = _reformat(film, working_format(film.format.name))
     says_the_same = take.format.name == film.format.name and _colors(take) == _colors(film)
     # The take's first frame may carry what its own encoder says of itself, which is not the film's.
     if numerator == denominator and says_the_same and not any(map(_carries_more_than_pixels, (film, take))):
@@ -94,14 +97,36 @@ def _reformat(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
 
 
 def _copy_pixels(film: VideoFrame, take: VideoFrame) -> VideoFrame:
+    """Write a take's pixels into a film's frame of its format; it has no transparency, so the film's own stays."""
     film.make_writable()
     components = film.format.components
+    is_packed = len(film.planes) == 1 < len(components)
     for number, (target, source) in enumerate(zip(film.planes, take.planes, strict=True)):
-        if len(film.planes) == len(components) and components[number].is_alpha:
-            continue  # a take has no transparency: the film's own stays
+        if not is_packed and components[number].is_alpha:
+            continue
         rows, width = _rows(source), min(source.line_size, target.line_size)
-        _rows(target)[: target.height, :width] = rows[: target.height, :width]
+        own = _rows(target)[: target.height]
+        parts = _packed_alpha(film) if is_packed else ()
+        kept = [own[:, part].copy() for part in parts]
+        own[:, :width] = rows[: target.height, :width]
+        for part, alpha in zip(parts, kept, strict=True):
+            own[:, part] = alpha
     return film
+
+
+_PACKED_NAME = re.compile(r"[a-z]+?(?=f?\d|$)")
+"""Of a packed pixel format: a letter for each component in the order of the bytes, such as `argb` and `ya`."""
+
+
+def _packed_alpha(frame: VideoFrame) -> list[slice]:
+    """Return which bytes of a row of a packed format are alpha; none if it has no alpha."""
+    if not any(component.is_alpha for component in frame.format.components):
+        return []
+    (letters,) = _PACKED_NAME.findall(frame.format.name)[:1]
+    pixel_bytes = frame.format.padded_bits_per_pixel // 8
+    sample_bytes = pixel_bytes // len(letters)
+    first, end = letters.index("a") * sample_bytes, frame.width * pixel_bytes
+    return [slice(first + byte, end, pixel_bytes) for byte in range(sample_bytes)]
 
 
 def _rows(plane: Any) -> NDArray[np.uint8]:

@@ -30,7 +30,8 @@ def working_format(pix_fmt: str) -> str:
 
     It has the same sampling, at least the same depth, and no alpha.
     """
-    if pix_fmt.startswith(("yuv4", "yuvj4", "gray")) and not pix_fmt.endswith("be"):
+    is_integer = "f" not in pix_fmt
+    if pix_fmt.startswith(("yuv4", "yuvj4", "gray", "gbrp")) and is_integer and not pix_fmt.endswith("be"):
         return pix_fmt
     video_format = VideoFormat(pix_fmt, 16, 16)
     bits = video_format.components[0].bits

@@ -95,6 +95,7 @@ StreamPair = tuple[StreamContents, StreamContents | None]
 _REQUIRED = ("frames_equal", "timestamps_equal", "untouched_identical")
 _TICK_S = Fraction(1, 45_000)
 _COLORS = ("color range", "color primaries", "color transfer", "color matrix")
+_RGB_MATRIX = 0
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,13 @@ def compare(
 
 
 def _color_differences(source: StreamContents, output: StreamContents) -> tuple[list[str], list[str]]:
-    """Return the names of color fields that changed, and of those that are no longer specified."""
-    rows = zip(_COLORS, source.color, output.color, NO_COLOR, strict=True)
+    """Return the names of color fields that changed, and of those that are no longer specified.
+
+    Of red, green and blue that became luma and chroma the range changes with the matrix.
+    """
+    rows = list(zip(_COLORS, source.color, output.color, NO_COLOR, strict=True))
+    if source.color[-1] == _RGB_MATRIX != output.color[-1]:
+        del rows[0]
     differences = [
         (name, new in (0, unspecified))
         for name, old, new, unspecified in rows
