@@ -107,9 +107,9 @@ def _copy_pixels(film: VideoFrame, take: VideoFrame) -> VideoFrame:
         rows, width = _rows(source), min(source.line_size, target.line_size)
         own = _rows(target)[: target.height]
         parts = _packed_alpha(film) if is_packed else ()
-        kept = [own[:, part].copy() for part in parts]
+        alphas = [own[:, part].copy() for part in parts]
         own[:, :width] = rows[: target.height, :width]
-        for part, alpha in zip(parts, kept, strict=True):
+        for part, alpha in zip(parts, alphas, strict=True):
             own[:, part] = alpha
     return film
 
