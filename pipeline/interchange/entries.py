@@ -65,6 +65,8 @@ class ListFile(BaseModel):
     rate: Rate | None = Field(default=None, description="frames per second of its labels (default: the film's)")
 
 
+OUTSIDE_CLIP = "it lies outside its clip"
+"""Why a marker beyond the used part of its clip cannot be edited: other pictures are there."""
 EntryKind = Literal["clip", "marker", "row", "cue"]
 
 

@@ -16,6 +16,7 @@ import json
 import math
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -143,7 +144,7 @@ def read_transcript(text: str, name: str) -> Listing:
 def _entries(root: Any, name: str) -> Iterator[Entry]:
     members = root if isinstance(root, dict) else {"words": root}
     if isinstance(members.get("segments"), list):
-        loose = _words(members.get("words") or members.get("word_segments"))
+        loose = sorted(_words(members.get("words") or members.get("word_segments")), key=_word_start)
         for number, segment in enumerate(members["segments"], 1):
             yield _segment(segment, number, loose, name)
     elif isinstance(members.get("transcription"), list):
@@ -164,10 +165,15 @@ def _segment(segment: Any, number: int, loose: list[Word], name: str) -> Entry:
     if start is None or end is None or not isinstance(text, str):
         raise file_error(name, f"segment {number} has no start and end in seconds, or no text")
     if not words and loose:
-        words = [word for word in loose if start <= word.start.value < end]
+        first, last = (bisect_left(loose, moment, key=_word_start) for moment in (start, end))
+        words = loose[first:last]
     unusable = "" if end > start else "it ends before it begins"
     span = Span(Seconds(start), Seconds(max(start, end)))
     return Entry("cue", str(number), 0, (_single_line(text),), record=span, unusable=unusable, words=tuple(words))
+
+
+def _word_start(word: Word) -> Fraction:
+    return word.start.value
 
 
 def _cue(number: int, words: list[Word]) -> Entry:

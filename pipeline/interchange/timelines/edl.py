@@ -16,6 +16,7 @@ from fractions import Fraction
 from ...core.times import Timecode
 from ..entries import Clip, Entry, Listing, Span
 from ..limits import check_entry_count, file_error, split_lines
+from ..marker_syntax import is_edit_text
 from .edl_locators import length_mismatch, locator_entries, with_own_length
 
 _TC = r"(\d{1,2}:\d\d:\d\d[:;.,]\d{2,3})"
@@ -25,7 +26,8 @@ _EVENT = re.compile(
 )
 _SPEED = re.compile(rf"(?a)M2 (\S.{{0,128}}?) ([-+]?\d{{1,5}}(?:\.\d{{1,4}})?) {_TC}")
 _RESOLVE = re.compile(r"(?a)\w* ?\|M:(.*)\|D:(\d{1,9})")
-_LOC = re.compile(rf"(?a)\* ?LOC: ?{_TC} ?(\w*) ?(.*)", re.IGNORECASE)
+_LOC = re.compile(rf"(?a)\* ?LOC: ?{_TC} ?(.*)", re.IGNORECASE)
+_COLOUR = re.compile(r"\w* ?")
 _NOTE = re.compile(r"\* ?([A-Z][A-Z /_]{1,30}?) ?: ?(.*)", re.IGNORECASE)
 _BLACK = ("BL", "BLK", "BLACK")
 
@@ -58,6 +60,8 @@ class _Reader:
         self.title = ""
         self.events: list[_Event] = []
         self.markers: list[Entry] = []
+        self.marked: _Event | None = None
+        """The last event, if it is the place of one or several of Resolve's markers."""
         self.unread: list[tuple[int, str]] = []
 
     def line(self, number: int, text: str) -> None:
@@ -70,9 +74,9 @@ class _Reader:
             self._event(number, match)
         elif separator and (match := _RESOLVE.fullmatch(rest)):
             self._resolve_marker(number, note.strip(), match[1].strip(), int(match[2]))
-        elif (match := _SPEED.fullmatch(text)) and self.events:
+        elif (match := _SPEED.fullmatch(text)) and self.events and self.marked is None:
             self._set_speed(match[1], match[2])
-        elif text.startswith("*") and self.events:
+        elif text.startswith("*") and self.events and self.marked is None:
             self._comment(number, text)
         elif not self._header(text):
             self.unread.append((number, text[:200]))
@@ -83,6 +87,7 @@ class _Reader:
         drop = self.drop or record_in.drop or record_out.drop
         times = (first, last, replace(record_in, drop=drop), replace(record_out, drop=drop))
         transition = f"{transition} {length}" if length else transition
+        self.marked = None
         self.events.append(_Event(number, line, reel, channels.upper(), transition, times, drop))
 
     def _header(self, text: str) -> bool:
@@ -98,8 +103,10 @@ class _Reader:
     def _comment(self, number: int, text: str) -> None:
         event = self.events[-1]
         if match := _LOC.fullmatch(text):
-            label, colour, comment = match.groups()
-            event.locators.append((number, replace(parse_label(label), drop=event.drop), comment or colour))
+            label, text = match.groups()
+            if not is_edit_text(text):
+                text = _COLOUR.sub("", text, count=1) or text
+            event.locators.append((number, replace(parse_label(label), drop=event.drop), text))
         elif match := _NOTE.fullmatch(text):
             self._note(event, match[1].upper(), match[2].strip(), text)
         elif "FREEZE FRAME" in text.upper():
@@ -126,10 +133,12 @@ class _Reader:
         (pair[-1] if pair else latest).speed = speed
 
     def _resolve_marker(self, number: int, note: str, name: str, length: int) -> None:
-        if not self.events:
+        if self.marked is None and self.events:
+            self.marked = self.events.pop()
+        event = self.marked
+        if event is None:
             self.unread.append((number, f"{note} |M:{name}"))
             return
-        event = self.events.pop()
         texts = tuple(text for text in (note, name) if text)
         # Resolve writes a point as one frame.
         span = Span(event.times[2], frames=length if length > 1 else 0)
@@ -167,8 +176,9 @@ def read_edl(text: str, name: str, rate: Fraction | None = None) -> Listing:
 
 def parse_label(text: str) -> Timecode:
     """Parse a label of a list; `;`, `.` or `,` before the frames means drop-frame."""
-    hours, minutes, seconds, frames = (int(part) for part in re.split(r"[:;.,]", text))
-    return Timecode(hours, minutes, seconds, frames, drop=text[-len(f"{frames:02}") - 1] != ":" and ":" in text)
+    hours, minutes, seconds, frames = re.split(r"[:;.,]", text)
+    drop = text[-len(frames) - 1] != ":"
+    return Timecode(int(hours), int(minutes), int(seconds), int(frames), drop=drop)
 
 
 def _entry(event: _Event, transitions: set[str], rate: Fraction | None) -> Entry:

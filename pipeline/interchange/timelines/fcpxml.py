@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 from ...core.times import Seconds, Timecode, frames_to_timecode, nominal_rate
-from ..entries import Clip, Entry, Listing, Span
+from ..entries import OUTSIDE_CLIP, Clip, Entry, Listing, Span
 from ..limits import check_entry_count, file_error, import_extra
 from ..marker_syntax import is_edit_text
 
@@ -189,13 +189,15 @@ class _Reader:
                 continue
             if marker.tag != "keyword" and marker_duration_s <= self._frame_s(item):
                 point = None if here.record_s is None else clamp_seconds(here.record_s + at_s)
-                yield replace(entry, kind="marker", name=name, texts=texts, point=point)
+                outside = "" if start_s <= at_s < start_s + duration_s else OUTSIDE_CLIP
+                unusable = entry.unusable or outside
+                yield replace(entry, kind="marker", name=name, texts=texts, point=point, unusable=unusable)
                 continue
             from_s, until_s = max(at_s, start_s), min(at_s + marker_duration_s, start_s + duration_s)
             _, media_s = self._media(item, from_s)
             source = None if media_s is None else span_from(media_s, until_s - from_s)
             record = None if here.record_s is None else span_from(here.record_s + from_s, until_s - from_s)
-            unusable = entry.unusable or ("" if until_s > from_s else "it lies outside its clip")
+            unusable = entry.unusable or ("" if until_s > from_s else OUTSIDE_CLIP)
             yield Entry("marker", name, 0, texts, entry.clip, source, record, unusable=unusable)
 
     def _start_s(self, item: Any) -> Fraction:

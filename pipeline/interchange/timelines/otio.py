@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from ...core.times import Moment, Seconds, Timecode, frames_to_timecode
-from ..entries import Clip, Entry, Listing, Span, parse_rate
+from ..entries import OUTSIDE_CLIP, Clip, Entry, Listing, Span, parse_rate
 from ..limits import check_entry_count, check_json_depth, file_error, import_extra
 from ..marker_syntax import is_edit_text
 
@@ -106,16 +106,20 @@ class _Reader:
         return Clip(clip.name or "", str(reel), str(path))
 
     def _clip_marker(self, marker: Any, clip: Any, entry: Entry, stack: Any) -> Entry:
-        marked = marker.marked_range
+        marked, used = marker.marked_range, clip.trimmed_range()
+        is_point, used_end = not marked.duration.value > 0, used.end_time_exclusive()
+        start, end = max(marked.start_time, used.start_time), min(marked.end_time_exclusive(), used_end)
+        is_outside = not used.start_time <= marked.start_time < used_end if is_point else start >= end
+        unusable = entry.unusable or (OUTSIDE_CLIP if is_outside else "")
+        if not is_point and not is_outside:
+            marked = self.otio.opentime.TimeRange.range_from_start_end_time(start, end)
         name, texts = marker.name or "marker", _texts(marker)
         at = clip.transformed_time_range(marked, stack)
-        if not marked.duration.value > 0:
+        if is_point:
             point = Seconds(max(_exact(at.start_time), Fraction(0)))
-            return Entry(
-                "marker", name, 0, texts, entry.clip, entry.source, entry.record, point, unusable=entry.unusable
-            )
+            return Entry("marker", name, 0, texts, entry.clip, entry.source, entry.record, point, unusable=unusable)
         source = self._source(clip, marked)
-        return Entry("marker", name, 0, texts, entry.clip, source, _seconds(at), unusable=entry.unusable)
+        return Entry("marker", name, 0, texts, entry.clip, source, _seconds(at), unusable=unusable)
 
     def _markers(self, owner: Any, stack: Any, unusable: str = "") -> Iterator[Entry]:
         for marker in owner.markers:

@@ -11,7 +11,7 @@ from ...core.errors import React1Error
 from ...core.times import Frames, Moment, Seconds, Timecode, timecode_to_frames
 from ...core.values import Media
 from ...interchange.classify import choose_clock, is_clip_of_film
-from ...interchange.entries import Entry, ListFile, Span
+from ...interchange.entries import OUTSIDE_CLIP, Entry, ListFile, Span
 from ...interchange.film import ClockMapper, NotOnFilm, read_film
 from ...interchange.readers import read_listing
 from ...interchange.text.subtitles import read_embedded_cues
@@ -70,7 +70,9 @@ def _timeline_markers(film: Path, media: Media, file: Path, options: ListFile, s
     rows = []
     for entry in listing.entries:
         span = entry.record if clock == "record" else entry.source
-        if entry.kind != "marker" or (clock == "source" and not is_clip_of_film(entry.clip, known_film, options)):
+        if entry.kind != "marker" or entry.unusable == OUTSIDE_CLIP:
+            continue
+        if clock == "source" and not is_clip_of_film(entry.clip, known_film, options):
             continue
         if span is not None:
             with suppress(React1Error, NotOnFilm, ValueError):

@@ -124,6 +124,17 @@ def test_whisper_transcripts_are_read(root):
         ]
 
 
+def test_the_words_of_a_long_transcript_are_dealt_to_its_segments():
+    """Each segment has the words that begin in it, in whatever order the file lists them; an hour takes seconds."""
+    words = [{"word": f"w{number}", "start": number / 2, "end": number / 2 + 0.4} for number in range(4000)]
+    segments = [{"start": start, "end": start + 5, "text": f"s{start}"} for start in range(0, 2000, 5)]
+
+    entries = parse_listing(json.dumps({"segments": segments, "words": words[::-1]}), ".json", "t.json").entries
+
+    assert [word.text for word in entries[7].words] == [f"w{number}" for number in range(70, 80)]
+    assert sum(len(entry.words) for entry in entries) == len(words)
+
+
 @pytest.mark.parametrize(
     ("text", "suffix", "message"),
     [

@@ -6,6 +6,7 @@ import pytest
 from edit_list_samples import classify_text, film, summarize
 
 from react1.pipeline.core.errors import PresetError
+from react1.pipeline.interchange.timelines.edl import parse_label
 
 CUT = """TITLE: REEL_1
 FCM: NON-DROP FRAME
@@ -91,6 +92,22 @@ def test_locators_are_edits_at_their_own_time():
         "10:00:00:10-10:00:01:10",
         "10:00:02:00-10:00:03:00",
         "10:00:03:00-10:00:04:00",
+    ]
+
+
+def test_a_locator_needs_no_colour():
+    """Its text may follow its time at once."""
+    reading = classify_text(LOCATORS.replace("RED     react1", "react1"), ".edl", film())
+
+    assert [row.fields["prompt"] for row in reading.edits] == ["sad", "angry", "happy"]
+
+
+def test_frames_of_three_digits_are_not_drop_frame():
+    """At 120 frames/s a label may have them; only the character before them says how they count."""
+    assert [str(parse_label(text)) for text in ("01:00:01:010", "01:00:01;02", "01:00:01:110")] == [
+        "01:00:01:10",
+        "01:00:01;02",
+        "01:00:01:110",
     ]
 
 
@@ -212,6 +229,22 @@ def test_resolve_markers_have_their_own_length():
     assert "it has no length" in reading.entries[1].reason
     (row, _) = classify_text(MARKERS, ".edl", film("anything.mov", "")).entries
     assert "give --start-tc" in row.reason
+
+
+def test_two_resolve_markers_of_one_event_are_both_at_it():
+    """Neither takes the event before it; a comment behind them belongs to no clip."""
+    second = "react1: happy |C:ResolveColorRed |M:Second |D:25\n* COMMENT: react1: neutral\n"
+    text = MARKERS.replace("react1: sad |C:ResolveColorRed |M:Point |D:1\n", "")
+    text = text.replace("react1: angry 0.8 |C:ResolveColorBlue |M:Marker 1 |D:48\n", "* COMMENT: react1: surprised\n")
+
+    reading = classify_text(f"{text}react1: sad |C:ResolveColorRed |M:First |D:25\n{second}", ".edl", film("any.mov"))
+
+    assert summarize(reading) == [
+        ("edit", "001", "01:00:01:00-01:00:01:01"),
+        ("edit", "First", "01:00:05:00-01:00:06:00"),
+        ("edit", "Second", "01:00:05:00-01:00:06:00"),
+    ]
+    assert [line for _, line in reading.listing.unread] == ["* COMMENT: react1: neutral"]
 
 
 def test_a_resolve_point_may_give_its_length():

@@ -83,6 +83,21 @@ def test_otio_global_start_time_sets_the_record_clock(timeline, start, spans):
     assert [row[2] for row in summarize(reading) if row[0] == "edit"] == spans
 
 
+def test_otio_markers_beyond_the_used_part_of_their_clip_are_no_edits_of_its_neighbour(timeline):
+    """One that begins inside ends with its clip; one outside, and a point outside, are refused."""
+    plain, hour = timeline.tracks[0][0], 3600 * RATE
+    places = {"across": (hour + 50, 30), "behind": (hour + 70, 5), "before": (hour + 2, 0)}
+    for name, place in places.items():
+        plain.markers.append(otio.schema.Marker(name, span(*place), comment="react1: sad"))
+
+    text = otio.adapters.write_to_string(timeline, "otio_json")
+    reading = classify_text(text, ".otio", film("REEL_1.mov", "10:00:00:00"))
+
+    rows = {row.entry.name: (row.state, row.reason, str(row.end)) for row in reading.entries}
+    assert rows["across"] == ("edit", "", "10:00:02:00")
+    assert rows["behind"][:2] == rows["before"][:2] == ("refused", "it lies outside its clip")
+
+
 def test_markers_of_nests_and_gaps_are_listed(timeline):
     """On the record clock: a nest is above its clips, and a gap has none; a disabled nest is refused."""
     nest, hidden = otio.schema.Stack("nest"), otio.schema.Stack("hidden")
@@ -170,6 +185,16 @@ def test_fcpxml_is_exact_on_both_clocks():
         "01:00:00;10-01:00:00;20",
         "01:00:00;02-01:00:01;02",
     ]
+
+
+def test_an_fcpxml_marker_outside_its_clip_is_refused():
+    """A point beyond the used part of its clip does not stand for the clip."""
+    text = FCPX.replace('<marker start="108031924/30000s"', '<marker start="108089982/30000s"')
+
+    reading = classify_text(text, ".fcpxml", film("REEL_1.mov", "01:00:00;00", 240, "30000/1001"))
+
+    (row,) = (row for row in reading.entries if row.entry.name == "react1: angry")
+    assert (row.state, row.reason) == ("refused", "it lies outside its clip")
 
 
 def test_fcpxml_transition_refuses_its_clips():
