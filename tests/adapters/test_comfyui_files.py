@@ -61,6 +61,32 @@ def test_the_container_of_the_film_is_kept(server):
     assert [path.name for path in (server.folder / "output" / "react1").iterdir()] == ["film_00001_.mkv"]
 
 
+def test_a_film_whose_name_comes_from_another_box_is_saved_again_when_it_is_gone(server):
+    """The name is not known while ComfyUI asks whether the box has to run."""
+
+    class Text:
+        RETURN_TYPES, OUTPUT_IS_LIST, INPUT_IS_LIST, OUTPUT_NODE = ("STRING",), (False,), False, False
+
+        @classmethod
+        def INPUT_TYPES(cls):  # noqa: N802
+            return {"required": {"text": ("STRING", {})}}
+
+        def execute(self, text, **hidden):
+            return {"ui": {}, "result": (text,)}
+
+    server.classes["Text"] = Text
+    job = load_and_save(prefix=["3", 0])
+    job["3"] = {"class_type": "Text", "inputs": {"text": "react1/film"}}
+    server.run(job)
+    unchanged = server.run(job)
+    (server.folder / "output" / "react1" / "film_00001_.mp4").unlink()
+    runs = [server.run(job).ran for _ in range(2)]
+
+    assert unchanged.ran == []
+    assert runs == [["2"], []]
+    assert (server.folder / "output" / "react1" / "film_00001_.mp4").is_file()
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "pix_fmt"),
     [
@@ -234,6 +260,45 @@ def test_a_wrong_edit_is_named_by_its_line(tmp_path, text, message):
     """And what is wrong with it."""
     with pytest.raises(PresetError, match=message):
         parse_edits(text, tmp_path)
+
+
+def test_what_is_left_out_of_a_list_is_in_the_report(server):
+    """The run goes on without it, and says why."""
+    (server.folder / "input" / "cut.edl").write_text(
+        "TITLE: a\nFCM: NON-DROP FRAME\n\n001  AX  V  C  00:00:08:10 00:00:09:00 00:00:00:10 00:00:01:00\n"
+        "* COMMENT: react1: sad 0.6 face\n002  BL  V  C  00:00:00:00 00:00:00:10 00:00:01:00 00:00:01:10\n"
+        "* COMMENT: react1: angry\n"
+    )
+    job = workflow()
+    job["5"] = {"class_type": "react1_edits_from_text", "inputs": {"text": "", "file": "cut.edl", "clock": "record"}}
+    job["3"]["inputs"]["edits"] = ["5", 0]
+
+    outcome = server.run(job)
+
+    assert "clip 002 is skipped: it is black" in outcome.ui["3"]["text"][0]
+    assert server.renderer.rendered == [("sad", 0.6, "face")]
+
+
+@pytest.mark.parametrize("box", ["react1_edits_from_text", "react1_settings", "react1_edit"])
+def test_a_file_that_a_box_names_is_read_again_when_it_was_written(server, box):
+    """The same name with other words or another line is another job."""
+    files = {name: server.folder / "input" / name for name in ("line.wav", "words.srt", "agreed.pdf")}
+    for path in files.values():
+        path.write_bytes(b"before")
+    inputs = {
+        "react1_edits_from_text": {"text": "0.4-1.0:sad:audio=line.wav"},
+        "react1_settings": {"cues": "words.srt"},
+        "react1_edit": {"in": "1f", "out": "9f", "consent_performer": "Ada", "consent_document": "agreed.pdf"},
+    }[box]
+    fingerprints = []
+
+    for content in (b"before", b"after it"):
+        for path in files.values():
+            path.write_bytes(content)
+            os.utime(path, ns=(0, len(content)))
+        fingerprints += [server.classes[box].IS_CHANGED(**inputs) for _ in range(2)]
+
+    assert fingerprints[0] == fingerprints[1] != fingerprints[2] == fingerprints[3]
 
 
 def test_edits_of_a_file_are_read_with_the_film(server):

@@ -89,6 +89,17 @@ def test_without_a_key_and_a_limit_nothing_is_queued(server, provider, monkeypat
     assert provider.sent == []
 
 
+def test_a_preset_that_is_always_local_needs_no_limit(server, provider):
+    """It costs nothing, whatever keys the server has."""
+    job = workflow(max_cost=0.0, provider="auto")
+    job["3"]["inputs"]["preset"] = "preview"
+
+    outcome = server.run(job)
+
+    assert not outcome.errors
+    assert provider.sent == []
+
+
 @pytest.mark.parametrize(("max_cost", "allowed"), [(0.01, "1"), (0.9, "0.02")])
 def test_neither_limit_is_exceeded(server, provider, monkeypatch, max_cost, allowed):
     """The smaller one counts; the message names the box's widget and the server's setting."""

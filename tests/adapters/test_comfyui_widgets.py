@@ -11,6 +11,7 @@ from react1.pipeline.adapters.comfyui import all_boxes
 from react1.pipeline.adapters.comfyui.boxes.edit_boxes import edit_widgets
 from react1.pipeline.adapters.comfyui.boxes.film_job import read_settings
 from react1.pipeline.adapters.comfyui.boxes.step_boxes import StepBox
+from react1.pipeline.adapters.comfyui.conversions.edit_values import make_edit
 from react1.pipeline.adapters.comfyui.conversions.widgets import read_widgets, widgets_of
 from react1.pipeline.core.edits.edit import At, Edit
 from react1.pipeline.core.errors import PresetError
@@ -122,6 +123,18 @@ def test_a_value_reaches_its_parameter(name, value, field, expected):
     """The value of a widget becomes the value of the model."""
     fields = read_widgets(WIDGETS.values(), {"uri": "film.mp4", name: value})
     assert getattr(Sample.model_validate(fields), field) == expected
+
+
+@pytest.mark.parametrize("face", ["0.31,0.42@320f", "{at: [0.31, 0.42], frame: 320f}"])
+@pytest.mark.parametrize("strength", ["0f:0,12f:1", "[[0f, 0], [12f, 1]]"])
+def test_a_face_and_a_strength_may_be_written_in_one_line(tmp_path, face, strength):
+    """As on the command line and in tables; a comma alone does not make a list of a text."""
+    values = {"in": "300f", "out": "340f", "prompt": "sad", "face": face, "strength": strength}
+
+    edit = make_edit(read_widgets(edit_widgets(), values), tmp_path)
+
+    assert str(edit.face) == "0.31,0.42@320f"
+    assert [(str(point.at), point.strength) for point in edit.strength] == [("0f", 0.0), ("12f", 1.0)]
 
 
 def test_wrong_yaml_is_an_error():

@@ -9,11 +9,11 @@ files behind them; it is told to run a box again when a file that it gave is gon
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -121,36 +121,59 @@ def _entry(path: Path) -> dict[str, str] | None:
 Stamp = tuple[int, int]
 
 
+@dataclass(frozen=True)
+class CallKey:
+    """A box of a workflow, with the values of its widgets."""
+
+    node: tuple[str, str]
+    """The box, and the ID of its node."""
+    widgets: frozenset[tuple[str, str | int | float]]
+    """By name; those that are connected are missing before the box runs."""
+
+
+def call_key(box: str, node_id: str, values: Mapping[str, Any]) -> CallKey:
+    """Return the key of a box with these values of its inputs."""
+    simple = {name: value for name, value in values.items() if isinstance(value, (str, int, float))}
+    return CallKey((box, node_id), frozenset(simple.items()))
+
+
 class GivenFiles:
     """The files that each box gave when it last ran, and how often they had to be made again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._stamps: dict[str, dict[Path, Stamp | None]] = {}
-        self._generation: dict[str, int] = {}
+        self._stamps: dict[CallKey, dict[Path, Stamp | None]] = {}
+        """The newest last."""
+        self._generation: dict[CallKey, int] = {}
 
-    def record(self, key: str, paths: Iterable[Path]) -> None:
+    def record(self, key: CallKey, paths: Iterable[Path]) -> None:
         """Note the files that a box has just given."""
         with self._lock:
+            self._stamps.pop(key, None)
             self._stamps[key] = {path: _stamp(path) for path in paths}
 
-    def fingerprint(self, key: str) -> str:
+    def fingerprint(self, key: CallKey) -> str:
         """Return the same text as before while all files of a box are unchanged, else a new one."""
         with self._lock:
-            stamps = self._stamps.get(key, {})
+            recorded = next((each for each in reversed(self._stamps) if _may_be(each, key)), key)
+            stamps = self._stamps.get(recorded, {})
             if any(_stamp(path) != stamp for path, stamp in stamps.items()):
                 self._generation[key] = self._generation.get(key, 0) + 1
-                del self._stamps[key]
+                del self._stamps[recorded]
             return str(self._generation.get(key, 0))
+
+
+def _may_be(recorded: CallKey, wanted: CallKey) -> bool:
+    """Return whether a call that has run may be one of which the connected widgets are not known yet."""
+    return recorded.node == wanted.node and recorded.widgets >= wanted.widgets
 
 
 given_files = GivenFiles()
 
 
-def call_key(box: str, node_id: str, values: Mapping[str, Any]) -> str:
-    """Return a key for a box of a workflow and the values of its widgets; connected inputs do not count."""
-    simple = {name: value for name, value in values.items() if isinstance(value, (str, int, float, bool))}
-    return json.dumps([box, node_id, sorted(simple.items())])
+def file_states(paths: Iterable[Path]) -> str:
+    """Return a text that changes when one of these files is written, or is there no more."""
+    return " ".join(f"{path} {_stamp(path)}" for path in paths)
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -116,14 +116,13 @@ log = logging.getLogger("react1")
 
 
 class BoxProgress:
-    """Watch a run: the share of the box's bar, the messages, and what the run recorded."""
+    """Watch a run: the share of the box's bar, and what the run recorded; its messages go to the log."""
 
     def __init__(self) -> None:
         self._steps: dict[str, dict[str, float]] = {}
         self._expected: tuple[str, ...] = ()
         self.share = 0.0
         """Rises only, 0 to 1."""
-        self.messages: list[str] = []
         self.ended: RunEnded | None = None
 
     def expect(self, steps: tuple[str, ...]) -> None:
@@ -133,7 +132,6 @@ class BoxProgress:
     def on(self, event: Event) -> None:
         """Handle an event of a run, from any thread."""
         if isinstance(event, Message):
-            self.messages.append(event.text)
             log.info("%s", in_box_terms(event.text))
         elif isinstance(event, RunEnded):
             self.ended = event

@@ -10,9 +10,10 @@ from ....core.edits.choices import React1Choices
 from ....core.edits.edit import Edit
 from ....core.edits.takes import Matrix
 from ....interchange.entries import ListFile
+from ....located_yaml.explain import is_url
 from .. import folders, host
 from ..box import AUDIO, EDITS, MATRIX, Box, BoxResult, Input, Output
-from ..conversions.edit_values import EditList, make_edit, parse_edits
+from ..conversions.edit_values import EditList, local_files, make_edit, parse_edits
 from ..conversions.media_values import line_file
 from ..conversions.widgets import Widget, read_widgets, widgets_of
 from ..work import BoxCall
@@ -58,6 +59,13 @@ class EditBox(Box):
         )
 
     checked: ClassVar[tuple[str, ...]] = ("in", "out")
+    has_fingerprint: ClassVar[bool] = True
+
+    @classmethod
+    def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
+        """Return the state of the document of the consent, if one is named."""
+        document = str(values.get("consent_document") or "").strip()
+        return folders.file_states([host.folder("input") / document]) if document and not is_url(document) else ""
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> None:
@@ -179,12 +187,9 @@ class EditsFromTextBox(Box):
 
     @classmethod
     def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
-        """Return the state of the file."""
-        name = str(values.get("file") or NO_FILE)
-        if name == NO_FILE:
-            return ""
-        status = folders.input_file(name, "file").stat()
-        return f"{status.st_size} {status.st_mtime_ns}"
+        """Return the state of the file, and of the files that the text names."""
+        has_edits = bool(values.get("text")) or str(values.get("file") or NO_FILE) != NO_FILE
+        return folders.file_states(local_files(_read(values))) if has_edits else ""
 
     @classmethod
     def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:

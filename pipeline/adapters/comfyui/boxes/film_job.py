@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....config.checked_job import Job, Step
-from ....config.presets.raw_preset import VERBATIM, RawPreset, parse_preset
+from ....config.presets.raw_preset import VERBATIM, RawPreset, RawStep, parse_preset
 from ....config.presets.shipped import shipped_names, shipped_path
 from ....core.edits.edit import Edit
 from ....core.errors import PresetError, not_one_of
@@ -127,18 +127,19 @@ class FilmJob:
             PresetError: it cannot run, or names a file that no workflow may read.
             InputMediaError: the film cannot be read, and a list of edits needs it.
         """
-        edits = list(self.edits.edits)
-        for listed in self.edits.files:
-            edits += edits_of(self._load(edits_list=listed))
-        from ....config.checked_job import local_files
+        from ....config.checked_job import local_files, until_takes
 
+        edits, notes = list(self.edits.edits), list[str]()
+        for listed in self.edits.files:
+            of_list = self._load(edits_list=listed)
+            edits += edits_of(of_list)
+            notes += of_list.notes  # the entries that are skipped
         job = _without_outputs(self._load(edits=edits))
+        job = replace(job, notes=tuple(dict.fromkeys((*notes, *job.notes))))
         for step in job.steps:
             for path in local_files(step):
                 if path.resolve() != self.source.resolve():
                     folders.require_allowed(path, step.id)
-        from ....config.checked_job import until_takes
-
         return until_takes(job) if self.takes_only else job
 
     def _load(self, edits: list[Edit] | None = None, edits_list: Mapping[str, Any] | None = None) -> Job:
@@ -192,7 +193,6 @@ class FilmResult:
     record: Record
     film: Path | None
     """None while takes wait for a choice, or if only takes were to be made."""
-    messages: tuple[str, ...]
 
 
 def run_job(call: BoxCall, film_job: FilmJob, budget: float) -> FilmResult:
@@ -213,8 +213,6 @@ def run_job(call: BoxCall, film_job: FilmJob, budget: float) -> FilmResult:
     async def work() -> RunResult:
         job = film_job.load()
         call.progress.expect(tuple(step.id for step in job.steps))
-        for note in job.notes:
-            call.progress.messages.append(note)
         options = Options(home, replace=True, approved=False, confirm=show, max_cost_usd=budget, watcher=call.progress)
         return await execute(job, options)
 
@@ -225,7 +223,22 @@ def run_job(call: BoxCall, film_job: FilmJob, budget: float) -> FilmResult:
     film = result.output if has_film else None
     if film is None and has_film:
         film = Store(home).path(record.film.file) if record.film else film_job.source
-    return FilmResult(film_job, result, record, film, tuple(call.progress.messages))
+    return FilmResult(film_job, result, record, film)
+
+
+def preset_provider(preset: str, provider: str) -> str:
+    """Return the provider of the widget, or for `auto` the one that the preset always uses, such as `local`.
+
+    Raises:
+        PresetError: there is no such preset.
+    """
+    own = {str(step.params.members["provider"].plain) for step in known_preset(preset).steps if _names_provider(step)}
+    return own.pop() if provider == "auto" and len(own) == 1 else provider
+
+
+def _names_provider(step: RawStep) -> bool:
+    named = step.params.members.get("provider")
+    return named is not None and isinstance(named.value, str) and not named.value.startswith("$")
 
 
 def require_budget(provider: str, max_cost: float) -> float:
@@ -252,6 +265,11 @@ def require_budget(provider: str, max_cost: float) -> float:
     return min(max_cost, allowed)
 
 
+def file_settings() -> list[str]:
+    """Return the settings that are files."""
+    return [name for name, widgets in setting_widgets().items() if any(widget.kind == "path" for widget in widgets)]
+
+
 def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that the widgets of Settings set, by the names of the preset's inputs.
 
@@ -268,6 +286,5 @@ def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
         changed = any(values.get(w.input.name, defaults[w.input.name]) != defaults[w.input.name] for w in widgets)
         fields = read_widgets(widgets, values) if changed else {}
         for value in fields.values():
-            is_file = any(widget.kind == "path" for widget in widgets)
-            settings[name] = folders.input_file_or_url(str(value), name) if is_file else value
+            settings[name] = folders.input_file_or_url(str(value), name) if name in file_settings() else value
     return settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from ....config.checked_job import OnFailure
@@ -17,7 +18,17 @@ from ..conversions.widgets import widgets_of
 from ..folders import call_key, given_files
 from ..previews import shown_films
 from ..work import BoxCall, in_box_terms, summary
-from .film_job import FilmJob, FilmResult, film_presets, read_settings, require_budget, run_job, setting_widgets
+from .film_job import (
+    FilmJob,
+    FilmResult,
+    file_settings,
+    film_presets,
+    preset_provider,
+    read_settings,
+    require_budget,
+    run_job,
+    setting_widgets,
+)
 
 if TYPE_CHECKING:
     from ....runner.planning.plan import PlannedStep
@@ -80,7 +91,7 @@ class ReExpressBox(Box):
         Output("STRING", "report", "what was done, the checks and the cost"),
         Output(TAKES, "takes", "for Contact sheet, Pick take and Take"),
     )
-    checked: ClassVar[tuple[str, ...]] = ("provider", "max_cost_usd")
+    checked: ClassVar[tuple[str, ...]] = ("preset", "provider", "max_cost_usd")
     has_fingerprint: ClassVar[bool] = True
 
     @classmethod
@@ -95,7 +106,11 @@ class ReExpressBox(Box):
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> None:
         """Refuse a hosted provider without a key, or without a maximum cost."""
-        require_budget(str(values.get("provider") or "auto"), float(values.get("max_cost_usd") or 0.0))
+        preset, provider = (
+            str(values.get("preset") or next(iter(film_presets()))),
+            str(values.get("provider") or "auto"),
+        )
+        require_budget(preset_provider(preset, provider), float(values.get("max_cost_usd") or 0.0))
 
     @classmethod
     def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
@@ -107,7 +122,7 @@ class ReExpressBox(Box):
         """Run the job; takes alone, or takes that wait for a choice, block the film."""
         film = call.do(lambda progress: film_file(values["video"], progress), part=0.0)
         job = film_job_of(values, film)
-        budget = require_budget(job.provider, float(values.get("max_cost_usd") or 0.0))
+        budget = require_budget(preset_provider(job.preset, job.provider), float(values.get("max_cost_usd") or 0.0))
         result = run_job(call, job, budget)
         return film_result(call, cls, result, values, [film.note] if film.note else [])
 
@@ -136,6 +151,13 @@ class SettingsBox(Box):
     title: ClassVar[str] = "React1 Settings"
     about: ClassVar[str] = "How takes are joined, checked and placed; for the settings of Re-express and Cost."
     outputs: ClassVar[tuple[Output, ...]] = (Output(SETTINGS, "settings", "for Re-express and Cost"),)
+    has_fingerprint: ClassVar[bool] = True
+
+    @classmethod
+    def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
+        """Return the state of the files that the widgets name."""
+        settings = read_settings({name: value for name, value in values.items() if value is not None})
+        return folders.file_states(Path(settings[name]) for name in file_settings() if name in settings)
 
     @classmethod
     def inputs(cls) -> tuple[Input, ...]:

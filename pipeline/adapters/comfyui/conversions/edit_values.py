@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ....config.checked_job import replace_files
 from ....config.inputs import EDIT_FORM, check_edits, parse_edit
 from ....core.edits.edit import Edit
 from ....core.errors import PresetError
 from ....core.times import FORMS
-from ....located_yaml.explain import make_paths_absolute, validate
+from ....located_yaml.explain import is_url, make_paths_absolute, validate
 from ....located_yaml.located import Located, Location, Problems, from_plain, parse_yaml
 
 
@@ -41,6 +42,20 @@ class EditList:
         if other is None:
             return self
         return replace(other.add(*self.edits), files=(*other.files, *self.files))
+
+
+def local_files(edits: EditList) -> list[Path]:
+    """Return the local files that edits name, such as new lines of dialogue; not what is named in lists of edits."""
+    paths = [Path(str(listed["file"])) for listed in edits.files]
+
+    def collect(text: str) -> str:
+        if not is_url(text):
+            paths.append(Path(text))
+        return text
+
+    for edit in edits.edits:
+        replace_files(edit, collect)
+    return paths
 
 
 def make_edit(fields: Mapping[str, Any], folder: Path, label: str = "") -> Edit:

@@ -9,6 +9,7 @@ no empty number and no third state of a switch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,6 +26,8 @@ OFF_CHOICE = "off"
 _MAX_NUMBER = 2**31 - 1
 """Without a maximum ComfyUI limits numbers to 2048."""
 _SLIDER_STEPS = 100
+_WORDS = re.compile(r"\s*[A-Za-z][\w-]*\s*(,\s*[A-Za-z][\w-]*\s*)*,\s*([A-Za-z][\w-]*\s*)?")
+"""A list without brackets, such as `en, de`; a point `0.31,0.42@320f` and an envelope `0f:0,12f:1` are texts."""
 Kind = Literal["choice", "switch", "number", "text", "list", "path", "out", "yaml"]
 
 
@@ -218,7 +221,7 @@ def _yaml(name: str, text: str) -> Any:
         value = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         raise PresetError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
-    if isinstance(value, str) and "," in value:
+    if isinstance(value, str) and _WORDS.fullmatch(value):
         return [item.strip() for item in value.split(",") if item.strip()]
     return value
 
