@@ -20,18 +20,17 @@ export function timecode(frame, clock) {
   return `${two(hours)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}${clock.drop ? ";" : ":"}${two(number % nominal)}`;
 }
 
-/** The frame of a label, or NaN. @param {string} text @param {{rate: number[], drop: boolean, start: number}} clock */
+/** The frame of a label, or NaN where there is no such label. @param {string} text @param {{rate: number[], drop: boolean, start: number}} clock */
 export function frameOfTimecode(text, clock) {
   const match = /^\s*(\d{1,2}):(\d{2}):(\d{2})[:;.](\d{2,3})\s*$/.exec(text);
   if (!match) return NaN;
   const nominal = Math.max(1, Math.round(clock.rate[0] / clock.rate[1]));
   const [hours, minutes, seconds, frames] = match.slice(1).map(Number);
-  let number = ((hours * 60 + minutes) * 60 + seconds) * nominal + frames;
-  if (clock.drop) {
-    const total = hours * 60 + minutes;
-    number -= Math.floor(nominal / 15) * (total - Math.floor(total / 10));
-  }
-  return number - clock.start;
+  const dropped = clock.drop ? Math.floor(nominal / 15) : 0, total = hours * 60 + minutes;
+  if (minutes > 59 || seconds > 59 || frames >= nominal || (seconds === 0 && frames < dropped && total % 10)) return NaN;
+  const count = (label, passed) => label - dropped * (passed - Math.floor(passed / 10));
+  const frame = count((total * 60 + seconds) * nominal + frames, total) - clock.start;
+  return frame >= 0 ? frame : frame + count(86400 * nominal, 1440); // the film may go on after midnight
 }
 
 /** Draw peaks, 0 to 255, into a canvas. @param {HTMLCanvasElement} canvas @param {ArrayLike<number>} peaks */

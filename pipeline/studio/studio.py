@@ -199,7 +199,7 @@ class Studio:
         self.events.send("progress", item=item, share=round(progress.share, 3), doing=progress.doing)
 
     def make_takes(self, project: Project, takes: Sequence[WantedTake]) -> list[WantedTake]:
-        """Queue takes; those that exist are returned as they are."""
+        """Queue takes; those that exist, or are being made, are returned as they are."""
         listed = [project.list.add_take(take) for take in takes]
         for take in listed:
             if take.state == "waiting" and take.id not in self.work.progress:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from numbered_clips import make_clip
@@ -9,11 +11,12 @@ from running_studio import start_studio, stop_studio, wait_for
 from studio_page import close_page, open_page, shown_frame, until, wait_for_frame
 
 from react1.pipeline.media.audio.samples import write_wav
+from react1.pipeline.media.probe import probe_path, require_video
 
 pytestmark = pytest.mark.slow
 SIDES = {"top": 0.2, "bottom": 0.6, "frames": 40}
 FACES = [{"number": 1, "left": 0.1, "right": 0.3, **SIDES}, {"number": 2, "left": 0.6, "right": 0.8, **SIDES}]
-TWO_FACES = {"share": 1, "problem": "", "shot": [0, 40], "faces": FACES}
+TWO_FACES = {"share": 1, "problem": "", "shot": [0, 40], "faces": FACES, "in_shot": 2}
 CHOSEN = "[...document.querySelectorAll('.face-row button')].map((face) => face.getAttribute('aria-pressed')).join()"
 
 
@@ -101,6 +104,93 @@ def test_the_face_that_is_shown_is_the_one_that_the_edit_names(page, studio):
     until(page, f"{CHOSEN} === 'false,false'")
 
     assert shown == ["false,true"]
+
+
+def test_a_face_that_is_shown_alone_is_named_if_its_shot_has_another(page, studio):
+    """The largest of the shot may be the other one, who is hidden in this frame."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    page.route("**/faces/*", lambda route: route.fulfill(json={**TWO_FACES, "faces": FACES[:1]}))
+    page.route("**/cuts?*", lambda route: route.fulfill(json={"start": 0, "end": 40, "cuts": []}))
+    page.reload()
+    page.wait_for_selector("canvas[data-shows]")
+    page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(12))")
+    wait_for_frame(page, 12)
+    until(page, f"{CHOSEN} === 'false'")
+
+    page.click(".face-row button >> text=Face 1")
+
+    wait_for(lambda: "face: {at: [0.2, 0.4], frame: 12f}" in job.read_text())
+    until(page, f"{CHOSEN} === 'true'")
+
+
+def test_what_was_just_set_is_in_the_film(page, studio):
+    """A slider is written a moment later; who makes the film, or selects another edit, before that loses nothing."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    job.write_text(job.read_text() + "  - {name: edit-2, in: 31f, out: 39f, prompt: happy, temperature: 1}\n")
+    page.wait_for_selector("[data-name=edit-2]")
+    set_temperature = (
+        "(async ([name, value]) => { const store = await import('/page/store.js'); store.set({ selected: name });"
+        " document.querySelector('expression-panel').save({ temperature: value }); })"
+    )
+    page.evaluate(
+        f"async (rows) => {{ for (const row of rows) await {set_temperature}(row); }}",
+        [["edit-1", 0.25], ["edit-2", 0.75]],
+    )
+    page.evaluate("document.querySelector('#make-film').click()")
+
+    wait_for(lambda: "temperature: 0.75" in job.read_text())
+    assert "prompt: sad, temperature: 0.25" in job.read_text()
+    page.wait_for_selector(".film-item[data-state=failed]", state="attached", timeout=120_000)
+    until(page, "!document.querySelector('.film-item .warn')")
+
+
+def test_one_ticked_value_is_what_the_take_gets(page):
+    """And the page says so before it is made."""
+    page.click("#tab-takes")
+    assert "Nothing ticked: one take with the settings of the edit, sad 1." in page.text_content("takes-panel")
+
+    page.check("#want-prompt-happy")
+
+    hint = "One take with what is ticked, else with the settings of the edit, happy 1."
+    assert hint in page.text_content("takes-panel")
+
+
+def test_the_preset_decides_what_a_setting_is_that_an_edit_does_not_have(page, studio):
+    """Lips in lips-only; the API's own default is another choice there, and is written."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    job.write_text(job.read_text().replace("emotion-edit", "lips-only"))
+    page.evaluate("document.querySelector('expression-panel details').open = true")
+    until(page, "document.querySelector('#control-model_mode').value === 'lips'")
+    assert page.is_checked("#control-resync")
+
+    page.select_option("#control-model_mode", "face")
+    wait_for(lambda: "model_mode: face" in job.read_text())
+    page.select_option("#control-model_mode", "lips")
+    wait_for(lambda: "model_mode" not in job.read_text())
+
+    until(page, "document.querySelector('#control-model_mode').value === 'lips'")
+
+
+@pytest.mark.parametrize(("suffix", "rate"), [(".mkv", Fraction(30000, 1001)), (".mkv", Fraction(24)), (".mov", 30)])
+def test_a_playing_film_names_the_frame_that_is_shown(chromium, studio, suffix, rate):
+    """Also where the container has rounded its times, as Matroska to milliseconds."""
+    film = studio.folder / f"rounded{suffix}"
+    ticks = {".mkv": 1000, ".mov": 600}[suffix]
+    pts = tuple(int(number * ticks / rate + (0 if number % 3 else Fraction(1, 2))) for number in range(60))
+    make_clip(film, frames=60, size=(64, 48), tracks=0, pts=pts, time_base=Fraction(1, ticks))
+    video = require_video(probe_path(film))
+    times_s = [float(tick * video.time_base) for tick in video.timestamps.array.tolist()]
+    page = open_page(chromium, studio.url)
+    page.click("#open-library")
+    page.click(f'.files button[data-path="{film}"]')
+    until(page, f"document.getElementById('film-name').textContent === '{film.name}'")
+
+    script = "(times) => import('/page/viewer.js').then((viewer) => times.map(viewer.frameBeginningAt))"
+    named = page.evaluate(script, times_s)
+    close_page(page)
+
+    assert video.constant_rate
+    assert named == list(range(60))
 
 
 def test_enter_without_both_marks_says_what_is_missing(page):

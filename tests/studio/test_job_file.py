@@ -41,6 +41,22 @@ def test_one_field_changes_one_field(job):
     assert job.text() == TEXT.replace("temperature: 0.7", "temperature: 0.9")
 
 
+def test_an_emotion_that_is_called_so_in_the_file_is_changed_where_it_stands(job):
+    """Jobs may say `emotion` for `prompt`; the page knows one name, and the file keeps the person's word."""
+    job.path.write_text(
+        TEXT.replace("prompt: happy", "emotion: happy").replace("prompt: sad", "takes: {emotion: [sad]}")
+    )
+
+    first, second = job.edits()
+    job.set_fields(0, first.digest, {"prompt": "angry"})
+
+    assert (first.fields["prompt"], second.fields["takes"]) == ("happy", {"prompt": ["sad"]})
+    assert "emotion: angry, temperature: 0.7" in job.text()
+    job.set_fields(0, job.edits()[0].digest, {"prompt": None, "takes": {"prompt": ["happy", "sad"]}})
+    job.set_fields(1, second.digest, {"takes": None})
+    assert "emotion:" not in job.text()
+
+
 def test_comments_survive_adding_and_removing(job):
     """Also of the edits around."""
     name = job.add({"in": "10f", "out": "20f", "prompt": "angry"})

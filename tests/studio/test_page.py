@@ -319,6 +319,14 @@ def test_the_clock_of_the_page_is_that_of_the_package(page):
         )
         assert [label for label, _ in labels] == [str(timecode_of_day(frame, rate, drop=drop)) for frame in frames]
         assert [frame for _, frame in labels][:-1] == frames[:-1]
+    late = {"rate": [30000, 1001], "drop": True, "start": 2_589_408 - 30}
+    texts = ["00:00:00;00", "00:01:00;00", "00:00:00;30", "00:00:61;00"]
+    frames = page.evaluate(
+        "async ([texts, clock]) => { const p = await import('/page/player.js');"
+        " return texts.map((text) => { const f = p.frameOfTimecode(text, clock); return isNaN(f) ? null : f; }); }",
+        [texts, late],
+    )
+    assert frames == [30, None, None, None]
 
 
 def test_names_from_outside_are_never_markup(chromium, studio):

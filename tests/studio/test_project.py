@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from numbered_clips import make_clip
 
-from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.studio.projects.film_options import set_option
 from react1.pipeline.studio.projects.project import Project
@@ -73,6 +73,138 @@ def test_an_edit_is_placed_as_the_job_says(folder):
     (shown,) = describe_project(project, {}).edits
 
     assert (shown.problem, shown.frames) == ("", (25, 35))
+    project.close()
+
+
+@pytest.mark.parametrize(
+    ("place", "more", "frames"),
+    [
+        ("at: {cue: 2}", "", (25, 35)),
+        ("at: {marker: smile here}", "", (20, 40)),
+        ("at: {marker: smile here}", "timeline: lists/other.edl\n", (10, 40)),
+        ("in: 1f, out: 30f", "preset: own.yaml\n", (0, 30)),
+    ],
+)
+def test_an_edit_is_shown_where_a_run_puts_it(folder, place, more, frames):
+    """By a subtitle file and a timeline beside the film, or the job's own, and snapped as far as the preset says."""
+    from react1.pipeline.config.presets.shipped import preset_text
+
+    (folder / "lists").mkdir()
+    (folder / "film.srt").write_text(SRT)
+    (folder / "film.edl").write_text(EDL.replace("00:00:00:00", "00:00:00:20"))
+    (folder / "lists" / "other.edl").write_text(EDL.replace("00:00:00:00", "00:00:00:10"))
+    (folder / "own.yaml").write_text(
+        preset_text("emotion-edit").replace("snap: $snap", "snap: shot, snap_within_s: 0.04")
+    )
+    more = more if "preset" in more else f"preset: emotion-edit\n{more}"
+    project = opened(folder, f"{more}source: film.mp4\nedits:\n  - {{{place}, prompt: sad, name: e}}\n")
+    (written,) = project.edits()
+
+    (shown,) = describe_project(project, {}).edits
+    (take,) = project.want_takes(written, [{}], "local", None)
+    trim = next(step for step in project.take_job(take).steps if step.info.name == "trim")
+
+    assert (shown.problem, shown.frames) == ("", frames)
+    assert trim.params.snap == ("shot" if "own" in more else "none")
+    project.close()
+
+
+def test_a_marker_that_is_not_there_is_a_problem_with_its_edit(folder):
+    """The others are shown, and the message lists those that there are."""
+    (folder / "film.edl").write_text(EDL)
+    edits = "  - {at: {marker: nope}, prompt: sad}\n  - {in: 1f, out: 9f, prompt: sad}\n"
+    project = opened(folder, f"preset: emotion-edit\nsource: film.mp4\nedits:\n{edits}")
+
+    first, second = describe_project(project, {}).edits
+
+    assert "no marker 'nope'" in first.problem and "SMILE HERE" in first.problem
+    assert second.frames == (1, 9)
+    project.close()
+
+
+def test_an_edit_that_says_nothing_is_shown_as_its_preset_says(folder):
+    """The region of lips-only, and its takes are named by it; a choice of the API's own default is written."""
+    text = "preset: lips-only\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f, prompt: sad, name: a}\n"
+    project = opened(folder, text)
+    (written,) = project.edits()
+
+    state = describe_project(project, {})
+    takes = project.want_takes(written, [{}, {"model_mode": "face"}], "local", None)
+    for take in takes:
+        project.list.update(project.list.add_take(take), state="done")
+    current = [take.picked for take in describe_project(project, {}).edits[0].takes]
+    project.pick(written, takes[1])
+
+    assert (state.defaults["model_mode"], state.defaults["resync"]) == ("lips", True)
+    assert state.edits[0].choices.model_mode == "lips"
+    assert [take.name for take in takes] == ["sad-0.5-lips", "sad-0.5-face"]
+    assert current == [True, False]
+    assert "model_mode: face" in project.job.text()
+    assert describe_project(project, {}).edits[0].choices.model_mode == "face"
+    project.close()
+
+
+def test_the_sound_of_a_take_is_asked_for_again_when_the_job_mixes_lines_otherwise(folder):
+    """A browser keeps what it has heard by its address."""
+    text = "preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f, audio: a.wav}\n"
+    project, sounds = opened(folder, text), []
+
+    for more in ("", "sound: {match: none}\n", "sound: {match: none, fade_ms: 5}\n"):
+        project.job.path.write_text(text + more)
+        sounds.append(describe_project(project, {}).edits[0].sound)
+
+    assert len(set(sounds)) == 3
+    project.close()
+
+
+def test_a_package_is_not_made_without_an_edit_that_is_wrong(folder):
+    """It would be left out, and nobody would know."""
+    edits = "  - {in: 1f, out: 9f, prompt: sad, name: a}\n  - {in: 12f, out: 30f, prompt: bored, name: b}\n"
+    project = opened(folder, f"preset: emotion-edit\nsource: film.mp4\nedits:\n{edits}")
+
+    with pytest.raises(PresetError, match=r"^b: prompt: "):
+        project.film_job("local", "turnover")
+    project.close()
+
+
+def test_a_take_that_is_being_made_is_not_made_twice(folder):
+    """Whoever asks for it again gets it as it is; one that was stopped is made again in its place."""
+    text = "preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f, prompt: sad, name: a}\n"
+    project, listed = opened(folder, text), []
+    (written,) = project.edits()
+
+    for state in ("working", "stopped", "done"):
+        (take,) = project.want_takes(written, [{}], "local", None)
+        listed.append(project.list.add_take(take))
+        project.list.update(listed[-1], state=state)
+    (take,) = project.want_takes(written, [{}], "local", None)
+
+    assert listed[0] is listed[1] is not listed[2]
+    assert project.list.record.takes == [listed[2]]
+    assert project.list.add_take(take) is listed[2]
+    project.close()
+
+
+def test_a_still_of_a_long_take_is_of_the_part_that_is_spliced(folder, monkeypatch):
+    """Where one part ends, its handle shows the frames of the next one, which are not used."""
+    from records import segment_of, take_of
+
+    from react1.pipeline.studio.routes import media_routes
+
+    project = opened(folder, "preset: emotion-edit\nsource: film.mp4\nedits: []\n")
+    parts = []
+    for start, end in ((0, 20), (20, 40)):
+        segment = segment_of(project.media, start, end)
+        handles = {"head_frames": min(4, start), "tail_frames": min(4, 40 - end)}
+        parts.append(take_of(segment.model_copy(update=handles), project.media))
+    monkeypatch.setattr(media_routes, "_parts", lambda *_: parts)
+    monkeypatch.setattr(media_routes.FilmPictures, "still", lambda _self, frame, _side: frame)
+
+    shown = [media_routes._take_still(project, "t", frame, 160) for frame in (19, 20, 23, 24)]
+
+    assert shown == [19, 4, 7, 8]
+    with pytest.raises(InputMediaError, match="no frame 40"):
+        media_routes._take_still(project, "t", 40, 160)
     project.close()
 
 

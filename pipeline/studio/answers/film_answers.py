@@ -29,6 +29,8 @@ class FilmFacts(Answer):
     length_s: float
     times: list[float] | None
     """When each frame is shown, and the end; None if the rate says it."""
+    slack_s: float
+    """By how much a time may be too early for its frame: people write milliseconds, and containers round."""
     sound: bool
     codec: str
     playable: bool
@@ -58,6 +60,8 @@ class Faces(Answer):
     shot: tuple[int, int] | None
     """The frames [start, end) of the shot within the searched part; None before the search."""
     faces: list[ShownFace]
+    in_shot: int
+    """The number of faces in the shot, those that this frame does not show included."""
 
 
 class FacePath(Answer):

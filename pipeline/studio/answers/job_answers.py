@@ -130,6 +130,8 @@ class JobState(Answer):
     job: JobPlace
     problem: PageText
     clock: Clock
+    defaults: dict[str, Any]
+    """What a setting is that an edit does not have, by its field."""
     can_undo: bool
     can_redo: bool
     provider: str

@@ -131,6 +131,7 @@ export interface FilmFacts {
   first_s: number;
   length_s: number;
   times: number[] | null;
+  slack_s: number;
   sound: boolean;
   codec: string;
   playable: boolean;
@@ -154,6 +155,7 @@ export interface Faces {
   problem: string;
   shot: [number, number] | null;
   faces: ShownFace[];
+  in_shot: number;
 }
 
 /** Where a face is in each frame, as shares (left, top, right, bottom); None where it is not known. */
@@ -327,6 +329,7 @@ export interface JobState {
   job: JobPlace;
   problem: string;
   clock: Clock;
+  defaults: Record<string, any>;
   can_undo: boolean;
   can_redo: boolean;
   provider: string;

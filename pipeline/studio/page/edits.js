@@ -11,7 +11,7 @@ export async function addEdit() {
   if (start === null) start = end === null ? frame : Math.max(0, end - 2 * second);
   if (end === null) end = Math.min(film.frames, start + 2 * second, ...state.cuts.filter((cut) => cut > /** @type {number} */ (start)));
   const { prompt, temperature, model_mode } = state.draft;
-  const fields = { prompt, temperature, ...(model_mode === "face" ? {} : { model_mode }) };
+  const fields = { prompt, temperature, ...(model_mode === state.job.defaults.model_mode ? {} : { model_mode }) };
   const answer = await change("POST", "/edits", { start, end, fields });
   if (answer) {
     set({ markIn: null, markOut: null, selected: answer.added });

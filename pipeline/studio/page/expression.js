@@ -71,6 +71,7 @@ class ExpressionPanel extends HTMLElement {
 
   /** Save soon: a slider that is moved by keys would else write the file at each step. */
   save(fields) {
+    if (this.unsaved && this.unsaved.edit !== state.selected) this.write();
     this.unsaved = { edit: state.selected, fields: { ...(this.unsaved?.edit === state.selected ? this.unsaved.fields : {}), ...fields } };
     this.saveSoon();
   }
@@ -89,9 +90,9 @@ class ExpressionPanel extends HTMLElement {
   }
 
   fromEdit() {
-    const edit = selectedEdit();
-    if (!edit?.choices || this.unsaved?.edit === edit.name || this.shown === `${edit.name} ${edit.digest}`) return;
-    this.shown = `${edit.name} ${edit.digest}`;
+    const edit = selectedEdit(), key = `${edit?.name} ${edit?.digest} ${JSON.stringify(state.job?.defaults)}`;
+    if (!edit?.choices || this.unsaved?.edit === edit.name || this.shown === key) return;
+    this.shown = key;
     const { strength } = edit.fields;
     set({ draft: { ...edit.choices, strength: typeof strength === "number" ? strength : 1 } });
     this.showControls();
@@ -111,7 +112,7 @@ class ExpressionPanel extends HTMLElement {
 
   drawFaces() {
     const faces = state.faces?.faces ?? [];
-    const isChosen = (face) => faces.length === 1 || faceNumber() === face.number;
+    const isChosen = (face) => state.faces?.in_shot === 1 || faceNumber() === face.number;
     this.faceRow.replaceChildren(...faces.map((face) => h("button", {
       type: "button", "aria-pressed": String(isChosen(face)), onclick: () => chooseFace(face), title: `Change face ${face.number}`,
     }, h("img", { alt: "", width: "48", height: "48", src: url(`/card/${state.faces.frame}`, { face: face.number }) }), h("span", {}, `Face ${face.number}`))));
@@ -120,11 +121,11 @@ class ExpressionPanel extends HTMLElement {
   /** Which face is meant: in the whole edit, or in each of its shots where it has several. */
   drawRules() {
     const edit = selectedEdit(), shots = shotsOf(edit);
-    const key = JSON.stringify([edit?.digest, shots, state.faces?.faces.length]);
+    const key = JSON.stringify([edit?.digest, shots, state.faces?.faces.length, state.faces?.in_shot]);
     if (!edit || key === this.rulesKey) return void (edit || this.faceRule.replaceChildren());
     this.rulesKey = key;
     const rows = shots.length > 1 ? shots.map((frames, index) => this.shotRule(edit, frames, index + 1)) : [];
-    const several = rows.length > 0 || (state.faces?.faces.length ?? 0) > 1 || edit.fields.face !== undefined || edit.fields.faces !== undefined;
+    const several = rows.length > 0 || (state.faces?.in_shot ?? 0) > 1 || edit.fields.face !== undefined || edit.fields.faces !== undefined;
     const focused = document.activeElement?.id;
     this.faceRule.replaceChildren(...(several ? [this.rule("face-rule", rows.length ? "Face, all shots" : "Face", edit.fields.face, (face) => setFields(edit, { face })), ...rows] : []));
     if (focused?.startsWith("face-")) document.getElementById(focused)?.focus();
@@ -208,7 +209,7 @@ class ExpressionPanel extends HTMLElement {
     const id = `control-${control.name}`, about = `${id}-about`;
     const save = (value) => {
       this.draft({ [control.name]: value });
-      this.save({ [control.name]: value === control.default ? null : value });
+      this.save({ [control.name]: value === this.standard(control.name, control.default) ? null : value });
     };
     let input;
     if (control.kind === "choice") {
@@ -225,11 +226,16 @@ class ExpressionPanel extends HTMLElement {
       h("label", { for: id }, control.label), input, h("p", { className: "hint", id: about }, control.about.replace(/API default/g, "default")));
   }
 
+  /** What a setting is that an edit does not have: what the job says, else `usual`. */
+  standard(name, usual) {
+    return state.job?.defaults[name] ?? usual;
+  }
+
   showControls() {
     const edit = selectedEdit(), { performer = "", scope = "" } = edit?.fields.consent ?? {};
     for (const [input, value] of [[this.performer, performer], [this.scope, scope]]) if (document.activeElement !== input) input.value = value;
     for (const field of /** @type {any} */ (this.controls.children)) {
-      const input = field.querySelector("input, select"), standard = JSON.parse(field.dataset.default);
+      const input = field.querySelector("input, select"), standard = this.standard(field.dataset.control, JSON.parse(field.dataset.default));
       const value = edit?.fields[field.dataset.control] ?? edit?.choices?.[field.dataset.control] ?? standard;
       if (input.type === "checkbox") input.checked = !!value;
       else input.value = value ?? "";

@@ -97,6 +97,7 @@ class FinishPanel extends HTMLElement {
   }
 
   async make(kind) {
+    await /** @type {any} */ (document.querySelector("expression-panel")).write();
     const body = { kind, provider: providerRow().name };
     try {
       let agreed = null;
@@ -111,6 +112,7 @@ class FinishPanel extends HTMLElement {
   }
 
   async copy(kind) {
+    await /** @type {any} */ (document.querySelector("expression-panel")).write();
     const response = await fetched(url(`/text/${kind}`)), text = await response.text();
     if (!response.ok) say(response.status ? JSON.parse(text).error : "the studio does not answer", "error");
     else if (await copy(text)) say("Copied.");

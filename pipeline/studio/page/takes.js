@@ -79,12 +79,19 @@ class TakesPanel extends HTMLElement {
     this.picker.replaceChildren(
       group("prompt", "Emotions to compare", EMOTIONS), group("temperature", "Temperatures to compare", TEMPERATURES), group("model_mode", "Regions to compare", REGIONS),
       this.faces().length ? group("face", "Faces to compare", this.faces()) : "",
-      h("p", { className: "hint" }, count === 1 ? `Nothing ticked: one take with the settings of the edit, ${state.draft.prompt} ${state.draft.temperature}.` : "Every combination of what is ticked is one take."),
+      h("p", { className: "hint" }, this.hint(count)),
       h("div", { className: "field" }, h("label", { for: "take-provider" }, "Made by"), providerSelect("take-provider")),
       edit.problem ? h("p", { className: "problem" }, `${edit.name}: ${edit.problem}`) : "",
       h("div", { className: "buttons" }, make)
     );
     if (focused) document.getElementById(focused)?.focus();
+  }
+
+  hint(count) {
+    if (count > 1) return "Every combination of what is ticked is one take.";
+    const [prompt, temperature] = ["prompt", "temperature"].map((name) => this.choices()[name][0] ?? state.draft[name]);
+    const isTicked = Object.values(this.choices()).some((values) => values.length);
+    return `${isTicked ? "One take with what is ticked, else with" : "Nothing ticked: one take with"} the settings of the edit, ${prompt} ${temperature}.`;
   }
 
   box(name, value) {

@@ -10,17 +10,20 @@ const SLOW_MS = 120;
 /** When a frame is shown, in seconds. @param {number} frame */
 export const timeOf = (frame) => (state.film.times ? state.film.times[frame] : state.film.first_s + (frame * state.film.rate[1]) / state.film.rate[0]);
 
-/** The frame that is shown at a time. @param {number} seconds */
+/** The frame that is shown at a time, which its container may have rounded. @param {number} seconds */
 export function frameAt(seconds) {
-  const { film } = state;
-  if (!film.times) return Math.max(0, Math.min(film.frames - 1, Math.floor(((seconds - film.first_s) * film.rate[0]) / film.rate[1] + 1e-4)));
+  const { film } = state, reached = seconds + film.slack_s;
+  if (!film.times) return Math.max(0, Math.min(film.frames - 1, Math.floor(((reached - film.first_s) * film.rate[0]) / film.rate[1] + 1e-4)));
   let low = 0, high = film.frames - 1;
   while (low < high) {
     const mid = (low + high + 1) >> 1;
-    if (film.times[mid] <= seconds + 1e-4) low = mid; else high = mid - 1;
+    if (film.times[mid] <= reached) low = mid; else high = mid - 1;
   }
   return low;
 }
+
+/** The frame that begins at a time of its container, which may be some ticks beside an even rate. @param {number} seconds */
+export const frameBeginningAt = (seconds) => frameAt(state.film.times ? seconds : seconds + (0.5 * state.film.rate[1]) / state.film.rate[0] - state.film.slack_s);
 
 /** The frame at a time that was typed; after the film the one after its last. @param {number} seconds */
 const frameOfTime = (seconds) => (seconds >= state.film.length_s ? state.film.frames : frameAt(seconds));
@@ -370,7 +373,7 @@ class StudioViewer extends HTMLElement {
       return element;
     };
     for (const face of faces.faces) {
-      const chosen = faces.faces.length === 1 || faceNumber() === face.number;
+      const chosen = faces.in_shot === 1 || faceNumber() === face.number;
       const group = make("g", { class: chosen ? "face chosen" : "face", role: "button", tabindex: 0, "aria-label": `Face ${face.number}`, "aria-pressed": chosen }, svg);
       make("rect", { x: 1000 * face.left, y: 1000 * face.top, width: 1000 * (face.right - face.left), height: 1000 * (face.bottom - face.top), rx: 8, "vector-effect": "non-scaling-stroke" }, group);
       const choose = () => chooseFace(face);
@@ -462,7 +465,7 @@ class StudioViewer extends HTMLElement {
     this.stage.classList.add("playing");
     const name = (_now, meta) => {
       if (!state.playing) return;
-      set({ frame: frameAt(meta.mediaTime) });
+      set({ frame: frameBeginningAt(meta.mediaTime) });
       if (this.video.ended) return this.pause();
       this.video.requestVideoFrameCallback(name);
     };
@@ -500,7 +503,7 @@ class StudioViewer extends HTMLElement {
 /** Choose a face for the selected edit. */
 export async function chooseFace(face) {
   const edit = selectedEdit(), at = [(face.left + face.right) / 2, (face.top + face.bottom) / 2].map((share) => Math.round(share * 1000) / 1000);
-  const clicked = { number: face.number, frame: state.frame, at: state.faces.faces.length > 1 ? at : null, saved: false };
+  const clicked = { number: face.number, frame: state.frame, at: state.faces.in_shot > 1 ? at : null, saved: false };
   set({ face: clicked });
   if (!edit) return;
   const frame = edit.frames ? Math.min(edit.frames[1] - 1, Math.max(edit.frames[0], state.frame)) : state.frame;

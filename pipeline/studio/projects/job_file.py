@@ -29,6 +29,8 @@ from .yaml_text import dump_text, parse_text, plain_value, yaml_value
 MOST_UNDOS = 100
 NEW_JOB_PRESET = "emotion-edit"
 _NAME = re.compile(r"edit-(\d+)$")
+_OTHER_NAMES = {"prompt": "emotion"}
+"""Fields that a person may have written by another name."""
 
 
 Mark = tuple[int, int, int]
@@ -57,6 +59,7 @@ class WrittenEdit:
     digest: str
     """Of its content; a change must name it."""
     fields: dict[str, Any]
+    """By their names in a new edit; in the file `prompt` may be called `emotion`."""
     edit: Edit | None
     problem: str
     """Why it is not a valid edit; empty if it is."""
@@ -172,7 +175,9 @@ class JobFile:
 
         def apply(_document: CommentedMap, edits: CommentedSeq) -> None:
             raw = self._find(edits, index, digest)
-            for name, value in values.items():
+            for field, value in values.items():
+                name = _OTHER_NAMES.get(field, field)
+                name = name if name in raw else field
                 if value is None:
                     raw.pop(name, None)
                 else:
@@ -332,7 +337,15 @@ def _written(index: int, raw: CommentedMap) -> WrittenEdit:
     except PresetError as error:
         edit, problem = None, error.problems[0].message
         fields = json.loads(json.dumps(fields, ensure_ascii=False).encode(errors="replace"))
-    return WrittenEdit(index, _raw_digest(raw), fields, edit, problem)
+    return WrittenEdit(index, _raw_digest(raw), _by_own_names(fields), edit, problem)
+
+
+def _by_own_names(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an edit, and the lists of its takes, by the names that the page knows."""
+    own = {other: name for name, other in _OTHER_NAMES.items()}
+    named = {own.get(name, name): value for name, value in fields.items()}
+    takes = named.get("takes")
+    return {**named, "takes": _by_own_names(takes)} if isinstance(takes, dict) else named
 
 
 def _valid_edit(fields: dict[str, Any]) -> Edit:

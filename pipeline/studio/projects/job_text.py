@@ -12,8 +12,6 @@ from ...core.edits.edit import Edit
 from .film_options import path_options
 from .job_file import NEW_JOB_PRESET, JobFile
 
-_KEYWORDS = {"in": "in_", "emotion": "prompt"}
-"""Fields of an edit that are named otherwise in Python."""
 _FILES = frozenset({"audio", "certificate", "key", "document", "file"})
 """Fields of edits, and parts of inputs such as `provenance`, that name a file."""
 
@@ -53,11 +51,11 @@ def job_text(job: JobFile, film: Path, kind: str, provider: str) -> str:
 
 def _arguments(fields: dict[str, Any], folder: Path) -> str:
     """Return the fields of an edit as keyword arguments; a file is named by its full path."""
-    known = {field.alias or name for name, field in Edit.model_fields.items()} | {"emotion"}
+    keywords = {field.alias or name: name for name, field in Edit.model_fields.items()}
     named = {
-        _KEYWORDS.get(name, name): _with_full_path(value, name in _FILES, folder)
+        keywords[name]: _with_full_path(value, name in _FILES, folder)
         for name, value in fields.items()
-        if name in known
+        if name in keywords
     }
     return ", ".join(f"{name}={value!r}" for name, value in named.items())
 

@@ -18,7 +18,7 @@ from ...config.load import load_job
 from ...config.presets.json_schema import JOB_OPTIONS
 from ...config.presets.shipped import load_preset_info
 from ...core.cancellation import exclusive
-from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
+from ...core.edits.choices import CHOICE_NAMES, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.errors import InputMediaError, PresetError, React1Error
 from ...core.file import File
@@ -28,7 +28,7 @@ from ...core.version import version_text
 from ...executors.base import CallMonitor, StoreContext
 from ...interchange.places import PlaceFinder, PlaceOptions
 from ...media.probe import probe, require_video
-from ...media.timing.clock import frame_time_s, label_clock, with_start_timecode
+from ...media.timing.clock import ROUNDING_TOLERANCE_S, frame_time_s, label_clock, with_start_timecode
 from ...store.store import Store
 from ..answers.film_answers import Clock, FilmFacts
 from ..viewing.film_pictures import FilmPictures
@@ -37,6 +37,7 @@ from ..viewing.playback import plays_in_browsers
 from .job_file import EditConflict, JobFile, Mark, WrittenEdit, file_mark
 from .job_text import job_text
 from .library import project_id
+from .preset_values import JobValues, place_of, step_choices, values_of
 from .take_list import MadeFilm, TakeList, WantedTake, name_of_take, place_key, plain_edit
 
 TIMELINES = frozenset({".edl", ".fcpxml", ".otio"})
@@ -192,6 +193,7 @@ class Project:
             first_s=float(frame_time_s(self.media, 0)),
             length_s=float(frame_time_s(self.media, count)),
             times=self._frame_times_s,
+            slack_s=float(ROUNDING_TOLERANCE_S + min(self.video.time_base / 2, ROUNDING_TOLERANCE_S)),
             sound=bool(self.media.audio),
             codec=self.video.codec,
             playable=self.playable,
@@ -226,25 +228,21 @@ class Project:
         times_s: list[float] = np.round(ticks * float(self.video.time_base) - float(self.media.start_s), 5).tolist()
         return times_s
 
-    def frames_of(self, edit: Edit) -> tuple[int, int]:
-        """Return the frames [start, end) of an edit.
+    def frames_of(self, edit: Edit, values: JobValues | None) -> tuple[int, int]:
+        """Return the frames [start, end) of an edit; `values` are those of the job.
 
         Raises:
             InputMediaError: it is outside the film, or its place does not exist.
+            PresetError: the file that says where it lies cannot be read, or has no such marker.
         """
+        place = place_of(values, self.film_path, edit)
+        cues = self.store.add_external(place.cues) if place.cues is not None else None
+        options = PlaceOptions(cues, place.snap, place.within_s)
         with closing(self.new_context()) as context:
-            start, end, _ = PlaceFinder(context, self.labelled_media(), self._place_options())(edit)
+            start, end, _ = PlaceFinder(context, self.labelled_media(), options)(place.edit)
         if not 0 <= start < end <= self.video.frame_count:
             raise InputMediaError(f"{edit.place} is outside the film, or has no frame")
         return start, end
-
-    def _place_options(self) -> PlaceOptions:
-        """Return the job's own spoken lines and snapping, for edits that do not say where they are in frames."""
-        options = self.job.options()
-        cues, snap = options.get("cues"), options.get("snap")
-        path = self.job.path.parent / str(cues)
-        file = self.store.add_external(path) if isinstance(cues, str) and path.is_file() else None
-        return PlaceOptions(file, snap if snap in ("shot", "silence") else "none")
 
     @staticmethod
     def edit_name(written: WrittenEdit) -> str:
@@ -273,18 +271,19 @@ class Project:
         """
         if written.edit is None:
             raise PresetError(written.problem)
-        name = self.edit_name(written)
+        name, values = self.edit_name(written), values_of(self.job)
+        step, _ = step_choices(values)
         wanted = []
         for choices in combinations:
             fields = plain_edit(written.fields, choices)
             edit = Edit.model_validate(fields)
-            self.frames_of(edit)
+            self.frames_of(edit, values)
             wanted.append(
                 WantedTake(
                     edit_name=name,
                     place=place_key(edit),
                     edit=fields,
-                    name=name_of_take(edit, {}),
+                    name=name_of_take(edit, {}, step),
                     provider=provider,
                     agreed_usd=agreed_usd,
                     film=self.media.file.digest,
@@ -309,7 +308,11 @@ class Project:
         """
         if kind == "film":
             return self._load(provider=provider)
-        edits = [written.edit for written in self.job.edits() if written.edit is not None]
+        edits = []
+        for written in self.job.edits():
+            if written.edit is None:
+                raise PresetError(f"{self.edit_name(written)}: {written.problem}")
+            edits.append(written.edit)
         options = self.job.options()
         shared = {*load_preset_info(_TURNOVER, self.job.path.parent).inputs, *JOB_OPTIONS} - _OWN_IN_TURNOVERS
         also = {name: _as_set(value) for name, value in options.items() if name in shared and value is not None}
@@ -336,19 +339,19 @@ class Project:
         """
         if take.state != "done" or written.edit is None:
             raise PresetError("this take is not made yet")
-        wanted_edit = Edit.model_validate(take.edit)
-        wanted = resolve_choices(wanted_edit)
+        wanted_edit, (step, _) = Edit.model_validate(take.edit), step_choices(values_of(self.job))
+        wanted, defaults = resolve_choices(wanted_edit, step), resolve_choices(step)
         if written.edit.takes is not None:
             for combination in written.edit.takes.takes:
                 level = written.edit.model_copy(update={**combination.choices, "takes": None})
-                if resolve_choices(level) == wanted and level.face == wanted_edit.face:
+                if resolve_choices(level, step) == wanted and level.face == wanted_edit.face:
                     takes = {**written.fields["takes"], "pick": combination.name}
                     self.job.set_fields(written.index, written.digest, {"takes": takes})
                     return
         values: dict[str, Any] = {"takes": None}
         for name in CHOICE_NAMES:
             value = getattr(wanted, name)
-            is_default = value == getattr(React1Choices(), name) and name not in ("prompt", "temperature")
+            is_default = value == getattr(defaults, name) and name not in ("prompt", "temperature")
             values[name] = None if is_default and name not in written.fields else value
         self.job.set_fields(written.index, written.digest, values)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
+from ...core.edits.choices import CHOICE_NAMES, React1Choices, React1Overrides, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.errors import PresetError, React1Error
 from ...provenance.credentials import INSTALL_HINT
@@ -15,6 +15,7 @@ from ..answers.job_answers import EditState, FilmState, JobPlace, JobState, Opti
 from ..page_words import EDIT_LABELS, page_message
 from .film_options import describe_options
 from .job_file import WrittenEdit
+from .preset_values import JobValues, step_choices, values_of
 from .project import Project
 from .signing import can_sign, offered_certificates
 from .take_list import MadeFilm, WantedTake, name_of_take, place_key
@@ -23,11 +24,13 @@ from .yaml_text import value_text
 
 def describe_project(project: Project, progress: Mapping[str, Any]) -> JobState:
     """Return the state of the job, its edits, takes and films; `progress` by the ID of a take or film."""
-    problem = project.film_problem
+    problem, values = project.film_problem, values_of(project.job)
+    step, resync = step_choices(values)
     edits: list[EditState] = []
     options: list[Option] = []
     try:
-        edits = _with_overlaps([_describe_edit(project, written, progress) for written in project.job.edits()])
+        written_edits = project.job.edits()
+        edits = _with_overlaps([_describe_edit(project, written, progress, values) for written in written_edits])
         options = describe_options(project.job)
     except (React1Error, OSError) as error:
         problem = problem or page_message(error)
@@ -38,6 +41,7 @@ def describe_project(project: Project, progress: Mapping[str, Any]) -> JobState:
         job=JobPlace(path=str(path), name=path.name, exists=path.exists()),
         problem=problem,
         clock=project.clock(),
+        defaults={**resolve_choices(step).model_dump(), "resync": resync},
         can_undo=project.job.can_undo,
         can_redo=project.job.can_redo,
         provider=project.list.record.provider,
@@ -58,15 +62,17 @@ def _describe_signing(project: Project) -> Signing:
     return Signing(missing="" if can_sign() else INSTALL_HINT, wanted=wanted, certificates=offered)
 
 
-def _describe_edit(project: Project, written: WrittenEdit, progress: Mapping[str, Any]) -> EditState:
+def _describe_edit(
+    project: Project, written: WrittenEdit, progress: Mapping[str, Any], values: JobValues | None
+) -> EditState:
     frames, problem = None, written.problem
     if written.edit is not None:
         try:
-            frames = project.frames_of(written.edit)
+            frames = project.frames_of(written.edit, values)
         except React1Error as error:
             problem = page_message(error)
-    name = project.edit_name(written)
-    picked = _picked(project, written)
+    name, (step, _) = project.edit_name(written), step_choices(values)
+    picked = _picked(written, step)
     takes = [
         _describe_take(project, take, written, picked, progress)
         for take in project.list.record.takes
@@ -79,11 +85,11 @@ def _describe_edit(project: Project, written: WrittenEdit, progress: Mapping[str
         fields=written.fields,
         frames=frames,
         problem=problem,
-        choices=_picked_choices(written.edit) if written.edit else None,
+        choices=_picked_choices(written.edit, step) if written.edit else None,
         matrix=[take.name for take in written.edit.takes.takes] if written.edit and written.edit.takes else [],
         waits=bool(written.edit and written.edit.takes and written.edit.takes.pick is None),
         takes=takes,
-        sound=_sound_key(written.edit) if written.edit else "",
+        sound=_sound_key(project, written.edit) if written.edit else "",
     )
 
 
@@ -147,20 +153,20 @@ def _describe_film(project: Project, film: MadeFilm, progress: Mapping[str, Any]
     )
 
 
-def _picked_choices(edit: Edit) -> React1Choices:
+def _picked_choices(edit: Edit, step: React1Overrides) -> React1Choices:
     """Return the choices of an edit, or of the take that was picked of those that it compares."""
     picked = edit.takes.picked if edit.takes else None
-    return resolve_choices(edit.model_copy(update={**picked.choices, "takes": None}) if picked else edit)
+    return resolve_choices(edit.model_copy(update={**picked.choices, "takes": None}) if picked else edit, step)
 
 
-def _picked(project: Project, written: WrittenEdit) -> str | None:
+def _picked(written: WrittenEdit, step: React1Overrides) -> str | None:
     """Return the name of the take that a film would get now."""
     if written.edit is None:
         return None
     if written.edit.takes is not None:
         combination = written.edit.takes.picked
-        return name_of_take(written.edit, combination.choices) if combination else None
-    return name_of_take(written.edit, {})
+        return name_of_take(written.edit, combination.choices, step) if combination else None
+    return name_of_take(written.edit, {}, step)
 
 
 def _places(written: WrittenEdit) -> set[str]:
@@ -193,6 +199,9 @@ def _value_text(value: Any) -> str:
     return "by a click" if isinstance(value, dict) and "at" in value else value_text(value)
 
 
-def _sound_key(edit: Edit) -> str:
+def _sound_key(project: Project, edit: Edit) -> str:
     """Return what the sound of a take's clip depends on besides the take; the page asks for it by this."""
-    return f"{edit.audio_mix or ''} {edit.audio_gain or 0:g}" if edit.audio else ""
+    if not edit.audio:
+        return ""
+    matched = project.options().get("sound")
+    return f"{edit.audio_mix or ''} {edit.audio_gain or 0:g} {'' if matched is None else value_text(matched)}".strip()

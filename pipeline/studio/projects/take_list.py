@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
+from ...core.edits.choices import CHOICE_NAMES, React1Choices, React1Overrides, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.edits.takes import take_name
 from ...core.values import Take
@@ -121,11 +121,11 @@ class TakeList:
             self.save()
 
     def add_take(self, take: WantedTake) -> WantedTake:
-        """Add a take, in place of an equal one that is not finished; return the one in the list."""
+        """Add a take, in place of an equal one that failed or was stopped; return the one in the list."""
         with self._lock:
             for other in self.record.takes:
                 if _asks_for(other) == _asks_for(take):
-                    if other.state == "done":
+                    if other.state not in _UNFINISHED:
                         return other
                     self.record.takes.remove(other)
                     break
@@ -174,10 +174,16 @@ def plain_edit(fields: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[st
     return {**kept_fields, **{name: value for name, value in choices.items() if value is not None}}
 
 
-def name_of_take(edit: Edit, choices: Mapping[str, Any]) -> str:
-    """Return the name of a take of an edit: its emotion, temperature, region and whatever differs from the defaults."""
+def name_of_take(edit: Edit, choices: Mapping[str, Any], step: React1Overrides) -> str:
+    """Return the name of a take: its emotion, temperature, region and whatever differs from the API's defaults.
+
+    Args:
+        edit: the edit.
+        choices: what the take has in place of the edit's own.
+        step: what the preset says where both say nothing.
+    """
     level = edit.model_copy(update={**choices, "takes": None})
-    values = resolve_choices(level).model_dump()
+    values = resolve_choices(level, step).model_dump()
     defaults = React1Choices().model_dump()
     shown = ("prompt", "temperature", "model_mode")
     order = [*shown, *(name for name in CHOICE_NAMES if name not in shown and values[name] != defaults[name])]

@@ -94,7 +94,8 @@ def faces(request: Request, project: str, frame: int) -> Faces:
     live = project_of(request, project).live
     share, problem = live.status(frame)
     shot = live.shot(frame)
-    return Faces(share=share, problem=problem, shot=shot, faces=live.faces(frame) if shot else [])
+    shown = live.faces(frame) if shot else []
+    return Faces(share=share, problem=problem, shot=shot, faces=shown, in_shot=live.count(frame))
 
 
 @router.get("/faces-path")
@@ -329,11 +330,10 @@ def _sound_params(project: Project) -> SoundParams:
 
 
 def _take_still(project: Project, take_id: str, frame: int, side: int) -> bytes:
-    for part in _parts(project, take_id):
-        if part.segment.first_frame <= frame < part.segment.last_frame:
-            pictures = FilmPictures(project.store.path(part.media.file), part.media)
-            try:
-                return pictures.still(frame - part.segment.first_frame, side)
-            finally:
-                pictures.close()
-    raise InputMediaError(f"the take has no frame {frame}")
+    shown = [part for part in _parts(project, take_id) if part.segment.first_frame <= frame < part.segment.last_frame]
+    if not shown:
+        raise InputMediaError(f"the take has no frame {frame}")
+    # Parts of a long span show each other's frames in their handles, which are never spliced.
+    part = next((part for part in shown if part.segment.start_frame <= frame < part.segment.end_frame), shown[0])
+    with closing(FilmPictures(project.store.path(part.media.file), part.media)) as pictures:
+        return pictures.still(frame - part.segment.first_frame, side)

@@ -153,6 +153,11 @@ class LivePreview:
                 )
         return shown
 
+    def count(self, frame: int) -> int:
+        """Return the number of faces in the shot of a frame; 0 before they are searched."""
+        found_shot = self._shot_of(frame)
+        return len(found_shot[1]) if found_shot else 0
+
     def path(self, start: int, end: int, number: int) -> list[tuple[float, float, float, float] | None]:
         """Return the box of a face in each frame of [start, end), as `faces` does; None where it is not known.
 
