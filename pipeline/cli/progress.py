@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import StorageFailed
+from ..core.settings import require_file_path
 from ..runner.events import (
     LOGGER,
     Event,
@@ -61,6 +62,7 @@ def log_output(verbose: int, log_json: str | None) -> Iterator[None]:
         log_json: the file that gets JSON lines; `-` for standard error.
 
     Raises:
+        PresetError: the file's path is a folder, or below a file.
         StorageFailed: the file cannot be written.
     """
     handlers: list[logging.Handler] = []
@@ -90,7 +92,7 @@ def log_output(verbose: int, log_json: str | None) -> Iterator[None]:
 def _json_handler(name: str) -> logging.Handler:
     if name == "-":
         return logging.StreamHandler(sys.stderr)
-    path = Path(name)
+    path = require_file_path(Path(name), f"--log-json {name}", "a file, or - for standard error")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return logging.FileHandler(path, encoding="utf-8")

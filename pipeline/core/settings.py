@@ -192,6 +192,25 @@ def require_folder(home: Path) -> Path:
     return home
 
 
+def require_file_path(path: Path, label: str, instead: str) -> Path:
+    """Return a path if a file can be written there: it is no folder, and what is above it is no file.
+
+    Args:
+        path: where the file will be written.
+        label: the option or setting and its value, for the message.
+        instead: what to name in place of a folder.
+
+    Raises:
+        PresetError: the path is a folder, or is below a file.
+    """
+    if path.is_dir():
+        raise PresetError(f"{label}: is a folder; name {instead}")
+    above = next((folder for folder in path.parents if folder.exists()), None)
+    if above is not None and not above.is_dir():
+        raise PresetError(f"{label}: {above} is a file; name another folder")
+    return path
+
+
 def max_cost_usd(option: float | None, environ: Mapping[str, str] | None = None) -> float | None:
     """Return the budget of a run in USD: the option, else REACT1_MAX_COST, else None.
 

@@ -38,7 +38,7 @@ from ..store.store import Store
 from .deliveries import delivery, source_paths
 from .events import Event, RunStarted, StepEnded, StepMoved, StepStarted
 from .execute import Options, Shared, execute, stop_on_signals
-from .observe import require_metrics_folder
+from .observe import require_metrics_folder, require_places
 from .run_records.outcome import RunResult
 from .run_records.run_folder import RunFolder, lock_folder
 
@@ -277,9 +277,10 @@ async def run_batch(
 
     Raises:
         Interrupted: the batch was stopped; the message says how to resume it.
-        PresetError: REACT1_EXECUTOR is wrong, or REACT1_METRICS is one file.
+        PresetError: REACT1_EXECUTOR is wrong, REACT1_METRICS is one file, or REACT1_TRACE a folder.
     """
     require_metrics_folder(os.environ)
+    require_places(os.environ)
     turns = asyncio.Semaphore(parallel)
     for item in batch.items:
         item.started_at = 0.0  # of an earlier process

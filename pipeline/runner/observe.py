@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from ..config.checked_job import Job, Step
 from ..core.errors import PresetError, React1Error
+from ..core.settings import require_file_path
 from ..core.tracing import OTLP, end_span, flush, open_tracer, set_current, start_span, trace_target, traceparent_of
 from ..store.atomic import write_text
 from .events import Event, LoggedEvents, Message, RunEnded, RunStarted, StepEnded, StepStarted, Watcher
@@ -97,6 +98,23 @@ def metrics_place(environ: Mapping[str, str]) -> Path | None:
     """Return REACT1_METRICS, a file or a folder; None if it is not set."""
     place = environ.get("REACT1_METRICS", "").strip()
     return Path(place).expanduser() if place else None
+
+
+def require_places(environ: Mapping[str, str]) -> None:
+    """Check that REACT1_TRACE and REACT1_METRICS name files, or the folder of metrics, before a run begins.
+
+    Raises:
+        PresetError: a folder is where a file must be, or the reverse.
+    """
+    target, place = trace_target(environ), metrics_place(environ)
+    if target not in ("", OTLP):
+        require_file_path(Path(target), f"trace {target}", "a file, or otlp (--trace, REACT1_TRACE)")
+    if place is not None and place.suffix in FILE_SUFFIXES:
+        require_file_path(place, f"metrics {place}", "a file, or a folder without a suffix (--metrics, REACT1_METRICS)")
+    elif place is not None and place.is_file():
+        raise PresetError(
+            f"metrics {place}: is a file; name FILE.json, FILE.prom or a folder (--metrics, REACT1_METRICS)"
+        )
 
 
 def require_metrics_folder(environ: Mapping[str, str]) -> None:
@@ -241,10 +259,11 @@ class ObservedEvents:
         """Open what REACT1_TRACE and REACT1_METRICS name; the log is always there.
 
         Raises:
-            PresetError: REACT1_TRACE is set, and OpenTelemetry is not installed.
+            PresetError: REACT1_TRACE is set, and OpenTelemetry is not installed; or a folder is in a file's place.
             StorageFailed: the file of the traces cannot be written.
         """
         environ = os.environ if environ is None else environ
+        require_places(environ)
         self._watcher = LoggedEvents(watcher)
         self._observers: list[Observer] = []
         target, place = trace_target(environ), metrics_place(environ)
