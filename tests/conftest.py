@@ -35,6 +35,8 @@ gc.set_threshold(100_000, 20, 20)
 settings.register_profile("react1", deadline=None)
 settings.load_profile("react1")
 TALKING_PX = (320, 180)
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's malloc.h."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -87,7 +89,14 @@ def no_waiting_for_the_disk() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def freed_memory_kept() -> Iterator[None]:
-    """Keep what a call has freed: a worker is large, and would get the memory back page by page in the next call."""
+    """Keep what a call has freed: a worker is large, and would get the memory back page by page in the next call.
+
+    So are large blocks, which glibc else returns one by one: new pages were half of the system's time.
+    """
+    libc = freed_memory.glibc()
+    if libc is not None:
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(freed_memory, "LARGE_BYTES", 2 << 30)
         yield
