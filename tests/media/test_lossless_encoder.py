@@ -39,7 +39,7 @@ def test_noise_comes_back_as_it_was(tmp_path, pix_fmt, size_px, encoder):
         stream = out.add_stream(chosen, rate=25, options=options)
         stream.width, stream.height = size_px
         stream.pix_fmt = pix_fmt
-        for _ in range(4):
+        for _ in range(2 if size_px[0] > 1000 else 4):
             blank = plane_views(av.VideoFrame(*size_px, pix_fmt))
             planes = [rng.integers(0, 1 << bits, plane.shape).astype(plane.dtype) for plane in blank]
             written.append(planes)

@@ -81,4 +81,4 @@ def test_key_in_json_is_hidden_after_its_escapes_are_decoded():
 
 def test_time_is_linear_in_the_length_of_the_text():
     """Other jobs share the event loop."""
-    assert cpu_time_growth(lambda count: hide_secret("&#65;%41" * count, KEY), 10_000, 100_000) < 30
+    assert cpu_time_growth(lambda count: hide_secret("&#65;%41" * count, KEY), 5_000, 50_000) < 30

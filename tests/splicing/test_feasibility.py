@@ -101,7 +101,7 @@ def test_dnxhd_is_known_by_its_nominal_bit_rate(context, suffix, rate, size, meg
     media = film(
         context,
         suffix,
-        frames=8,
+        frames=5,
         rate=rate,
         tracks=0,
         size=size,
@@ -115,7 +115,7 @@ def test_dnxhd_is_known_by_its_nominal_bit_rate(context, suffix, rate, size, meg
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 2, 4))])
 
     assert (plan.way, plan.encoder, result.metrics["way"]) == ("exact", "dnxhd", "exact")
-    assert [frame_number(luma) for _, luma in shown(result.path)] == [0, 1, 1002, 1003, 4, 5, 6, 7]
+    assert [frame_number(luma) for _, luma in shown(result.path)] == [0, 1, 1002, 1003, 4]
 
 
 def test_spans_that_overlap_are_counted_once():

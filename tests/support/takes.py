@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from film_cache import cached_film
 from numbered_clips import draw_frame, make_clip
 
 from react1.pipeline.core.edits.edit import Edit
@@ -174,7 +175,15 @@ def source_take(context, target: Segment, *, changed, level=200) -> Take:
 
 def moving_film(context, *, frames=40, size=(128, 96), speed=3, **changes) -> Media:
     """Make a film of soft texture that moves to the right, without audio; every pixel changes with motion."""
-    path = context.temp_path("moving.mp4")
+    key = ("moving", frames, size, speed, sorted(changes.items()))
+    path = cached_film(
+        context.temp_path("moving.mp4"), key, lambda place: _write_moving(place, frames, size, speed, changes)
+    )
+    file = context.store(path)
+    return probe(context.path(file), file)
+
+
+def _write_moving(path: Path, frames: int, size: tuple[int, int], speed: float, changes: dict) -> None:
     options = {"crf": "8", "preset": "fast", "x264-params": "mbtree=0"} | changes.get("options", {})
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25, options=options)
@@ -187,8 +196,6 @@ def moving_film(context, *, frames=40, size=(128, 96), speed=3, **changes) -> Me
             frame.pts = number
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    file = context.store(path)
-    return probe(context.path(file), file)
 
 
 def texture(size, shift: float, scale: int = 1) -> list[np.ndarray]:
