@@ -99,6 +99,7 @@ print(json.dumps({"spent_s": spent, "new": new, "names": names, "edit": Edit.__m
 """
 
 
+@pytest.mark.slow
 def test_importing_the_package_imports_nothing_else():
     """`import react1` loads no other module; a public name is imported on first use."""
     process = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True)

@@ -55,6 +55,7 @@ def test_every_module_of_nodes_has_one_node():
     assert all(info.about for info in loaded.nodes.values())
 
 
+@pytest.mark.slow
 def test_loading_the_registry_imports_nothing_heavy():
     """This runs in a new process, because this one has many modules loaded."""
     code = (

@@ -67,6 +67,7 @@ def test_a_film_that_fails_does_not_stop_the_others(react1, films):
     assert runs == {job["name"]: job["run"] for job in resumed.json["jobs"] if job["name"] in runs}
 
 
+@pytest.mark.slow
 def test_without_json_each_film_has_a_line(react1, films):
     """And the last line says how to go on."""
     result = react1("batch", "films.csv", "--preset", "prepare", "--jobs", "1")

@@ -40,6 +40,7 @@ def test_a_command_with_a_typing_error_is_suggested(react1):
     assert "'batch'" in react1("bach").err
 
 
+@pytest.mark.slow
 def test_the_help_imports_no_command_and_that_of_a_command_nothing_heavy():
     """In a new process; what a command works with is imported when it runs. `rich` takes longer than all the rest."""
     heavy = {

@@ -62,6 +62,7 @@ def test_stderr_is_silenced_and_restored(capfd: pytest.CaptureFixture[str]) -> N
     assert capfd.readouterr().err == "after\n"
 
 
+@pytest.mark.slow
 def test_a_run_checks_that_the_engine_is_installed_without_loading_it() -> None:
     """In a new interpreter: the check and the mesh of the face load neither OpenCV nor the landmark library."""
     code = (

@@ -182,6 +182,7 @@ def test_missing_library_is_reported_in_one_line(react1, tmp_path, monkeypatch, 
     assert f"requires {library}, which is not installed; install it with: pip install 'react1-nodes[timeline]'" in err
 
 
+@pytest.mark.slow
 def test_command_line_loads_no_timeline_library():
     """`import react1` and the commands load none of them."""
     script = "import sys, react1, react1.pipeline.cli.app; print([m for m in sys.modules if m in %r])"

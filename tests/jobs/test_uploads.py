@@ -395,6 +395,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.slow
 def test_upload_that_another_process_may_use_is_not_removed(run, storage, clock, tmp_path):
     """It may be about to submit a call with it; once it is killed, it does not need it any more."""
     uploads = run()

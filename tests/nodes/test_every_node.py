@@ -130,6 +130,7 @@ def test_it_has_tests(name):
     assert any(re.search(rf"^from react1\.nodes\.{name} import", text, re.MULTILINE) for text in tests)
 
 
+@pytest.mark.slow
 def test_reading_all_nodes_imports_nothing_heavy():
     """`react1 nodes` and ComfyUI's start wait for this."""
     code = "import sys; import react1.pipeline.core.nodes.registry as r; r.load_registry(); print(*sys.modules)"

@@ -148,6 +148,7 @@ def test_the_context_of_a_call_goes_to_its_worker(observed):
     assert sent <= ids and len(sent) == 8
 
 
+@pytest.mark.slow
 def test_a_process_of_the_executor_joins_the_trace(job, tmp_path, monkeypatch):
     """What it executed is below the coordinator's call, in the same trace."""
     monkeypatch.setenv("REACT1_EXECUTOR", "processes:1")

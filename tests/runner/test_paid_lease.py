@@ -117,6 +117,7 @@ def test_without_a_shared_store_there_is_no_lease(tmp_path):
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.slow
 def test_two_films_of_one_home_do_not_take_the_lease_of_a_take_from_each_other(machine, tmp_path, monkeypatch):
     """The second one waits until the first has its take, and uses it: nothing is interrupted, and one job is paid."""
     monkeypatch.setenv("REACT1_STORE", machine("home").place)

@@ -50,6 +50,7 @@ def test_a_failed_attempt_closes_the_file(path, monkeypatch):
     lock.close()
 
 
+@pytest.mark.slow
 def test_a_killed_process_releases_its_lock(path):
     """SIGKILL leaves the file, but no lock."""
     with subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:

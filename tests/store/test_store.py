@@ -183,6 +183,7 @@ def test_concurrent_threads_share_one_process_folder(store, monkeypatch):
     assert len([path for path in folder.iterdir() if path.is_dir()]) == 2
 
 
+@pytest.mark.slow
 def test_a_scratch_folder_of_another_live_process_stays(store):
     """The lock decides, not a process id: containers share homes."""
     import subprocess

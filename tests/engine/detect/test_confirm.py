@@ -101,6 +101,7 @@ def test_face_that_is_only_seen_from_close_up_is_a_person(engine_ready, tmp_path
     assert [len(faces) for faces in sampled_faces(path, video, 0, 8)] == [2, 2, 2]
 
 
+@pytest.mark.slow
 def test_small_face_beside_a_large_one_is_a_person(engine_ready, tmp_path):
     """A clear face of 75 px at 1280x720 is in every frame, though both detectors miss it in the complete picture."""
     from react1.pipeline.engine.detect.faces import FaceFinder
@@ -122,6 +123,7 @@ def test_small_face_beside_a_large_one_is_a_person(engine_ready, tmp_path):
     assert shot.people[0].unit_px < 0.3 * shot.people[1].unit_px
 
 
+@pytest.mark.slow
 def test_small_face_is_searched_again_after_a_cut(engine_ready, tmp_path):
     """It comes with the fifth frame, and is found in the next one in which the detector runs."""
     from react1.pipeline.engine.detect.people import people_in_shots

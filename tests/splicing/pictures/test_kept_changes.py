@@ -143,6 +143,7 @@ def test_a_dissolve_shows_where_the_mean_is_another():
                 assert shows == (mix[0] != below), (difference, numerator, denominator)
 
 
+@pytest.mark.slow
 def test_where_takes_overlap_their_files_are_read(context, read):
     """The second one lies over pictures that are not the source's."""
     media = source_of(context)
