@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from ..core.errors import PresetError, not_one_of
 from ..core.file import Deliver, File, Ingest, is_marked
@@ -23,6 +24,10 @@ from ..located_yaml.explain import is_url
 from ..located_yaml.located import Json
 
 OnFailure = Literal["stop", "keep-original"]
+CONTAINERS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".flv", ".wmv"}
+"""What a film's name may end with; anything else that follows a dot is a part of its name."""
+WALK = object()
+"""What a part is not replaced by: its own parts are looked at."""
 
 
 @dataclass(frozen=True)
@@ -83,22 +88,42 @@ def local_files(step: Step) -> list[Path]:
     return paths
 
 
-def replace_files(value: Any, replace_file: Callable[[str], File | str]) -> Any:
-    """Return parameters, or a part of them, with what is returned for each local path or URL in its place."""
-    if isinstance(value, BaseModel) and not isinstance(value, File):
+def map_parts(value: Any, replace_part: Callable[[Any, FieldInfo | None], Any], field: FieldInfo | None = None) -> Any:
+    """Return a value with some of its parts replaced, or the same object if nothing changes.
+
+    Args:
+        value: a model, a list, a tuple, or anything else, which has no parts.
+        replace_part: gets each part and the model's field that holds it, None in a list; returns what takes its place,
+            or WALK for its own parts to be looked at.
+        field: the field that holds the value.
+    """
+    replaced = replace_part(value, field)
+    if replaced is not WALK:
+        return replaced
+    if isinstance(value, BaseModel):
         changed = {}
-        for name, field in type(value).model_fields.items():
-            old = getattr(value, name)
-            is_path = is_marked(field, Ingest) and isinstance(old, str)
-            new = replace_file(old) if is_path else replace_files(old, replace_file)
-            if new is not old:
+        for name, part_field in type(value).model_fields.items():
+            part = getattr(value, name)
+            new = map_parts(part, replace_part, part_field)
+            if new is not part:
                 changed[name] = new
         return value.model_copy(update=changed) if changed else value
     if isinstance(value, (list, tuple)):
-        items = [replace_files(item, replace_file) for item in value]
+        items = [map_parts(item, replace_part) for item in value]
         same = all(new is old for new, old in zip(items, value, strict=True))
         return value if same else type(value)(items)
     return value
+
+
+def replace_files(value: Any, replace_file: Callable[[str], File | str]) -> Any:
+    """Return parameters, or a part of them, with what is returned for each local path or URL in its place."""
+
+    def replace_part(part: Any, field: FieldInfo | None) -> Any:
+        if isinstance(part, str) and field is not None and is_marked(field, Ingest):
+            return replace_file(part)
+        return part if isinstance(part, File) else WALK
+
+    return map_parts(value, replace_part)
 
 
 def container_problem(steps: Sequence[Step], step: Step) -> str:
@@ -118,7 +143,15 @@ def wrong_suffix(path: Path, suffix: str) -> str:
     """Return why a path is no name for a film of a source with this suffix; "" if it is."""
     if not suffix or suffix.lower() == path.suffix.lower():
         return ""
-    return f"{path} does not end with {suffix}; the film keeps the container of its source"
+    reason = "the film keeps the container of its source"
+    return f"{path} does not end with {suffix}; {reason}; name it {with_suffix(path, suffix.lower())}"
+
+
+def with_suffix(path: Path, suffix: str) -> Path:
+    """Return the path with the film's suffix, if it has none or that of another container."""
+    if path.suffix.lower() == suffix or not suffix:
+        return path
+    return path.with_suffix(suffix) if path.suffix.lower() in CONTAINERS else path.with_name(path.name + suffix)
 
 
 def until_takes(job: Job, *, page: bool = True) -> Job:

@@ -205,10 +205,31 @@ def require_file_path(path: Path, label: str, instead: str) -> Path:
     """
     if path.is_dir():
         raise PresetError(f"{label}: is a folder; name {instead}")
+    _require_no_file_above(path, label)
+    return path
+
+
+def require_folder_path(path: Path, label: str, purpose: str) -> Path:
+    """Return a path if a folder is there or can be created: neither it nor what is above it is a file.
+
+    Args:
+        path: the folder.
+        label: the option and its value, for the message.
+        purpose: what the folder is for.
+
+    Raises:
+        PresetError: the path is a file, or is below one.
+    """
+    if path.exists() and not path.is_dir():
+        raise PresetError(f"{label}: is a file; name a folder for {purpose}")
+    _require_no_file_above(path, label)
+    return path
+
+
+def _require_no_file_above(path: Path, label: str) -> None:
     above = next((folder for folder in path.parents if folder.exists()), None)
     if above is not None and not above.is_dir():
         raise PresetError(f"{label}: {above} is a file; name another folder")
-    return path
 
 
 def max_cost_usd(option: float | None, environ: Mapping[str, str] | None = None) -> float | None:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..config.checked_job import Job, Step, container_problem, local_files, output_path, wrong_suffix
+from ..config.checked_job import Job, Step, container_problem, local_files, output_path, with_suffix, wrong_suffix
 from ..core.errors import PresetError
 from ..core.file import File, real_path
 from ..core.nodes import node
@@ -14,8 +14,6 @@ from ..core.nodes.node import Delivery
 from ..core.values import Media, Report, Segment, Take, Turnover, Value
 from ..store.export import check_destination, export, is_exported, is_own_export, record_export
 from ..store.store import Store, file_digest
-
-_CONTAINERS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".flv", ".wmv"}
 
 
 def delivery(step: Step) -> Delivery:
@@ -99,7 +97,7 @@ def deliver_result(
 def file_targets(result: Value | list[Value], path: Path) -> Iterable[tuple[File, Path]]:
     """Pair every file of a result with its target: a single film is `path` itself, other files go into that folder."""
     if isinstance(result, Media):
-        target = _with_suffix(path, result.file.suffix)
+        target = with_suffix(path, result.file.suffix)
         yield result.file, target
         if result.sidecar is not None:
             yield result.sidecar, target.with_name(target.name + result.sidecar.suffix)
@@ -117,13 +115,6 @@ def file_targets(result: Value | list[Value], path: Path) -> Iterable[tuple[File
                 yield value.voice, path / f"{value.name}.voice{value.voice.suffix}"
         elif isinstance(value, Take):
             yield value.media.file, path / f"{value.segment.name}.take{value.media.file.suffix}"
-
-
-def _with_suffix(path: Path, suffix: str) -> Path:
-    """Return the path with the film's suffix, if it has none or that of another container."""
-    if path.suffix.lower() == suffix or not suffix:
-        return path
-    return path.with_suffix(suffix) if path.suffix.lower() in _CONTAINERS else path.with_name(path.name + suffix)
 
 
 def turnover_targets(store: Store, turnover: Turnover, folder: Path) -> Iterator[tuple[File, Path]]:

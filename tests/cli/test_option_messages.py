@@ -80,6 +80,21 @@ def test_originals_that_cannot_replace_the_proxy_are_refused(react1, film, verb,
     assert not Path("../home/runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("into", "message"),
+    [
+        ("notes.txt", "--into notes.txt: is a file; name a folder for the clip and the film"),
+        ("notes.txt/demo", "--into notes.txt/demo: notes.txt is a file; name another folder"),
+    ],
+)
+def test_a_demo_needs_a_folder(react1, film, into, message):
+    """Before a clip is generated."""
+    result = react1("demo", "--into", into)
+
+    assert (result.status, result.out, result.err) == (2, "", f"react1: {message}\n")
+    assert sorted(path.name for path in Path().iterdir()) == ["film.mp4", "logs", "notes.txt"]
+
+
 def test_a_batch_is_refused_as_a_run_is(react1, film, monkeypatch):
     """Once, and not by each of its films; a setting of the environment likewise."""
     Path("list.csv").write_text("source,in,out,prompt\nfilm.mp4,0f,8f,sad\n")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from react1.pipeline.config.checked_job import wrong_suffix
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.nodes.registry import load_registry
@@ -90,6 +93,14 @@ def test_command_line_decides_where_to_write(elsewhere):
     assert len(elsewhere.problems("out: /etc/a.mp4\nmore: /etc/b\n", out=outside)) == 1
 
 
+def test_the_name_that_is_proposed_keeps_what_is_no_container():
+    """A version that follows a dot is a part of the name."""
+    assert wrong_suffix(Path("a/cut.v2"), ".mov").endswith("; name it a/cut.v2.mov")
+    assert wrong_suffix(Path("a/cut.v2.MKV"), ".mov").endswith("; name it a/cut.v2.mov")
+    assert wrong_suffix(Path("cut"), ".mp4").endswith("; name it cut.mp4")
+    assert wrong_suffix(Path("a/cut.MOV"), ".mov") == ""
+
+
 def test_preset_from_elsewhere_may_not_either(elsewhere):
     """Neither by a default nor by a path that stands in a step."""
     by_default = PRESET.replace('"{source.stem}.react1{source.suffix}"', '"../../{source.stem}.mp4"')
@@ -106,7 +117,8 @@ def test_a_film_keeps_the_container_of_its_source(elsewhere, lines):
     (problem,) = elsewhere.problems(lines, **({} if lines else {"out": "inbox/new.mkv"}))
 
     place = "inbox/job.yaml:5:6" if lines else "--out"
-    assert problem == f"{place}: out: inbox/new.mkv does not end with .mp4; the film keeps the container of its source"
+    refused = "inbox/new.mkv does not end with .mp4; the film keeps the container of its source; name it inbox/new.mp4"
+    assert problem == f"{place}: out: {refused}"
     (folder,) = elsewhere.problems("out: ..\n", allow_outside=True)
     assert folder.endswith(" is a folder; name a file in it")
     assert elsewhere("out: new.MP4\nmore: clips.mkv\n").steps

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ...config.checked_job import Step
+from ...config.checked_job import WALK, Step, map_parts
 from ...core.edits.choices import CHOICE_NAMES
 from ...core.edits.edit import Edit
 from ...core.edits.face_choice import FaceOptions
@@ -47,19 +47,13 @@ def without_fields(value: Any, names: Sequence[str]) -> Any:
 
 def map_edits(value: Any, change: Callable[[Edit], Edit]) -> Any:
     """Return a value with every edit in it changed, or the same object if nothing changes."""
-    if isinstance(value, Edit):
-        return change(value)
-    if isinstance(value, Media):
-        return value  # contains no edit, but may contain many timestamps
-    if isinstance(value, BaseModel):
-        fields = {name: getattr(value, name) for name in type(value).model_fields}
-        changed = {name: new for name, old in fields.items() if (new := map_edits(old, change)) is not old}
-        return value.model_copy(update=changed) if changed else value
-    if isinstance(value, (list, tuple)):
-        items = [map_edits(item, change) for item in value]
-        same = all(new is old for new, old in zip(items, value, strict=True))
-        return value if same else type(value)(items)
-    return value
+
+    def replace_part(part: Any, _field: object) -> Any:
+        if isinstance(part, Edit):
+            return change(part)
+        return part if isinstance(part, Media) else WALK  # contains no edit, but may contain many timestamps
+
+    return map_parts(value, replace_part)
 
 
 def with_current_edits(result: Any, params: BaseModel, inputs: Mapping[str, Any], ignored: Sequence[str]) -> Any:

@@ -31,12 +31,14 @@ def command(
     """Run the preset `emotion-edit` on a generated clip: no key, no network, no cost."""
     import shutil
 
+    from ....core.settings import require_folder_path
     from ....demo.demo_clip import make_demo_clip
     from ....store.atomic import storage_errors
     from ...options import load_from_options
     from .run import exit_with_status, run_job
 
     with open_home(home, as_json) as home_path:
+        require_folder_path(folder, f"--into {folder}", "the clip and the film")
         clip, film = folder.absolute() / "talking.mp4", folder.absolute() / "talking.react1.mp4"
         job = load_from_options("emotion-edit", [f"source={clip}"], [edit], "local", out=film)
         with storage_errors(folder):
