@@ -221,7 +221,7 @@ def failed_object(error: BaseException | None = None, status: str = "failed") ->
     """Return the `--json` object of a failed run; it may have cost something nevertheless."""
     run, cost_usd = (error.run or None, error.cost_usd) if isinstance(error, React1Error) else (None, 0.0)
     empty_result: dict[str, Any] = {"output": None, "report": None, "cost_usd": cost_usd, "segments": [], "checks": {}}
-    empty_result |= {"notes": [], "turnover": None}
+    empty_result |= {"notes": [], "turnover": None, "until": None}
     return {"run": run, "status": status, **empty_result, "error": _error_object(error)}
 
 

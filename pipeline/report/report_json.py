@@ -6,15 +6,14 @@ timecode. It contains no local path and no URL signature.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..core.times import Timecode, clock_text, frames_to_timecode, parse_time, timecode_to_frames
+from ..core.times import clock_text
 from ..core.values import Media, Record, Segment, StepRecord, Take
-from ..media.timing.clock import frame_time_s
+from ..media.timing.clock import frame_time_s, frame_timecode
 
 SCHEMA_VERSION = 1
 Json = dict[str, Any]
@@ -158,13 +157,8 @@ def frame_position(media: Media, frame: int) -> dict[str, str]:
     """Return a frame's position as clock text and, if the film has a timecode that exists at its rate, as timecode."""
     time_s = frame_time_s(media, frame) if media.video is not None else Fraction(0)
     position = {"clock": clock_text(max(Fraction(0), time_s))}
-    if media.start_timecode and media.video is not None:
-        with contextlib.suppress(ValueError):
-            first = parse_time(media.start_timecode)
-            if isinstance(first, Timecode):
-                count = timecode_to_frames(first, media.video.rate) + frame
-                position["timecode"] = str(frames_to_timecode(count, media.video.rate, drop=first.drop))
-    return position
+    timecode = frame_timecode(media, frame)
+    return position if timecode is None else {**position, "timecode": str(timecode)}
 
 
 def film_checks(source: Media | None, film: Media | None) -> dict[str, bool]:

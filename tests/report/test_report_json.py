@@ -34,6 +34,22 @@ def test_a_film_with_a_start_timecode_has_timecode_positions(source):
     assert frame_position(stamped, 31) == {"clock": "00:00:01.240", "timecode": "01:00:01:06"}
 
 
+def test_positions_are_labels_as_everywhere_else(context, tmp_path):
+    """Over midnight, by the most frequent rate of an uneven film, and drop-frame on a film of exactly 30 frames/s."""
+    pts = [number * 40 + (number > 40) * 400 for number in range(50)]
+    options = {"frames": 50, "size": (64, 48), "tracks": 0}
+    uneven = make_clip(tmp_path / "uneven.mkv", pts=tuple(pts), time_base=Fraction(1, 1000), **options)
+    even = make_clip(tmp_path / "even.mp4", rate=Fraction(30), **options)
+
+    films = ((uneven, "01:00:00:00"), (even, "00:00:59;28"), (even, "23:59:59:20"))
+    labels = []
+    for path, start in films:
+        media = adopted(context, path).model_copy(update={"start_timecode": start})
+        labels.append(frame_position(media, 31).get("timecode"))
+
+    assert labels == ["01:00:01:06", "00:01:01;01", "00:00:00:21"]
+
+
 def test_an_impossible_start_timecode_is_omitted(source):
     """Real files have drop-frame timecode at 25 frames/s; the clock position stays."""
     stamped = source.model_copy(update={"start_timecode": "04:25:50;00"})

@@ -20,8 +20,8 @@ from ...core.times import (
     Timecode,
     clock_text,
     counting_rate,
-    frames_to_timecode,
     parse_time,
+    timecode_of_day,
     timecode_to_frames,
 )
 from ...core.values import Media, VideoStream
@@ -66,24 +66,24 @@ def describe_range(media: Media) -> str:
     video = require_video(media)
     first_s = max(frame_time_s(media, 0), Fraction(0))
     text = f"{clock_text(first_s)} to {clock_text(frame_time_s(media, video.frame_count))}, {video.frame_count} frames"
-    start = _start_timecode(media)
-    if start is None:
-        return text
-    rate = _count_rate(video, start.drop)
-    first = timecode_to_frames(start, rate)
-    last = frames_to_timecode(first + video.frame_count, rate, drop=start.drop)
-    return f"{text}, timecode {start} to {last}"
+    start, end = frame_timecode(media, 0), frame_timecode(media, video.frame_count)
+    return text if start is None else f"{text}, timecode {start} to {end}"
 
 
 def describe_frame(media: Media, frame: int) -> str:
     """Return when a frame begins as text, in ms, on each clock that the film has; `frame_count` gives the end."""
     text = clock_text(Fraction(round(max(frame_time_s(media, frame), Fraction(0)) * 1000), 1000))
+    timecode = frame_timecode(media, frame)
+    return text if timecode is None else f"{text}, timecode {timecode}"
+
+
+def frame_timecode(media: Media, frame: int) -> Timecode | None:
+    """Return the label of a frame, which begins again at midnight; None if the film has no timecode of its rate."""
     start = _start_timecode(media)
     if start is None:
-        return text
+        return None
     rate = _count_rate(require_video(media), start.drop)
-    timecode = frames_to_timecode(timecode_to_frames(start, rate) + frame, rate, drop=start.drop)
-    return f"{text}, timecode {timecode}"
+    return timecode_of_day(timecode_to_frames(start, rate) + frame, rate, drop=start.drop)
 
 
 def timecode_rate(video: VideoStream) -> Fraction:
