@@ -62,11 +62,11 @@ class Timestamps(BaseModel):
         array = np.asarray(times, np.int64)
         runs: list[tuple[int, int, int]] = []
         start, steps = 0, np.diff(array)
-        while start < len(array):
-            changes = np.flatnonzero(steps[start:] != steps[start : start + 1])
-            count = (int(changes[0]) if len(changes) else len(steps) - start) + 1
-            runs.append((int(array[start]), int(steps[start]) if count > 1 else 0, count))
-            start += count
+        # The last frame of each stretch of constant spacing.
+        for end in (*(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(array) - 1):
+            if end > start or end == start == len(array) - 1:
+                runs.append((int(array[start]), int(steps[start]) if end > start else 0, end - start + 1))
+                start = end + 1
         return cls(runs=tuple(runs), last_duration=last_duration)
 
     @cached_property

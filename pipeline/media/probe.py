@@ -23,7 +23,7 @@ import numpy as np
 
 from ..core.errors import InputMediaError
 from ..core.file import File
-from ..core.times import Timecode
+from ..core.times import Timecode, nominal_rate
 from ..core.values import AudioStream, Media, OtherStream, Timestamps, VideoStream
 from .frames import color
 from .frames.decode import ENCODE_AGAIN, decode_frames, main_video_stream, require_complete
@@ -331,7 +331,7 @@ def parse_gop_timecode(code: int) -> Timecode:
 def parse_s12m_timecode(code: int, rate: Fraction) -> Timecode:
     """Parse the 32 bits of SMPTE ST 12-1; above 30 frames/s they count pairs of frames, and a field bit selects one."""
     frames = _bcd(code >> 24 & 0x3F)
-    if rate >= 50:
+    if nominal_rate(rate) > 30:
         frames = 2 * frames + (code >> (7 if rate == 50 else 23) & 1)
     hours, minutes, seconds = _bcd(code & 0x3F), _bcd(code >> 8 & 0x7F), _bcd(code >> 16 & 0x7F)
     return Timecode(hours, minutes, seconds, frames, drop=bool(code >> 30 & 1))

@@ -25,6 +25,7 @@ from .verification.verify import Comparison, compare, strict_decode_error
 
 NOT_EXACT = "the film cannot be smart-rendered, and `exact: require` forbids re-encoding it completely"
 Strategy = Callable[[SpliceJob], UncheckedFilm]
+REENCODED = "the complete picture stream was re-encoded"
 PREFER_HINT = "with `exact: prefer` the complete picture stream is re-encoded"
 
 
@@ -158,7 +159,8 @@ def _spliced_film(job: SpliceJob, film: UncheckedFilm, comparison: Comparison, r
     }
     notes = list(film.notes)
     if film.way == "reencoded-picture":
-        notes.insert(0, f"the complete picture stream was re-encoded, visually lossless: {reason}")
+        metrics |= {"in_place": False, "in_place_reason": REENCODED} if job.in_place else {}
+        notes.insert(0, f"{REENCODED}, visually lossless: {reason}")
     lost = [*comparison.lost, *_changed_programs(job, film.path)]
     if lost:
         notes.append("could not be kept: " + ", ".join(lost))

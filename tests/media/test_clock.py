@@ -7,7 +7,14 @@ from numbered_clips import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.times import Seconds, frames_to_timecode, parse_time
-from react1.pipeline.media.timing.clock import describe_range, frame_at, frame_time_s, label_clock, timecode_rate
+from react1.pipeline.media.timing.clock import (
+    describe_range,
+    frame_at,
+    frame_time_s,
+    label_clock,
+    timecode_rate,
+    with_start_timecode,
+)
 
 NTSC = Fraction(30000, 1001)
 
@@ -68,6 +75,15 @@ def test_a_timecode_counts_from_the_start_timecode(film):
         frame_at(media, parse_time("10:00:03:00"))
     with pytest.raises(InputMediaError, match="outside"):
         frame_at(media, parse_time("09:59:59:24"))
+
+
+@pytest.mark.parametrize("text", ["1:00:00:00", " 01:00:00:00 "])
+def test_a_start_timecode_that_is_given_counts_however_it_is_written(film, text):
+    """Edits take an hour of one digit, too; it was accepted here, and then passed over."""
+    media = with_start_timecode(film(tracks=0), text)
+
+    assert media.start_timecode == "01:00:00:00"
+    assert frame_at(media, parse_time("01:00:01:05")) == frame_at(media, parse_time("1:00:01:05")) == 30
 
 
 def test_a_timecode_may_run_over_midnight(film):

@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from react1.pipeline.core.values import Timestamps
 from react1.pipeline.media.timing.frame_rate import frame_count_at, frames_on_grid, nearest_rate
 
 
@@ -61,3 +62,21 @@ def test_a_long_frame_keeps_its_duration():
 def test_the_duration_is_kept_to_half_a_frame(duration_s, count):
     """And there is always one frame."""
     assert frame_count_at(duration_s, Fraction(25)) == count
+
+
+@pytest.mark.parametrize(
+    ("times", "runs"),
+    [
+        ([], ()),
+        ([7], ((7, 0, 1),)),
+        ([0, 40, 80, 120], ((0, 40, 4),)),
+        ([0, 42, 83, 125], ((0, 42, 2), (83, 42, 2))),
+        ([0, 41, 83, 125, 166], ((0, 41, 2), (83, 42, 2), (166, 0, 1))),
+    ],
+)
+def test_times_are_packed_in_runs_of_one_spacing(times, runs):
+    """And come back as they were, as those of Matroska do, which are rounded to milliseconds."""
+    stamps = Timestamps.of(times, 40)
+
+    assert stamps.runs == runs and stamps.count == len(times)
+    assert stamps.array.tolist() == times

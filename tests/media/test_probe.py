@@ -232,6 +232,7 @@ def test_the_timecode_bits_of_a_picture_are_parsed():
     assert str(parse_s12m_timecode(0x05_59_34_12, Fraction(25))) == "12:34:59:05"
     assert str(parse_s12m_timecode(0x40_00_00_01 | 0x29 << 24, Fraction(30000, 1001))) == "01:00:00;29"
     assert str(parse_s12m_timecode(0x12_00_00_01 | 1 << 7, Fraction(50))) == "01:00:00:25"
+    assert str(parse_s12m_timecode(0x12_00_00_01 | 1 << 23, Fraction(48000, 1001))) == "01:00:00:25"
     assert str(parse_gop_timecode(1 << 24 | 10 << 19 | 5)) == "10:00:00;05"
 
 

@@ -166,3 +166,13 @@ def test_what_has_no_boxes_is_not_edited_in_place_and_reports_it(context):
     )
 
     assert result.metrics["in_place"] is False and "only MP4 and MOV" in result.metrics["in_place_reason"]
+
+
+def test_what_is_re_encoded_completely_is_not_edited_in_place_and_reports_it(context):
+    """Its only keyframe is the first picture."""
+    media = film(context, frames=36, gop=250, size=(192, 108), tracks=0)
+    take = numbered_take(context, segment(media, 0, 4))
+
+    result = splicing.splice(context, ffmpeg_path(), media, [take], in_place=True)
+
+    assert result.metrics["in_place"] is False and "re-encoded" in result.metrics["in_place_reason"]

@@ -95,6 +95,13 @@ RIGHT = {
     "very coarse": Case(_x264("crf=51")),
     "parameter sets in the packets, avc3": Case(_copied("-tag:v", "avc3", "-bsf:v", SETS)),
     "parameter sets in the packets, avc1": Case(_copied("-bsf:v", SETS)),
+    "interlaced, parameter sets in the packets alone": Case(
+        lambda at: odd.patched(
+            _copied("-tag:v", "avc3", "-bsf:v", SETS, options={"x264-params": "open-gop=0:tff=1"})(at),
+            (*odd.STBL, b"stsd"),
+            odd.without_own_sets,
+        )
+    ),
     "parameter sets in the packets, hev1": Case(
         _copied("-tag:v", "hev1", "-bsf:v", SETS.replace("h264", "hevc"), **X265)
     ),

@@ -12,6 +12,7 @@ from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import InputMediaError, MissingExtra
 from react1.pipeline.media.mp4 import sample_tables
+from react1.pipeline.media.mp4.boxes import Box
 from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
@@ -134,6 +135,8 @@ def test_tables_that_are_cut_short_are_a_reason(body):
     """Never an error of the library that reads them."""
     with pytest.raises(NotApplicable, match="cut short"):
         sample_tables._column(body, ">u4")
+    with pytest.raises(NotApplicable, match="cut short"):
+        sample_tables._sizes(Box(b"stbl", children=[Box(b"stsz", bytes(4) + body)]))
 
 
 def test_a_morph_without_opencv_is_refused_before_payment(context, monkeypatch):

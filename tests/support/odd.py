@@ -78,6 +78,13 @@ def _changed(body: bytes, way: tuple[bytes, ...], change: Callable[[bytes], byte
 STBL = (b"trak", b"mdia", b"minf", b"stbl")
 
 
+def without_own_sets(stsd: bytes) -> bytes:
+    """Take the parameter sets out of an avcC, which keeps its size."""
+    at = stsd.index(b"avcC") + 4
+    size = int.from_bytes(stsd[at - 8 : at - 4], "big") - 8
+    return stsd[: at + 5] + b"\xe0" + bytes(size - 6) + stsd[at + size :]
+
+
 def two_descriptions(stsd: bytes) -> bytes:
     """Say the one sample entry twice."""
     return stsd[:4] + struct.pack(">I", 2) + stsd[8:] * 2

@@ -131,10 +131,10 @@ def read_sample_table(track: Box) -> Samples:
 
 def _sizes(table: Box) -> Ints:
     body = table.require(b"stsz").body
-    common_size, count = struct.unpack_from(">II", body, 4)
+    common_size = int.from_bytes(body[4:8], "big")
     if common_size:
-        return np.full(count, common_size, np.int64)
-    return np.frombuffer(body, ">u4", count, 12).astype(np.int64)
+        return np.full(int.from_bytes(body[8:12], "big"), common_size, np.int64)
+    return _column(body[4:], ">u4")
 
 
 def _column(body: bytes, dtype: str) -> Ints:

@@ -33,7 +33,7 @@ ROUNDING_TOLERANCE_S = Fraction(1, 2000)
 their own times."""
 _AUDIO_TAIL_S = 1
 """Audio often lasts a little longer than the picture and players show its end, so it is accepted as an out point."""
-_TIMECODE = re.compile(r"(\d{2,3}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
+_TIMECODE = re.compile(r"(\d{1,3}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
 
 
 def frame_at(media: Media, moment: Moment) -> int:
@@ -136,7 +136,7 @@ def with_start_timecode(media: Media, start_tc: str | None) -> Media:
             timecode_to_frames(timecode, _count_rate(media.video, timecode.drop))
     except ValueError as error:
         raise InputMediaError(f"start_tc: {error}") from error
-    return media.model_copy(update={"start_timecode": start_tc})
+    return media.model_copy(update={"start_timecode": str(timecode)})
 
 
 def _frame_shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Moment) -> int:

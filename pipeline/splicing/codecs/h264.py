@@ -62,8 +62,8 @@ class H264:
             raise NotApplicable(f"libx264 does not write {video.pix_fmt}")
         parse = h264_headers.parse_in_band if source.annexb else h264_headers.parse_avcc
         config = parse(source.config)
-        fields = _field_options(source, config)
         film = config.with_units(source.in_band)
+        fields = _field_options(source, film)
         match = matching_encoder(video, film, h264_headers.parse_x264_note(source.first_packet), source.reorder, fields)
         settings = match or encoder_with_free_ids(video, film, source.film_reorder, fields)
         sps, pps = parameter_sets(video, settings)
@@ -83,7 +83,7 @@ def _field_options(source: SourceVideo, config: AvcConfig) -> FieldOptions:
     """Return the options that code interlaced pictures as such, in the order of their fields."""
     if not source.video.interlaced:
         return PROGRESSIVE
-    if not h264_headers.parse_sps(config.sps[0]).fields:
+    if not config.sps or not h264_headers.parse_sps(config.sps[0]).fields:
         raise NotApplicable("the pictures are interlaced, but coded as progressive")
     return {"bff": "1"} if field_order(source.frame) == "bottom first" else {"tff": "1"}
 
