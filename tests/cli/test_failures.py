@@ -99,7 +99,7 @@ def test_a_failure_prints_one_json_object(react1):
 
     assert result.status == 3
     assert list(result.json) == [
-        "run", "status", "output", "report", "cost_usd", "segments", "checks", "notes", "turnover", "error",
+        "run", "status", "output", "report", "cost_usd", "segments", "checks", "notes", "turnover", "until", "error",
     ]  # fmt: skip
     assert result.json["status"] == "failed"
     assert len(_lines(result.err)) == 1
