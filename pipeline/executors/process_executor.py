@@ -146,6 +146,8 @@ class Attempts:
     def __init__(self, executor: ProcessExecutor, call: Call, report: Callable[[float], None]) -> None:
         self._executor, self._call, self._report = executor, call, report
         self._process: LineProcess | None = None
+        """The one that runs the call; when it has replied, it may run another one."""
+        self._lock = threading.Lock()
         self._stopped = self._overdue = False
 
     def run(self) -> Result:
@@ -166,6 +168,8 @@ class Attempts:
                 process.send(dump({"stop": True}))
             reply = self._read_reply(process)
             if reply is not None:
+                with self._lock:
+                    self._process = None
                 self._executor.put_back(process)
                 return parse_reply(reply, self._call)
             status = process.kill()
@@ -183,14 +187,16 @@ class Attempts:
     def stop(self) -> None:
         """Ask the process to stop the call."""
         self._stopped = True
-        if self._process is not None:
-            self._process.send(dump({"stop": True}))
+        with self._lock:
+            if self._process is not None:
+                self._process.send(dump({"stop": True}))
 
     def kill(self) -> None:
         """Kill the process with its tools."""
         self._stopped = True
-        if self._process is not None:
-            self._process.kill()
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
 
     def end_overdue(self) -> None:
         """Kill the process because the call takes longer than its limit, and does not notice it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import threading
 import time
@@ -17,8 +18,9 @@ from react1.pipeline.core.nodes.node import Need, Params
 from react1.pipeline.core.side_by_side import read_ahead
 from react1.pipeline.core.values import Media
 from react1.pipeline.executors import base as executor_base
-from react1.pipeline.executors.base import Call, CallMonitor, execute_call, from_json
+from react1.pipeline.executors.base import Call, CallMonitor, Result, dump, execute_call, from_json, result_reply
 from react1.pipeline.executors.local_executor import Capacity, LocalExecutor
+from react1.pipeline.executors.process_executor import Attempts
 from react1.pipeline.media.clip_writer import ClipWriter, VideoSettings
 from react1.pipeline.media.frames.decode import exact_frames, images
 from react1.pipeline.media.probe import probe
@@ -253,3 +255,32 @@ def test_progress_has_the_key_of_the_call(store):
 
     asyncio.run(play())
     assert moves[0] == ("aa" * 32, 0.5)
+
+
+def test_a_call_that_has_ended_does_not_stop_the_next_one_of_its_process():
+    """A stop that comes when the reply is there, and before the coordinator knows it."""
+    sent = []
+
+    class Process:
+        def send(self, line):
+            sent.append(json.loads(line))
+
+        def read(self):
+            return dump(result_reply(Result(7, 0.0, reused=False))) + "\n"
+
+        def kill(self):
+            sent.append("kill")
+            return -9
+
+    class Executor:
+        def take(self):
+            return Process()
+
+        def put_back(self, process):
+            attempts.stop()
+            attempts.kill()
+
+    attempts = Attempts(Executor(), Call("m:F", {}, "key"), lambda _share: None)
+
+    assert attempts.run().value == 7
+    assert [list(line) for line in sent] == [["call"]]
