@@ -23,7 +23,7 @@ from ..core.errors import StorageFailed
 from ..store.atomic import is_locked, storage_errors, sync_folder, try_acquire, write_new, write_new_lines
 from .ledger import RESERVE, Ledger
 from .ledger_entry import RECORD_TYPES, Summary, summarize
-from .ledger_folders import attempt_folders
+from .ledger_folders import attempt_folders, call_folders, state_names
 from .ledger_segments import DATA, INDEX, Row, Segment, data_end, data_header, data_line, index_lines
 
 COMPACT_FROM = 64
@@ -48,7 +48,7 @@ def compact(ledger: Ledger, at_least: int = COMPACT_FROM) -> int:
     Raises:
         StorageFailed: the ledger cannot be written; nothing is lost.
     """
-    folders = [folder for folder in ledger.call_folders() if _may_be_finished(folder)]
+    folders = [folder for folder in call_folders(ledger.root) if _may_be_finished(folder)]
     if len(folders) < at_least:
         return 0
     root = ledger.segments.folder
@@ -70,7 +70,7 @@ def compact(ledger: Ledger, at_least: int = COMPACT_FROM) -> int:
 
 def _may_be_finished(folder: Path) -> bool:
     """Return whether every attempt of a call seems finished, by the names of its files."""
-    last = [max((path.name for path in each.glob("[0-9][0-9]-*.json")), default="") for each in attempt_folders(folder)]
+    last = [max(state_names(each), default="") for each in attempt_folders(folder)]
     return all(name[3:].removesuffix(".json") in ("done", "failed", "void") for name in last)
 
 
@@ -99,7 +99,7 @@ def _can_move(item: tuple[str, bytes]) -> bool:
 
 def _files_in(folder: Path) -> dict[str, bytes]:
     """Return the files of states in an attempt's folder."""
-    return {path.name: path.read_bytes() for path in folder.glob("[0-9][0-9]-*.json")}
+    return {name: (folder / name).read_bytes() for name in state_names(folder)}
 
 
 def _stored_files(ledger: Ledger, key: str, attempt: int) -> dict[str, bytes]:

@@ -44,10 +44,12 @@ from .ledger_folders import (
     INTENTION,
     attempt_folders,
     attempts_on_disk,
+    call_folders,
     calls_with_parts,
     has_trace,
     read_files,
     remove_parts,
+    state_names,
 )
 from .ledger_segments import Row, Segment, SegmentGone, Segments, Sums
 
@@ -274,10 +276,6 @@ class Ledger:
         """Return the folder of the call with a key."""
         return self.root / key[:2] / key
 
-    def call_folders(self) -> Iterator[Path]:
-        """Yield the folder of every call that has one."""
-        return (folder for folder in self.root.glob("??/*") if folder.is_dir())
-
     def _attempt_numbers(self, key: str) -> set[int]:
         """Return the numbers of the attempts at a call."""
         numbers = {int(folder.name) for folder in attempt_folders(self.call_folder(key))}
@@ -301,7 +299,7 @@ class Ledger:
         """Return key and number of the attempts at all calls whose key begins with `head`."""
         if head and not head.isalnum():  # keys have letters and digits only; the rest would be a path or a pattern
             return set()
-        folders = self.root.glob(f"{head[:2] if len(head) > 1 else '??'}/{head}*")
+        folders = call_folders(self.root, head)
         attempts = {(folder.name, int(each.name)) for folder in folders for each in attempt_folders(folder)}
         for segment in self.segments.live():
             attempts |= {(row.summary.key, row.summary.attempt) for row in segment.find(head)}
@@ -347,7 +345,7 @@ class Ledger:
 
     def _last_number(self, entry: Entry) -> int:
         """Return the highest number of a state of an entry; 0 without any."""
-        names = [path.name for path in entry.folder.glob("[0-9][0-9]-*.json")]
+        names = state_names(entry.folder)
         for segment, row in self._find_rows(self.segments.live(), entry.key, entry.attempt):
             stored = segment.files(row)
             names += [f"{_MAX_RECORDS // 2}-damaged"] if stored is None else stored

@@ -6,6 +6,7 @@ A folder may vanish while it is read: a compaction removes it when a segment has
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,8 @@ from ..store.atomic import storage_errors
 
 INTENTION = "00-intended.json"
 """The first state of an attempt, written before its POST."""
+_PART = ".part"
+_STATE_NAME = re.compile(r"[0-9]{2}-.*\.json")
 
 
 def attempts_on_disk(root: Path) -> Iterator[tuple[str, list[str]]]:
@@ -23,20 +26,53 @@ def attempts_on_disk(root: Path) -> Iterator[tuple[str, list[str]]]:
         StorageFailed: a folder cannot be listed, so calls may be missing.
     """
     with storage_errors(root):
-        for prefix in _subfolders(str(root)):
-            if len(prefix.name) != 2:
-                continue
-            for call in _subfolders(prefix.path):
-                for attempt in _subfolders(call.path):
-                    if len(attempt.name) == 3 and attempt.name.isdecimal():
-                        names = _names(attempt.path)
-                        if names is not None:
-                            yield attempt.path, names
+        for call in _calls(str(root)):
+            for attempt in _attempts(call.path):
+                names = _names(attempt.path)
+                if names is not None:
+                    yield attempt.path, names
+
+
+def call_folders(root: Path, head: str = "") -> Iterator[Path]:
+    """Yield the folder of every call in a ledger's `root` that has one and whose key begins with `head`.
+
+    Raises:
+        StorageFailed: a folder cannot be listed, so calls may be missing.
+    """
+    with storage_errors(root):
+        for call in _calls(str(root), head):
+            yield Path(call.path)
 
 
 def attempt_folders(call_folder: Path) -> list[Path]:
-    """Return the folders of the attempts at a call, in order."""
-    return sorted(folder for folder in call_folder.glob("[0-9][0-9][0-9]") if has_trace(folder))
+    """Return the folders of the attempts at a call, in order.
+
+    Raises:
+        StorageFailed: the folder cannot be listed, so attempts may be missing.
+    """
+    with storage_errors(call_folder):
+        folders = sorted(Path(attempt.path) for attempt in _attempts(str(call_folder)))
+        return [folder for folder in folders if has_trace(folder)]
+
+
+def state_names(folder: Path) -> list[str]:
+    """Return the names of the files of states in an attempt's folder, in order.
+
+    Raises:
+        StorageFailed: the folder cannot be listed, so states may be missing.
+    """
+    with storage_errors(folder):
+        return [name for name in _names(str(folder)) or () if _STATE_NAME.fullmatch(name)]
+
+
+def _calls(root: str, head: str = "") -> Iterator[os.DirEntry[str]]:
+    for prefix in _subfolders(root):
+        if len(prefix.name) == 2 and prefix.name.startswith(head[:2]):
+            yield from (call for call in _subfolders(prefix.path) if call.name.startswith(head))
+
+
+def _attempts(call_folder: str) -> list[os.DirEntry[str]]:
+    return [each for each in _subfolders(call_folder) if len(each.name) == 3 and each.name.isdecimal()]
 
 
 def _subfolders(folder: str) -> list[os.DirEntry[str]]:
@@ -55,35 +91,40 @@ def _names(folder: str) -> list[str] | None:
 
 def has_trace(folder: Path) -> bool:
     """Return whether an attempt left any file behind, besides an intention that never got its name."""
-    return folder.is_dir() and any(not _is_unnamed_intention(path) for path in folder.iterdir())
+    return any(not _is_unnamed_intention(name) for name in _names(str(folder)) or ())
 
 
-def _is_unnamed_intention(path: Path) -> bool:
-    return path.suffix == ".part" and path.name.startswith(f".{INTENTION}.")
+def _is_unnamed_intention(name: str) -> bool:
+    return name.startswith(f".{INTENTION}.") and name.endswith(_PART)
 
 
 def calls_with_parts(root: Path) -> set[Path]:
     """Return the folders of the calls with unfinished files, `.part`."""
-    parts = [*root.glob("??/*/.*.part"), *root.glob("??/*/[0-9][0-9][0-9]/.*.part")]
-    return {root / Path(*part.relative_to(root).parts[:2]) for part in parts}
+    with storage_errors(root):
+        return {Path(call.path) for call in _calls(str(root)) if any(_parts(call.path))}
+
+
+def _parts(call_folder: str) -> Iterator[Path]:
+    for folder in (call_folder, *(attempt.path for attempt in _attempts(call_folder))):
+        yield from (Path(folder, name) for name in _names(folder) or () if name[0] == "." and name.endswith(_PART))
 
 
 def remove_parts(call_folder: Path) -> None:
     """Remove `.part` files, but not the only trace of an attempt."""
-    for part in [*call_folder.glob(".*.part"), *call_folder.glob("[0-9][0-9][0-9]/.*.part")]:
-        others = any(path.suffix != ".part" for path in part.parent.iterdir())
-        if others or _is_unnamed_intention(part):
+    for part in list(_parts(str(call_folder))):
+        others = any(path.suffix != _PART for path in part.parent.iterdir())
+        if others or _is_unnamed_intention(part.name):
             part.unlink(missing_ok=True)
 
 
 def read_files(folder: Path) -> tuple[dict[str, bytes], list[str]]:
     """Return the content of the files of states in a folder, and the names of those that cannot be read."""
     files, damaged = {}, []
-    for path in sorted(folder.glob("[0-9][0-9]-*.json")):
+    for name in state_names(folder):
         try:
-            files[path.name] = path.read_bytes()
+            files[name] = (folder / name).read_bytes()
         except FileNotFoundError:
             continue  # a compaction has just removed it
         except OSError:
-            damaged.append(path.name)
+            damaged.append(name)
     return files, damaged

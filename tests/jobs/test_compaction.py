@@ -89,6 +89,53 @@ def test_finished_calls_move_to_a_segment_and_read_as_before(ledger):
     assert compact(again, at_least=1) == 0
 
 
+LOOKS = {
+    "sweep": Ledger.sweep,
+    "compact": lambda ledger: compact(ledger, at_least=9),
+    "latest": lambda ledger: ledger.latest(call(0)),
+    "find": lambda ledger: ledger.find(call(0).key[:12]),
+    "never made": lambda ledger: ledger.is_never_made(ledger.latest(call(0)).id, "request-0"),
+    "open": Ledger.open_entries,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+@pytest.mark.parametrize("depth", [0, 1, 2], ids=["prefix", "call", "attempt"])
+def test_folder_that_a_compaction_removes_while_it_is_listed_is_no_error(ledger, monkeypatch, look, depth):
+    """Another process may compact whenever a run begins; what it removes is in a segment."""
+    compact(ledger, at_least=1)
+    expected = look(ledger)
+    ledger.call_folder(call(0).key).joinpath("001").mkdir(parents=True)
+    ledger.call_folder(call(0).key).joinpath("001", "01-accepted.json").touch()
+    folder, scandir = ledger.call_folder(call(0).key), os.scandir
+    listed = (folder.parent, folder, folder / "001")[depth]
+
+    def remove_before(path):
+        if not isinstance(path, int) and os.fspath(path) == str(listed) and listed.exists():
+            monkeypatch.setattr(os, "scandir", scandir)
+            shutil.rmtree(listed, ignore_errors=True)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", remove_before)
+
+    assert look(ledger) == expected
+
+
+def test_call_whose_folder_cannot_be_listed_is_not_paid_for(ledger, monkeypatch):
+    """It may have an attempt."""
+    folder, scandir = ledger.call_folder(call(4).key), os.scandir
+
+    def refuse(path):
+        if os.fspath(path) == str(folder):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+    with pytest.raises(StorageFailed, match="Permission denied"):
+        ledger.latest(call(4))
+
+
 def test_compaction_waits_for_enough_calls(ledger):
     """So a segment is worth its files."""
     assert compact(ledger, at_least=5) == 0
