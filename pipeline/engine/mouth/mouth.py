@@ -50,8 +50,8 @@ GUM = np.array((0.66, 0.38, 0.37))
 TEETH_LIGHT = 0.45
 """Exponent of the light's falloff: pictures show teeth much brighter than it says."""
 NEW_SHADOW, NEW_SHADOW_UNITS = 0.72, 0.045
-"""The least light of the performer's own interior directly under the upper lip's new place, and how far down it is less
-than full, in units."""
+"""The light of the performer's own interior directly under the upper lip, as a share of full light, and how far down it
+is less than full, in units."""
 ROUND_HIDES, LOWER_DIMMER = 0.06, 0.88
 """How far protruding lips hide the lower teeth, in units; the share of the light that lower teeth get."""
 OPENS_AT = (0.012, 0.042)
@@ -118,7 +118,7 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
         rows = find_rows(original, source, expected, frame.unit_px)
         bared = (gum + lip) / 2
         seen, cover = own_interior(original, source, place.opening, place.skull, frame, rows, bared, light.blur_px)
-        seen *= _light_left(place.opening, frame, pose.gap)
+        seen *= _light_left(source, place.opening, frame, pose.gap)
         # A drawn row under the performer's own teeth would be a second one: what is beyond them is the dark alone.
         layers.append(blend(match_shot(_merged(dark), light), seen, cover))
     if own < 1:
@@ -163,15 +163,18 @@ def _usual_tooth_color(light: Light) -> Curve:
     return np.asarray(TOOTH * light.white * gain)
 
 
-def _light_left(opening: Opening, frame: FaceFrame, gap: float) -> Field:
+def _light_left(source: Opening, opening: Opening, frame: FaceFrame, gap: float) -> Field:
     """Return the share of its light that the source's interior keeps, (height, width, 1): a low opening lets less in.
 
-    The interior itself contains the shadow of the upper lip's old place; here is that of its new one.
+    The interior itself contains the shadow of the upper lip's old place: what lay in it gets no second one.
     """
     entering = light_entering(gap)
     dimmer = np.sqrt(entering / max(entering, light_entering(MouthShape.of(frame).gap)))
-    shadow = NEW_SHADOW + (1 - NEW_SHADOW) * np.clip(opening.below_top_px / (NEW_SHADOW_UNITS * frame.unit_px), 0, 1)
-    return np.asarray(dimmer * shadow, np.float32)[..., None]
+    reach_px = NEW_SHADOW_UNITS * frame.unit_px
+    new, old = (
+        NEW_SHADOW + (1 - NEW_SHADOW) * np.clip(mouth.below_top_px / reach_px, 0, 1) for mouth in (opening, source)
+    )
+    return np.asarray(dimmer * np.minimum(1, new / old), np.float32)[..., None]
 
 
 def _add_teeth(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Curve, Field, Image, Points, box_around, shares_between, smoothstep, soft_mask
+from ..arrays import Curve, Field, Image, Points, box_around, fraction_between, shares_between, smoothstep, soft_mask
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import INNER_LIPS
 from .opening import Opening, along_axes
@@ -24,6 +24,9 @@ EDGE_SHARE = 0.30
 """but not over more than this share of the upper row."""
 NARROWING_FOLLOWS = 0.25
 """A mouth that gets narrower covers its teeth; near the corners they follow by this share."""
+NARROWS = (0.0, 0.12)
+"""A mouth that loses this share of its width is narrower: hung from a lip that comes down there, its side teeth would
+be fangs."""
 TOOTH_HEIGHT = 0.175
 """The height of a front tooth, in units; what the lip bares above it is gum."""
 GUM_SOFT = 0.020
@@ -66,6 +69,7 @@ def own_interior(
     top, bottom = (np.interp(across, *border) for border in (source.upper, source.lower))
     height = np.maximum(bottom - top, 1e-3)
     follows = smoothstep((np.abs(opening.across) - FOLLOWS_LIP[0]) / (FOLLOWS_LIP[1] - FOLLOWS_LIP[0]))
+    follows *= 1 - (1 - NARROWING_FOLLOWS) * fraction_between(1 - opening.half_px / source.half_px, NARROWS)
     # Where each pixel lies for someone who moves with the upper row, and with the lower one.
     on_upper = fixed * (1 - follows) + (top + opening.below_top_px) * follows
     above_bottom = (1 - opening.share) * opening.height_px

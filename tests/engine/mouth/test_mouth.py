@@ -233,6 +233,32 @@ def test_teeth_that_change_from_drawn_to_own_ones_are_not_grey(portrait) -> None
     assert brightness(0.5) > 0.93 * min(brightness(0.0), brightness(1.0))
 
 
+def test_side_teeth_of_a_smile_are_no_fangs_in_a_narrower_mouth(portrait) -> None:
+    """Where a wide smile becomes an open mouth, its teeth end at the sides no lower than in the middle."""
+    import cv2
+
+    picture, face = portrait.picture.copy(), portrait.face
+    upper, lower = (face.points_px[lip[3], :2] for lip in (UPPER_LIP, LOWER_LIP))
+    opening = np.concatenate([upper, lower[::-1]])
+    teeth = np.concatenate([upper, (0.3 * upper + 0.7 * lower)[::-1]])
+    for area, color in ((opening, (40, 20, 20)), (teeth, (235, 230, 215))):
+        cv2.fillPoly(picture, [np.round(area).astype(np.int32)], color)
+    shape = MouthShape.of(face)
+    surprised = pose_for(React1Choices(prompt="surprised", temperature=1.0), shape, shape, 1.0)
+    surprised = replace(surprised, widen=-0.25)
+    moved = face.points_px[:, :2] + face.to_image_px(landmark_moves(face, surprised))
+
+    after = retouch(picture, face, surprised)
+
+    ends = {}
+    for share in (0.15, 0.5, 0.85):
+        column = moved[UPPER_LIP[3, 0]] * (1 - share) + moved[UPPER_LIP[3, -1]] * share
+        top, bottom = moved[UPPER_LIP[3], 1].min(), moved[LOWER_LIP[3], 1].max()
+        blue = after[round(top) : round(bottom), round(column[0]), 2]  # of skin and lips there is less
+        ends[share] = (top + np.flatnonzero(blue > 0.75 * 215).max()) / face.unit_px
+    assert max(ends[0.15], ends[0.85]) < ends[0.5]
+
+
 def test_nothing_is_painted_outside_the_lips(still: Still) -> None:
     """Filling an open mouth changes no pixel further than 0.05 units outside the opening."""
     import cv2
