@@ -250,6 +250,21 @@ def test_a_message_names_no_command():
     assert in_box_terms(message) == "there is no face 7 in shot 1; the shot shows 1 face(s): 1 at 0.46,0.63"
 
 
+def test_the_notes_of_a_run_name_no_command():
+    """In the report of a box, whatever the command line would say."""
+    from react1.pipeline.adapters.comfyui.work import summary
+    from react1.pipeline.faces.choose import LIST_HINT
+    from react1.pipeline.runner.run_records.outcome import RunResult
+
+    people = f"several people: face 1 of 2 (largest); for another set face: 2, left or right ({LIST_HINT})"
+    notes = (people, "cut.edl: the film has no start timecode: …; give --start-tc if that is wrong")
+
+    text = summary(RunResult("r", "done", None, None, 0.0, notes=notes))
+
+    assert text.splitlines()[0].endswith("for another set face: 2, left or right")
+    assert text.endswith("; set start_tc in Settings if that is wrong")
+
+
 def test_edits_chain(server):
     """Two boxes make two segments, and an overlap is refused by the second."""
     job = workflow(edit={"out": "16f"})

@@ -37,6 +37,7 @@ _TERMS: tuple[tuple[str, str], ...] = (
     (r"--edits? (?=\S)", "edit "),
     (r"--edits?\b", "edits"),
     (r"--set (\w+)(?:=…)?", r"\1"),
+    (r"give --start-tc\b", "set start_tc in Settings"),
     (r"--provider", "provider"),
     (r"--out\b", "out"),
     (r"--home or REACT1_HOME", "REACT1_HOME"),
@@ -82,7 +83,7 @@ def summary(result: RunResult, notes: Sequence[str] = ()) -> str:
     lines = [_segment_line(segment) for segment in result.segments]
     if result.status == "choose":
         lines.append("takes wait for a choice: connect takes to Contact sheet and to Pick take")
-    lines += [f"note: {note}" for note in dict.fromkeys((*result.notes, *map(in_box_terms, notes)))]
+    lines += [f"note: {in_box_terms(note)}" for note in dict.fromkeys((*result.notes, *notes))]
     way = result.checks.get("way")
     if way:
         lines.append(f"film: {_WAYS.get(str(way), str(way))}")

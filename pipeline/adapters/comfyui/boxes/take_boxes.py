@@ -159,11 +159,13 @@ class TakeBox(Box):
 
     id: ClassVar[str] = "react1_take"
     title: ClassVar[str] = "React1 Take"
-    about: ClassVar[str] = "Gives one take to any pack: its clip, its pictures and the sound of its span."
+    about: ClassVar[str] = (
+        "Gives one take to any pack: its clip and its sound, with the handles, and the pictures of its span."
+    )
     outputs: ClassVar[tuple[Output, ...]] = (
         Output(VIDEO, "video", "the clip: the span and its handles"),
         Output(IMAGE, "images", "its pictures, without the handles"),
-        Output(AUDIO, "audio", "the sound that the model got, or silence"),
+        Output(AUDIO, "audio", "the sound that the model got, as long as the clip, or silence"),
     )
 
     @classmethod
