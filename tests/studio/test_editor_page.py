@@ -123,6 +123,30 @@ def test_a_face_that_is_shown_alone_is_named_if_its_shot_has_another(page, studi
     until(page, f"{CHOSEN} === 'true'")
 
 
+def test_a_face_is_named_by_its_place_in_the_edit(page, studio):
+    """Its number counts the faces of what was searched, which may be others than those of the span."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    page.route("**/faces/*", lambda route: route.fulfill(json=TWO_FACES))
+    page.route("**/cuts?*", lambda route: route.fulfill(json={"start": 0, "end": 40, "cuts": []}))
+    page.reload()
+    page.wait_for_selector("canvas[data-shows]")
+    before = job.read_text()
+    page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(35))")
+    wait_for_frame(page, 35)
+    page.click(".face-row button >> text=Face 2")
+    page.select_option("#face-rule", "2")
+    page.wait_for_selector("#messages >> text=Go to a frame of edit-1 to choose its face")
+    assert job.read_text() == before
+
+    page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(15))")
+    wait_for_frame(page, 15)
+    page.select_option("#face-rule", "2")
+
+    wait_for(lambda: "face: {at: [0.7, 0.4], frame: 15f}" in job.read_text())
+    until(page, "document.querySelector('#face-rule').value === 'point'")
+    assert page.evaluate("document.querySelector('takes-panel').faces().join()") == "left,right"
+
+
 def test_what_was_just_set_is_in_the_film(page, studio):
     """A slider is written a moment later; who makes the film, or selects another edit, before that loses nothing."""
     job = studio.folder / "film.mp4.react1.yaml"

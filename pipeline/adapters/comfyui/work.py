@@ -37,6 +37,10 @@ _TERMS: tuple[tuple[str, str], ...] = (
     (r"--edits? (?=\S)", "edit "),
     (r"--edits?\b", "edits"),
     (r"--set (\w+)(?:=…)?", r"\1"),
+    (
+        r": set `timeline` to an EDL, OTIO or FCPXML file",
+        ": put an EDL, OTIO or FCPXML with the film's name beside the film",
+    ),
     (r"give --start-tc\b", "set start_tc in Settings"),
     (r"--provider", "provider"),
     (r"--out\b", "out"),

@@ -1,7 +1,7 @@
 /* Expressions: six cards with this face in this frame, the temperature, and the other settings of the edit. */
 import { h, quiet } from "/page/dom.js";
 import { events, fetched, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
-import { chooseFace, faceNumber, faceOfShot, label, live, seek, setFaceOfShot, shotsOf } from "/page/viewer.js";
+import { chooseFace, faceNumber, faceOfShot, isInEdit, label, live, pointOf, seek, setFaceOfShot, shotAt, shotsOf } from "/page/viewer.js";
 
 export const EMOTIONS = ["happy", "sad", "angry", "disgusted", "surprised", "neutral"];
 
@@ -121,7 +121,7 @@ class ExpressionPanel extends HTMLElement {
   /** Which face is meant: in the whole edit, or in each of its shots where it has several. */
   drawRules() {
     const edit = selectedEdit(), shots = shotsOf(edit);
-    const key = JSON.stringify([edit?.digest, shots, state.faces?.faces.length, state.faces?.in_shot]);
+    const key = JSON.stringify([edit?.digest, shots, state.faces?.faces.map((face) => face.number), state.faces?.in_shot, shotAt(edit, state.frame)]);
     if (!edit || key === this.rulesKey) return void (edit || this.faceRule.replaceChildren());
     this.rulesKey = key;
     const rows = shots.length > 1 ? shots.map((frames, index) => this.shotRule(edit, frames, index + 1)) : [];
@@ -134,21 +134,24 @@ class ExpressionPanel extends HTMLElement {
 
   shotRule(edit, frames, shot) {
     const [start, end] = frames;
-    const rule = this.rule(`face-shot-${shot}`, `Shot ${shot}`, faceOfShot(edit, shot), (face) => setFaceOfShot(edit, shot, face), "as in all shots");
+    const rule = this.rule(`face-shot-${shot}`, `Shot ${shot}`, faceOfShot(edit, shot), (face) => setFaceOfShot(edit, shot, face), "as in all shots", shotAt(edit, state.frame) === shot);
     rule.append(h("button", { type: "button", className: "link hint", onclick: () => seek(start), title: "Go to this shot" }, `${label(start)} – ${label(end - 1)}`));
     return rule;
   }
 
-  /** A choice of a face by a rule, by its number, or as it was clicked. */
-  rule(id, text, value, save, none = "the largest") {
-    const numbers = (state.faces?.faces ?? []).map((face) => String(face.number));
+  /** A choice of a face by a rule, as it is shown now, or as it was clicked; a job may also name a number. */
+  rule(id, text, value, save, none = "the largest", isShown = true) {
+    const numbers = isShown ? (state.faces?.faces ?? []).map((face) => String(face.number)) : [];
     const now = value === undefined || value === null ? "" : typeof value === "object" ? "point" : String(value);
     const options = [["", none], ...(none === "the largest" ? [] : [["largest", "the largest"]]), ["speaker", "the one that speaks"], ["left", "the leftmost"], ["right", "the rightmost"], ...numbers.map((number) => [number, `face ${number}`])];
     if (now === "point") options.push(["point", "the one that was clicked"]);
     else if (now && !options.some(([known]) => known === now)) options.push([now, `face ${now}`]);
     const chosen = (event) => {
-      const wanted = event.target.value;
-      if (wanted !== "point") save(wanted === "" ? null : /^\d+$/.test(wanted) ? Number(wanted) : wanted);
+      const wanted = event.target.value, face = (state.faces?.faces ?? []).find((item) => String(item.number) === wanted);
+      if (wanted === "point") return;
+      if (!face) save(wanted === "" ? null : /^\d+$/.test(wanted) ? Number(wanted) : wanted);
+      else if (isInEdit(selectedEdit())) save(pointOf(face));
+      else select.value = now;
     };
     const select = h("select", { id, onchange: chosen }, ...options.map(([known, words]) => h("option", { value: known }, words)));
     select.value = now;

@@ -57,7 +57,8 @@ class TakesPanel extends HTMLElement {
   /** The faces that can be compared, if there are several. */
   faces() {
     const faces = state.faces?.faces ?? [];
-    return faces.length > 1 ? faces.map((face) => face.number) : [];
+    if (faces.length < 2) return [];
+    return state.faces?.in_shot === 2 ? ["left", "right"] : faces.map((face) => face.number); // a number may be another one in the span
   }
 
   count() {

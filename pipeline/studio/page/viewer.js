@@ -57,7 +57,7 @@ export function shotsOf(edit) {
 }
 
 /** The number of the shot of an edit that has a frame, from 1; 0 outside the edit. @param {any} edit @param {number} frame */
-const shotAt = (edit, frame) => shotsOf(edit).findIndex(([first, end]) => frame >= first && frame < end) + 1;
+export const shotAt = (edit, frame) => shotsOf(edit).findIndex(([first, end]) => frame >= first && frame < end) + 1;
 
 /** The face that an edit names for a shot; a job may write `shot 2` or `2`. @param {any} edit @param {number} shot */
 export const faceOfShot = (edit, shot) => edit?.fields.faces?.[`shot ${shot}`] ?? edit?.fields.faces?.[shot];
@@ -500,15 +500,28 @@ class StudioViewer extends HTMLElement {
   }
 }
 
+/** Where a face is in the shown frame, as an edit names it. A number of the page may be another one in the span of the edit. */
+export function pointOf(face) {
+  const at = [(face.left + face.right) / 2, (face.top + face.bottom) / 2].map((share) => Math.round(share * 1000) / 1000);
+  return { at, frame: `${state.frame}f` };
+}
+
+/** Whether the shown frame is one of an edit; if not, say that faces are chosen in it. @param {any} edit */
+export function isInEdit(edit) {
+  const isIn = !edit.frames || (state.frame >= edit.frames[0] && state.frame < edit.frames[1]);
+  if (!isIn) say(`Go to a frame of ${edit.name} to choose its face: it is named by its place there.`, "error");
+  return isIn;
+}
+
 /** Choose a face for the selected edit. */
 export async function chooseFace(face) {
-  const edit = selectedEdit(), at = [(face.left + face.right) / 2, (face.top + face.bottom) / 2].map((share) => Math.round(share * 1000) / 1000);
-  const clicked = { number: face.number, frame: state.frame, at: state.faces.in_shot > 1 ? at : null, saved: false };
+  const edit = selectedEdit(), several = state.faces.in_shot > 1;
+  if (edit && several && !isInEdit(edit)) return;
+  const point = several ? pointOf(face) : null, clicked = { number: face.number, frame: state.frame, at: point?.at ?? null, saved: false };
   set({ face: clicked });
   if (!edit) return;
-  const frame = edit.frames ? Math.min(edit.frames[1] - 1, Math.max(edit.frames[0], state.frame)) : state.frame;
-  const point = clicked.at ? { at, frame: `${frame}f` } : null;
-  await (shotsOf(edit).length < 2 ? setFields(edit, { face: point }) : setFaceOfShot(edit, shotAt(edit, frame), point));
+  const shot = shotsOf(edit).length < 2 ? 0 : shotAt(edit, state.frame);
+  await (shot ? setFaceOfShot(edit, shot, point) : setFields(edit, { face: point }));
   if (state.face === clicked) set({ face: { ...clicked, saved: true } });
 }
 
