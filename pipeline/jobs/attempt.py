@@ -61,14 +61,15 @@ class Attempt:
 
     async def _run(self) -> JobResult:
         entry = await self._latest()
-        new = entry is None or entry.state != "done"
-        if entry is not None and entry.state == "done":
-            entry = await self._ensure_stored(entry)
         if entry is not None and entry.charged_failure is not None:
             raise _failure(entry, entry.charged_failure)  # it is not paid for twice without consent
-        running = entry is not None and entry.open
-        async with self._context.connection.concurrency.slot(self._request.call.key, running=running):
-            entry = await self._run_to_end(entry)
+        new = entry is None or entry.state != "done"
+        if entry is not None and not new:
+            entry = await self._ensure_stored(entry)
+        else:
+            running = entry is not None and entry.open
+            async with self._context.connection.concurrency.slot(self._request.call.key, running=running):
+                entry = await self._run_to_end(entry)
         done = entry.done
         assert done is not None
         media = await self._context.run_in_thread(lambda context: probe_take(context, done.file))

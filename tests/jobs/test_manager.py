@@ -430,6 +430,22 @@ def test_take_of_a_very_different_length_is_stored_but_refused(open_runner, tmp_
     assert len(server_jobs(tmp_path)) == 2
 
 
+def test_take_that_is_stored_waits_for_no_other_job(open_runner):
+    """Although the account allows one job at a time, and it is running."""
+    runner = open_runner()
+    runner.environ["REACT1_CONCURRENCY"] = "1"
+    runner.run(runner.request())
+
+    async def run_beside():
+        async with runner.manager() as jobs:
+            request = runner.request(name="s09")
+            async with jobs._connection(request).concurrency.slot("another call", running=False):
+                await jobs.check_all([request], fail_fast=True)
+                return await asyncio.wait_for(jobs.run(request), 20)
+
+    assert not asyncio.run(run_beside()).new
+
+
 def test_take_that_is_missing_from_the_store_is_downloaded_again(open_runner, tmp_path):
     """As long as the provider has it, nothing is paid; it has taken as long, and cost as much, as it did."""
     runner = open_runner({"route": "submit", "do": "take", "take": {"longer_frames": 1}})  # not the clip's own content

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 from datetime import UTC, datetime
 
@@ -47,3 +49,21 @@ def test_a_run_begins_to_use_a_result_before_or_after_another_releases_it(tmp_pa
     assert other.used_keys() == {KEY}
     assert not store.object_path(file).exists()
     assert is_stored == [False], "the run began to use a file that was about to be removed"
+
+
+def test_a_home_is_measured_while_a_run_removes_its_scratch_folders(tmp_path, monkeypatch):
+    """What is gone when it is listed counts nothing."""
+    (tmp_path / "ledger").mkdir()
+    (tmp_path / "ledger" / "x").write_bytes(b"12345")
+    scratch, scandir = tmp_path / "scratch" / "a", os.scandir
+    scratch.mkdir(parents=True)
+
+    def remove_before(path):
+        if not isinstance(path, int) and os.fspath(path) == str(scratch) and scratch.exists():
+            monkeypatch.setattr(os, "scandir", scandir)
+            shutil.rmtree(scratch)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", remove_before)
+
+    assert housekeeping.usage(tmp_path).total_bytes == 5

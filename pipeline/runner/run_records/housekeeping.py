@@ -6,6 +6,7 @@ Never removed: the ledger, takes that were paid for, what a running or resumable
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -186,8 +187,7 @@ def _folder_bytes(folder: Path) -> int:
 
 
 def _sizes_below(folder: Path) -> Iterator[int]:
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            status = path.lstat()
-            if not path.is_dir():
-                yield status.st_size
+    for parent, _, names in os.walk(folder):  # passes over folders that are gone
+        for name in names:
+            with contextlib.suppress(OSError):
+                yield Path(parent, name).lstat().st_size
