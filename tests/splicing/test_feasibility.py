@@ -6,13 +6,16 @@ from fractions import Fraction
 
 import av
 import pytest
-from numbered_clips import frame_number
+from numbered_clips import frame_number, make_clip
 from takes import film, numbered_take, packets, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.process import run_tool
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
+from react1.pipeline.splicing.pictures.fields import field_order
 from react1.pipeline.splicing.pictures.frames import count_frames
 
 
@@ -116,6 +119,32 @@ def test_dnxhd_is_known_by_its_nominal_bit_rate(context, suffix, rate, size, meg
 
     assert (plan.way, plan.encoder, result.metrics["way"]) == ("exact", "dnxhd", "exact")
     assert [frame_number(luma) for _, luma in shown(result.path)] == [0, 1, 1002, 1003, 4]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("suffix", "order"), [(".mov", "top first"), (".mxf", "bottom first")])
+def test_interlaced_dnxhd_stays_so(context, suffix, order):
+    """New pictures have the film's field order, packets outside the edit are the film's own."""
+    progressive = make_clip(
+        context.temp_path("p.mkv"), frames=4, tracks=0, size=(1920, 1080), codec="ffv1", pix_fmt="yuv422p"
+    )
+    path = context.temp_path(f"film{suffix}")
+    codec = ["-c:v", "dnxhd", "-b:v", "120M", "-flags", "+ildct", "-pix_fmt", "yuv422p"]
+    fields = f"setfield={'tff' if order == 'top first' else 'bff'}"
+    run_tool([ffmpeg_path(), "-v", "error", "-i", str(progressive), "-vf", fields, *codec, str(path)])
+    file = context.store(path)
+    media = probe(context.path(file), file)
+
+    plan = check_feasibility(context.path(media.file), media, [(1, 3)])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 1, 3))])
+
+    assert media.video.interlaced
+    assert (plan.way, plan.encoder, result.metrics["way"]) == ("exact", "dnxhd", "exact")
+    assert [frame_number(luma) for _, luma in shown(result.path)] == [0, 1001, 1002, 3]
+    with av.open(str(result.path)) as container:
+        assert [field_order(frame) for frame in container.decode(video=0)] == [order] * 4
+    before, after = packets(context.path(media.file)), packets(result.path)
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, False, True]
 
 
 def test_spans_that_overlap_are_counted_once():

@@ -173,7 +173,7 @@ def _settings(source: SourceVideo) -> EncoderSettings:
     video = source.video
     if video.codec in _USUAL_SETTINGS:
         return choose_encoder(video, 0, field_order=field_order(source.frame))
-    if video.interlaced:
+    if video.interlaced and video.codec != "dnxhd":
         raise NotApplicable(f"interlaced {video.codec} is not matched by the encoder")
     settings = EncoderSettings(ENCODERS[video.codec], video.pix_fmt)
     if video.codec == "dnxhd":
@@ -214,8 +214,10 @@ def _match_dnxhd(source: SourceVideo, settings: EncoderSettings) -> EncoderSetti
 
 
 def _dnxhd_options(video: VideoStream) -> dict[str, str]:
+    """Return the profile of DNxHR, and the flag for fields, whose order the encoder reads from each frame."""
     name = video.profile.lower().replace(" ", "_")
-    return {"profile": name} if name.startswith("dnxhr") else {}
+    fields = {"flags": "+ildct"} if video.interlaced else {}
+    return {"profile": name, **fields} if name.startswith("dnxhr") else fields
 
 
 def _megabits(source: SourceVideo) -> int:
