@@ -210,6 +210,7 @@ def _options(job: Job, home: str | Path | None, yes: bool, max_cost: float | Non
         replace=yes,
         approved=yes,
         max_cost_usd=max_cost_usd(max_cost),
+        own_limit_usd=max_cost,
         watcher=watcher or SilentWatcher(),
     )
 

@@ -184,6 +184,9 @@ def settle_accepted(ledger: Ledger, job_id: str, request_id: str) -> Entry:
             raise PresetError(
                 f"job {entry.id}: its intention is unreadable, so its take cannot be used; use --resubmit"
             )
+        if entry.intended.call.result_key:
+            node = entry.intended.call.provider
+            raise PresetError(f"job {entry.id}: {node} bills by itself, so no run follows its job; use --resubmit")
         return ledger.record(entry, "accepted", Accepted(at=_now(), request_id=request_id, how=MANUAL))
 
 

@@ -59,6 +59,8 @@ class Options:
     replace: bool = False
     """Whether an existing file at an output path may be replaced (`--yes`)."""
     max_cost_usd: float | None = None
+    own_limit_usd: float | None = None
+    """The limit that a resume keeps: `--max-cost`; REACT1_MAX_COST is read again then."""
     spent_usd: float | None = None
     """What was spent of `max_cost_usd` before; None for what the ledger has of the run."""
     approved: bool = False
@@ -99,7 +101,7 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
             document=job.document,
             replace=options.replace,
             agreed=options.approved,
-            max_cost_usd=options.max_cost_usd,
+            max_cost_usd=options.own_limit_usd,
         )
         options.watcher.on(RunStarted(run.name))
         try:

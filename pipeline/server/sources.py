@@ -243,7 +243,6 @@ class MediaChecker:
 
 def _serve(pipe: Connection, memory_bytes: int) -> None:
     """Check files until the pipe is closed."""
-    # before the limit: libraries do not count
 
     def problem_of(path: Path, name: str) -> str:
         try:

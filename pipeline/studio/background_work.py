@@ -131,6 +131,7 @@ class Work:
                     replace=replace,
                     approved=agreed_usd is not None,
                     max_cost_usd=agreed_usd,
+                    own_limit_usd=agreed_usd,
                     watcher=watcher,
                 )
                 done(self._execute(item, job, options), job, progress)

@@ -67,6 +67,15 @@ def test_a_run_that_its_budget_stopped_is_not_resumed_without_it(paid):
     assert len(paid.fake.submissions) == 2
 
 
+def test_the_limit_of_the_environment_is_read_again(paid, monkeypatch):
+    """Who raises it goes on; what was spent counts against it as well."""
+    monkeypatch.setenv("REACT1_MAX_COST", "1")
+    assert paid("--yes").status == 5
+    assert paid.resume().status == 5
+    monkeypatch.setenv("REACT1_MAX_COST", "2")
+    assert paid.resume().status == 0
+
+
 def test_the_limit_of_a_run_counts_what_it_has_spent(paid, react1, monkeypatch):
     """A take that is to be paid for again does not fit; the limit stays what it was, however often it is resumed."""
     fail_at_the_end(monkeypatch)

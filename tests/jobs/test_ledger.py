@@ -324,6 +324,14 @@ def test_person_can_settle_a_job_as_accepted(ledger):
         settle_accepted(ledger, entry.id, "r6")
 
 
+def test_call_of_a_node_that_bills_by_itself_cannot_be_settled_as_accepted(ledger):
+    """No run would follow it, and it would count for ever."""
+    entry = ledger.record_intent(intention(call=Call.of_node("ink", "k" * 64)))
+
+    with pytest.raises(PresetError, match="ink bills by itself, so no run follows its job; use --resubmit"):
+        settle_accepted(ledger, entry.id, "r5")
+
+
 def test_person_can_settle_a_job_as_never_made(ledger):
     """Once; not for an attempt that has a later one, nor while a process works on the call."""
     entry = ledger.record_intent(intention())

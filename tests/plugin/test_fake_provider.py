@@ -9,6 +9,7 @@ from react1.pipeline.core.errors import OverBudget, PresetError, ProviderError
 from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.budget import MonthBudget
 from react1.pipeline.jobs.ledger import Ledger
+from react1.pipeline.runner.run_records.run_folder import all_runs
 from react1.testing import ClipRecipe, FakeProvider, fake_provider, frame_numbers, make_clip
 
 EDIT = "0f-10f:sad:0.25"
@@ -99,12 +100,13 @@ def test_a_lost_response_is_recovered(paid):
     assert states(paid.ledger) == [["intended", "unknown", "accepted", "done"]]
 
 
-def test_the_budget_holds(paid):
-    """Nothing is submitted beyond it."""
+def test_the_budget_holds(paid, tmp_path):
+    """Nothing is submitted beyond it, and whoever resumes the run has it too."""
     with FakeProvider(usd_per_s=2.0) as fake, pytest.raises(OverBudget):
         paid(max_cost=0.5)
 
     assert fake.submissions == []
+    assert all_runs(tmp_path / "home")[0].read()["max_cost_usd"] == 0.5
 
 
 def test_the_fake_exists_inside_the_context_only(paid):

@@ -56,7 +56,6 @@ def command(
     from pathlib import Path
 
     from ....core.nodes.registry import load_registry
-    from ....core.settings import max_cost_usd
     from ....runner.batch import load_films, new_batch
     from ...options import command_settings
 
@@ -65,8 +64,8 @@ def command(
         defaults = {name: value for name, value in named.items() if value}
         jobs = load_films(Path(films), load_registry(), defaults)
         approved = yes or pay or _approve(jobs, folder, max_cost)
-        limit = {"max_cost_usd": max_cost_usd(max_cost)}
-        options = {"defaults": defaults, "replace": yes or replace, "agreed": approved, **limit}
+        paying = {"agreed": approved, "max_cost_usd": max_cost}
+        options = {"defaults": defaults, "replace": yes or replace, **paying}
         batch = new_batch(folder, str(Path(films).absolute()), jobs, options)
         del jobs  # each is loaded again when its turn comes
         run_films(batch, folder, parallel, 0.0, as_json=as_json, quiet=quiet)
@@ -85,11 +84,13 @@ def run_films(batch: Batch, home: Path, parallel: int | None, spent_usd: float, 
     from ....runner.batch import run_batch
     from ....runner.execute import Options
 
+    limit_usd = batch.options.get("max_cost_usd")
     options = Options(
         home,
         replace=bool(batch.options.get("replace")),
         approved=bool(batch.options.get("agreed")),
-        max_cost_usd=max_cost_usd(batch.options.get("max_cost_usd")),
+        max_cost_usd=max_cost_usd(limit_usd),
+        own_limit_usd=limit_usd,
         spent_usd=spent_usd,
     )
     count = parallel or (os.cpu_count() or 1) + 2

@@ -147,6 +147,7 @@ def run_job(
             approved=approved,
             confirm=confirmation(watcher),
             max_cost_usd=budget,
+            own_limit_usd=max_cost,
             only=only,
             watcher=watcher,
         )
