@@ -147,6 +147,23 @@ def test_cost_tells_what_a_run_would_cost(server, provider):
     assert provider.sent == []
 
 
+def test_cost_is_estimated_again_after_a_run(server, provider):
+    """What is stored then costs nothing, with the same inputs; after that nothing has to run."""
+    job, costs = workflow(), []
+    job["0"] = {
+        "class_type": "react1_cost",
+        "inputs": {"video": ["1", 0], "edits": ["2", 0], "preset": "emotion-edit", "provider": "segmind"}
+        | {"on_failure": "stop"},
+    }
+
+    for boxes in ("012", "01234", "01234", "01234"):
+        last = server.run({name: box for name, box in job.items() if name in boxes})
+        costs.append(last.outputs["0"][0][0])
+
+    assert costs[0] > 0.05
+    assert (costs[2:], last.ran) == ([0.0, 0.0], [])
+
+
 def test_a_single_step_spends_only_what_the_server_allows(server, provider, monkeypatch):
     """A step has no widget for it."""
     job = comfyui_jobs.steps(react1={"provider": "segmind"})

@@ -38,6 +38,18 @@ def test_a_film_that_changed_under_its_name_is_fetched_again(server):
     assert len(luma(server.run(steps()).outputs["11"][0][0])) == 50
 
 
+def test_a_script_that_was_changed_runs_again(server, tmp_path, monkeypatch):
+    """Its name in the widget is the same."""
+    script = tmp_path / "mine.py"
+    monkeypatch.setenv("REACT1_SCRIPT", str(script))
+    fingerprints = []
+    for text in ("", "", "x = 1"):
+        script.write_text(text)
+        fingerprints.append(server.classes["react1_script"].IS_CHANGED(function="mine:f", segment=None))
+
+    assert fingerprints[0] == fingerprints[1] != fingerprints[2]
+
+
 def test_an_empty_out_says_where_the_film_goes():
     """And only boxes whose purpose is a file run by themselves."""
     boxes = all_boxes()

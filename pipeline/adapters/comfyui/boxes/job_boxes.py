@@ -183,6 +183,12 @@ class CostBox(Box):
         Output("FLOAT", "cost_usd", "the estimate in USD"),
         Output("STRING", "plan", "what would run, and why"),
     )
+    has_fingerprint: ClassVar[bool] = True
+
+    @classmethod
+    def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
+        """Return another text after every run, since what is stored costs nothing."""
+        return folders.file_states([folders.react1_home() / "runs"])
 
     @classmethod
     def inputs(cls) -> tuple[Input, ...]:

@@ -7,8 +7,11 @@ input, which need a run, have no box.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import ValidationError
 
 from ....core.edits.edit import Edit
 from ....core.errors import PresetError
@@ -93,7 +96,7 @@ class StepBox(Box):
 
     @classmethod
     def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
-        """Return the content of the files that the widgets name, and whether the result is still there."""
+        """Return the content of the files that decide the result, the user's script too, and whether it is there."""
         store = Store(folders.react1_home())
         params = cls._params({name: _first(value, cls.takes_lists) for name, value in values.items()})
         digests = [
@@ -101,7 +104,15 @@ class StepBox(Box):
             for name, path in params.items()
             if isinstance(path, str) and name in _path_names(cls.info) and Path(path).is_file()
         ]
-        return " ".join([given_files.fingerprint(call_key(cls.id, node_id, values)), *digests])
+        return " ".join([given_files.fingerprint(call_key(cls.id, node_id, values)), cls._salt(params), *digests])
+
+    @classmethod
+    def _salt(cls, params: Mapping[str, Any]) -> str:
+        """Return what of the node's key is in no parameter; empty while the parameters are not known."""
+        cache_salt = getattr(cls.info.cls, "cache_salt", None)
+        with suppress(ValidationError):  # the box says what is wrong when it runs
+            return str(cache_salt(cls.info.ports.params.model_validate(params))) if cache_salt else ""
+        return ""
 
     @classmethod
     def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:
