@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from ...core.values import VideoStream
@@ -129,6 +130,7 @@ def _candidates(
         **_FAST,
         "psy-rd": noted.get("psy_rd", "1.00:0.00").replace(":", ","),
     }
+    params |= _chroma_options(sequence)
     if sequence.fixed_rate:
         params["force-cfr"] = "1"
     if noted.get("bluray_compat", "0") != "0":
@@ -179,7 +181,15 @@ def encoder_with_free_ids(
         "b-pyramid": "normal" if reorder > 1 else "none",
         **fields,
     }
+    for sps in config.sps[:1]:
+        with suppress(NotApplicable):
+            params |= _chroma_options(h264_headers.parse_sps(sps))
     return _settings(video, _FINE_CRF, params)
+
+
+def _chroma_options(sequence: SequenceParameters) -> dict[str, str]:
+    """Return the option that says where chroma lies: a player would shift that of new pictures."""
+    return {"chromaloc": str(sequence.chroma_location)} if sequence.chroma_location else {}
 
 
 def _settings(video: VideoStream, crf: str, params: dict[str, str]) -> EncoderSettings:

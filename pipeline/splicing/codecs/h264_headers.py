@@ -138,6 +138,8 @@ class SequenceParameters:
     reordered: int | None
     """Maximum number of pictures that are held back for reordering; None if unspecified."""
     has_aspect: bool
+    chroma_location: int
+    """Where chroma lies (chroma_sample_loc_type, of top fields); 0, at the left, if that is not said."""
     tick: Fraction | None
     """Seconds per tick of the pictures' clock; None if there is none."""
     fixed_rate: bool
@@ -177,7 +179,8 @@ def parse_sps(sps: bytes) -> SequenceParameters:
     bits.u()
     if bits.u():
         [bits.ue() for _ in range(4)]
-    reordered, aspect, tick, fixed, buffers = _parse_vui(bits) if bits.u() else (None, False, None, False, ())
+    nothing = (None, False, 0, None, False, ())
+    reordered, aspect, chroma_location, tick, fixed, buffers = _parse_vui(bits) if bits.u() else nothing
     return SequenceParameters(
         profile=profile,
         level=level,
@@ -191,6 +194,7 @@ def parse_sps(sps: bytes) -> SequenceParameters:
         macroblocks=macroblocks,
         reordered=reordered,
         has_aspect=aspect,
+        chroma_location=chroma_location,
         tick=tick,
         fixed_rate=fixed,
         fields=fields,
@@ -198,8 +202,8 @@ def parse_sps(sps: bytes) -> SequenceParameters:
     )
 
 
-def _parse_vui(bits: BitReader) -> tuple[int | None, bool, Fraction | None, bool, tuple[tuple[int, int], ...]]:
-    """Return max_num_reorder_frames, whether there is an aspect ratio, the tick, whether the rate is fixed, buffers."""
+def _parse_vui(bits: BitReader) -> tuple[int | None, bool, int, Fraction | None, bool, tuple[tuple[int, int], ...]]:
+    """Return max_num_reorder_frames, and the fields of `SequenceParameters` from the aspect ratio to the buffers."""
     aspect = bool(bits.u())
     if aspect and bits.u(8) == _EXTENDED_ASPECT:
         bits.u(32)
@@ -209,8 +213,9 @@ def _parse_vui(bits: BitReader) -> tuple[int | None, bool, Fraction | None, bool
         bits.u(4)
         if bits.u():
             bits.u(24)
+    chroma_location = 0
     if bits.u():
-        bits.ue(), bits.ue()
+        chroma_location, _ = bits.ue(), bits.ue()
     tick, fixed = None, False
     if bits.u():
         units_in_tick, scale, fixed = bits.u(32), bits.u(32), bool(bits.u())
@@ -220,9 +225,9 @@ def _parse_vui(bits: BitReader) -> tuple[int | None, bool, Fraction | None, bool
         bits.u()
     bits.u()
     if not bits.u():
-        return None, aspect, tick, fixed, nal_hrd
+        return None, aspect, chroma_location, tick, fixed, nal_hrd
     bits.u(), bits.ue(), bits.ue(), bits.ue(), bits.ue()
-    return bits.ue(), aspect, tick, fixed, nal_hrd
+    return bits.ue(), aspect, chroma_location, tick, fixed, nal_hrd
 
 
 def _parse_hrd(bits: BitReader) -> tuple[tuple[int, int], ...]:

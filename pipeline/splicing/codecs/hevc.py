@@ -136,7 +136,7 @@ class Hevc:
         film_sets = tuple(dict.fromkeys((*config_sets, *source.in_band)))
         noted = _parse_x265_note(source.first_packet + source.config)
         match = matching_encoder(video, film_sets, noted, source.reorder)
-        settings = with_static_hdr(match or _default_encoder(video, source.film_reorder), source.frame)
+        settings = with_static_hdr(match or _default_encoder(video, source.film_reorder, noted), source.frame)
         sets, sei = parameter_sets(video, settings), _headers(video, settings, (_SEI,))
         config = source.config
         if match is None:
@@ -196,6 +196,7 @@ def matching_encoder(
     if len(film_sets) != len(_SETS) or _reordered(film_sets) > reorder:
         return None
     params = {name: value.replace(":", ",") for name, value in noted.items() if name in _HEADER_OPTIONS}
+    params |= _chroma_options(noted)
     if noted.get("aq-mode") == noted.get("cutree") == "0":
         params["aq-mode"] = "0"  # else the PPS says that quantisers change within a picture
     crf = max(float(noted["crf"]) - _FINER_STEPS, 0) if noted.get("rc") == "crf" else _FINE_CRF
@@ -240,8 +241,13 @@ def _rate_limit(film_sets: tuple[bytes, ...]) -> dict[str, str]:
     return {"vbv-maxrate": kbps, "vbv-bufsize": kbps}
 
 
-def _default_encoder(video: VideoStream, reorder: int) -> EncoderSettings:
-    params = {"bframes": "3" if reorder else "0", "b-pyramid": "1" if reorder > 1 else "0"}
+def _chroma_options(noted: dict[str, str]) -> dict[str, str]:
+    """Return the option that says where chroma lies: a player would shift that of new pictures."""
+    return {"chromaloc": noted["chromaloc-top"]} if "chromaloc-top" in noted else {}
+
+
+def _default_encoder(video: VideoStream, reorder: int, noted: dict[str, str]) -> EncoderSettings:
+    params = {"bframes": "3" if reorder else "0", "b-pyramid": "1" if reorder > 1 else "0", **_chroma_options(noted)}
     return _settings(video, str(_FINE_CRF), params)
 
 

@@ -63,6 +63,7 @@ X264 = {
     "intra": {"gop": 1, "bframes": 0},
     "ten bits": {"pix_fmt": "yuv420p10le"},
     "4:2:2": {"pix_fmt": "yuv422p"},
+    "chroma at the top left": {"options": {"x264-params": "chromaloc=2"}},
     "29.97, colours, aspect": {"rate": Fraction(30000, 1001), "colour": (1, 1, 1, 1), "sar": Fraction(4, 3)},
 }
 
@@ -107,6 +108,7 @@ X265 = {
     "a rate": {"options": {"preset": "veryfast", "b": "500000"}},
     "grain": {"options": {"preset": "veryfast", "tune": "grain"}},
     "ten bits, HDR colours": {"pix_fmt": "yuv420p10le", "colour": (1, 9, 16, 9), "options": {"preset": "superfast"}},
+    "chroma at the top left": {"options": {"preset": "veryfast"}, "params": "chromaloc=2"},
     "no note": {"options": {"preset": "superfast"}, "params": "info=0"},
 }
 

@@ -52,6 +52,19 @@ def test_the_film_is_spliced_packet_by_packet_all_the_same(context, suffix, chan
     assert packets(result.path, "audio") == packets(source, "audio")
 
 
+def test_both_sets_say_alike_where_chroma_lies(context):
+    """A player would shift the color of new pictures by half a pixel; x265 notes it, other encoders are not read."""
+    options = {"options": {"preset": "superfast", "x264-params": "chromaloc=2"}}
+    media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **options)
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+
+    own = h264_headers.parse_avcc(config(result.path)[1])
+    assert [h264_headers.parse_sps(unit).chroma_location for unit in own.sps] == [2, 2]
+    new = hevc._default_encoder(media.video, 2, {"chromaloc": "1", "chromaloc-top": "2"})
+    assert "chromaloc=2" in new.options["x265-params"].split(":")
+
+
 def test_both_sets_are_in_the_hvcc_and_the_tag_stays(context):
     """Apple's players want hvc1, and all parameter sets beforehand."""
     media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **X265)
