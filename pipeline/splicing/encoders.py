@@ -18,6 +18,7 @@ from av.codec import Codec
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream as AvVideoStream
 
+from ..core.times import Timecode, timecode_to_frames
 from ..core.values import VideoStream
 from ..media.clip_writer import BT709, FULL_RANGE, TV_RANGE
 from ..media.frames.color import is_rgb
@@ -199,6 +200,19 @@ def _mpeg(video: VideoStream, reorder: int) -> EncoderSettings:
         # Its coefficients end at 255: at the finest step a hard edge is clipped, unless each block is tried.
         options["mbd"] = "rd"
     return EncoderSettings(video.codec, video.pix_fmt, options, bit_rate=video.bit_rate or 8_000_000)
+
+
+def with_timecode(settings: EncoderSettings, timecode: Timecode, rate: Fraction) -> EncoderSettings | None:
+    """Add the timecode of the first picture to settings; None if the encoder writes none, or not this one.
+
+    Pictures of MPEG-1 and MPEG-2 have one. `rate` is the film's.
+    """
+    if settings.encoder not in ("mpeg1video", "mpeg2video"):
+        return None
+    with contextlib.suppress(ValueError):
+        timecode_to_frames(timecode, encoder_rate(settings, rate))
+        return replace(settings, options={**settings.options, "gop_timecode": str(timecode)})
+    return None
 
 
 def _mpeg4(video: VideoStream, reorder: int) -> EncoderSettings:

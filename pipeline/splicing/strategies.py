@@ -21,16 +21,17 @@ from ..core.side_by_side import run_side_by_side
 from ..media.frames.decode import decode_frames
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable
+from ..media.timing.clock import timecode_rate
 from . import reencode
 from .codecs.hevc import lost_hdr, with_static_hdr
 from .container import is_mp4, remux_refusal
-from .encoders import X264_RGB, EncoderSettings, choose_encoder, codec_change, loses_rgb, new_codec
+from .encoders import X264_RGB, EncoderSettings, choose_encoder, codec_change, loses_rgb, new_codec, with_timecode
 from .job import SpliceJob, UncheckedFilm
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.rewrite import rewrite, write_film
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .packet_index import PacketIndex, index_film
-from .pictures.fields import field_order, has_repeated_fields
+from .pictures.fields import field_order, gop_timecode, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts
 from .rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
 from .rate_match import MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
@@ -325,7 +326,7 @@ def reencode_and_remux(job: SpliceJob) -> UncheckedFilm:
 
 
 def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tuple[str, ...]]:
-    """Choose an encoder that keeps the source's static HDR metadata; return notes on what it loses."""
+    """Choose an encoder that keeps the source's static HDR metadata and timecode; return notes on what it loses."""
     with closing(decode_frames(job.source, job.video.index)) as frames:
         first = next(frames, None)
     if first is None:
@@ -334,6 +335,11 @@ def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tupl
     lost = [*lost_hdr(settings, first)]
     if job.video.codec == "mpeg2video" and has_repeated_fields(job.source, job.video.index):
         lost.append("repeated fields (2:3 pulldown)")
+    timecode = gop_timecode(first)
+    if timecode is not None:
+        timed = with_timecode(settings, timecode, timecode_rate(job.video))
+        settings = timed or settings
+        lost += [] if timed else ["the timecode inside the pictures"]
     return with_static_hdr(settings, first), tuple(f"{name} could not be kept" for name in lost)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -11,8 +12,9 @@ from av.stream import Disposition
 from takes import film, numbered_take, segment
 
 from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.core.times import Timecode
 from react1.pipeline.media.not_applicable import NotApplicable
-from react1.pipeline.media.probe import probe
+from react1.pipeline.media.probe import probe, probe_path
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import remux, strategies
 from react1.pipeline.splicing import splice as splicing
@@ -154,3 +156,31 @@ def test_a_film_of_pictures_alone_keeps_its_tags(context):
     assert argv[argv.index("-r:0") + 1] == "25"
     with av.open(str(result.path)) as container:
         assert container.metadata["title"] == "A film" and len(container.streams) == 1
+
+
+MPEG2_RATES = {"25": "10:00:00:00", "30000/1001": "10:00:59;28", "24000/1001": "01:00:00:00"}
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mkv", ".mov"])
+@pytest.mark.parametrize("rate", MPEG2_RATES)
+def test_the_timecode_of_a_group_of_pictures_stays(context, suffix, rate):
+    """Broadcasters and discs have it nowhere else, and turnovers are placed by it."""
+    path, timecode = context.temp_path(f"film{suffix}"), MPEG2_RATES[rate]
+    drawn = ["-f", "lavfi", "-i", f"testsrc2=size=192x96:duration=2:rate={rate}"]
+    coded = ["-c:v", "mpeg2video", "-q:v", "2", "-gop_timecode", timecode, str(path)]
+    context.run_tool([ffmpeg_path(), "-v", "error", *drawn, *coded])
+    file = context.store(path)
+    media = probe(context.path(file), file)
+
+    result = spliced(context, media)
+
+    assert media.start_timecode == probe_path(result.path).start_timecode == timecode
+    assert result.metrics["way"] == "reencoded-picture" and not any("timecode" in note for note in result.notes)
+
+
+def test_a_timecode_that_the_rate_does_not_have_is_reported(context, monkeypatch):
+    """The encoder would refuse all of the film for it."""
+    media = film(context, ".ts", frames=20, tracks=0, codec="mpeg2video", time_base=Fraction(1, 25))
+    monkeypatch.setattr(strategies, "gop_timecode", lambda _: Timecode(1, 0, 0, 0, drop=True))
+
+    assert "the timecode inside the pictures could not be kept" in spliced(context, media).notes

@@ -41,11 +41,12 @@ from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder
 _CHROMA_STEPS, _LUMA_STEPS = 50_000, 10_000
 _STATIC = frozenset({"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"})
 """Only x265 gets them here."""
-_DYNAMIC = {
+DYNAMIC_HDR = {
     "DYNAMIC_HDR_PLUS": "HDR10+ dynamic metadata",
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
     "AMBIENT_VIEWING_ENVIRONMENT": "the ambient viewing environment",
 }
+"""Side data that no encoder gets here, by ffmpeg's names, for messages."""
 
 
 def with_static_hdr(settings: EncoderSettings, frame: Any) -> EncoderSettings:
@@ -75,7 +76,7 @@ def mastering_display(data: bytes) -> str:
 def lost_hdr(settings: EncoderSettings, frame: Any) -> tuple[str, ...]:
     """Name the metadata of a frame that the encoder's pictures will not have."""
     names = {data.type.name for data in frame.side_data}
-    lost = [text for name, text in _DYNAMIC.items() if name in names]
+    lost = [text for name, text in DYNAMIC_HDR.items() if name in names]
     if settings.encoder != "libx265" and names & _STATIC:
         lost.append("the static HDR description inside the pictures")
     return tuple(lost)

@@ -1,4 +1,4 @@
-"""Field order of interlaced frames, repeated fields, and the data that come with a frame.
+"""Field order of interlaced frames, repeated fields, and the data that come with a frame, such as a timecode.
 
 Source: ffmpeg's `select` filter reads the field order of a decoded frame; the frame's own attributes only tell whether
 it is interlaced.
@@ -6,6 +6,7 @@ it is interlaced.
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,9 @@ from av.error import BlockingIOError as NoOutput
 from av.filter import Graph
 from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
+
+from ...core.times import Timecode, order_key
+from ...media.probe import parse_gop_timecode
 
 FieldOrder = Literal["progressive", "top first", "bottom first"]
 _side_data: Any = SideDataContainer
@@ -48,6 +52,16 @@ def side_data_of(frame: VideoFrame) -> Any:
     Not `frame.side_data`: it makes the frame refer to itself, and keeps its picture in memory for long.
     """
     return _side_data(frame)
+
+
+def gop_timecode(frame: VideoFrame) -> Timecode | None:
+    """Return the timecode that an MPEG-1 or MPEG-2 frame has, as the first of a group of pictures.
+
+    None without one, or for 00:00:00:00, which encoders write that know none.
+    """
+    codes = [bytes(data) for data in side_data_of(frame) if data.type.name == "GOP_TIMECODE"]
+    timecode = parse_gop_timecode(struct.unpack("=q", codes[0][:8])[0]) if codes else Timecode(0, 0, 0, 0)
+    return timecode if any(order_key(timecode)) else None
 
 
 def has_repeated_fields(path: Path, stream: int) -> bool:

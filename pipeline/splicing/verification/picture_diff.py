@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...media.frames.decode import decode_frames, reformat, visible_rows
 from ...media.mp4.sample_tables import Ints
+from ..codecs.hevc import DYNAMIC_HDR
 from ..container import matching_video_index
 from ..pictures.fields import field_order, side_data_of
 from ..pictures.frames import Insert, with_inserts
@@ -37,8 +38,10 @@ _SEI_LABELS = {
     "S12M_TIMECODE": "the timecode inside the pictures",
     "MASTERING_DISPLAY_METADATA": STATIC_HDR,
     "CONTENT_LIGHT_LEVEL": STATIC_HDR,
+    "AFD": "the active format description inside the pictures",
+    **DYNAMIC_HDR,
 }
-"""Side data of a decoded frame, by ffmpeg's names, that a camera may write for every picture."""
+"""Side data of a decoded frame, by ffmpeg's names, that a camera or a broadcaster may write for every picture."""
 _ENCODER_NOTES = (b"x264 - core", b"x265 (build")
 """An encoder's note of its options: new pictures have another."""
 _BAND_ROWS = 4 * _BLOCK_PX
