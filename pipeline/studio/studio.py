@@ -98,7 +98,7 @@ class Studio:
 
     def __init__(self, options: StudioOptions) -> None:
         self.options = options
-        self.library = Library(options.folders)
+        self.library = Library(options.folders, options.home / "studio" / "jobs")
         self.events = EventStream()
         self.work = Work(options.home, self._progressed)
         self._projects: dict[str, Project] = {}

@@ -598,6 +598,27 @@ def test_a_take_says_with_which_settings_it_was_made(folder):
     project.close()
 
 
+def test_a_film_beside_which_nothing_may_be_written_can_have_a_new_line(folder, tmp_path_factory, monkeypatch):
+    """Its job is in the home folder, and so is the line; other files of that folder stay closed."""
+    from react1.pipeline.studio import studio as studio_module
+    from react1.pipeline.studio.studio_options import StudioOptions
+
+    monkeypatch.setattr(studio_module.os, "access", lambda *_: False)
+    home = tmp_path_factory.mktemp("home")
+    studio = studio_module.Studio(StudioOptions(home, (folder,)))
+    project = studio.open(folder / "film.mp4")
+    lines = project.job.path.parent / "lines"
+    lines.mkdir(parents=True)
+    line = studio.library.upload_path("line.wav", lines)
+    line.write_bytes(b"")
+
+    assert not (folder / "film.mp4.react1.yaml").exists()
+    assert studio.library.resolve(str(line)) == line
+    with pytest.raises(InputMediaError, match="not in a folder that this studio may read"):
+        studio.library.resolve(str(home / "studio" / "token"))
+    studio.close()
+
+
 def test_an_option_that_names_no_file_is_refused_at_once(folder):
     """The film would else fail at its end, and not say which option names the file."""
     project = opened(folder, "preset: emotion-edit\nsource: film.mp4\nedits: []\n")

@@ -127,7 +127,7 @@ def test_files_outside_the_folders_cannot_be_opened(tmp_path):
     inside.mkdir()
     outside.write_bytes(b"x")
     (inside / "link.mp4").symlink_to(outside)
-    library = Library((inside,))
+    library = Library((inside,), tmp_path / "jobs")
 
     for path in (outside, inside / ".." / "private.mp4", inside / "link.mp4", "/etc/passwd", "\0"):
         with pytest.raises(InputMediaError):
@@ -138,7 +138,7 @@ def test_a_dropped_file_never_leaves_its_folder_or_replaces_one(tmp_path):
     """Whatever its name."""
     from react1.pipeline.studio.projects.library import Library
 
-    library = Library((tmp_path,))
+    library = Library((tmp_path,), tmp_path / "jobs")
     (tmp_path / "film.mp4").write_bytes(b"first")
 
     assert library.upload_path("film.mp4") == tmp_path / "film-2.mp4"

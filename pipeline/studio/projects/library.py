@@ -40,8 +40,10 @@ def is_job(path: Path) -> bool:
 class Library:
     """The folders that the page may read."""
 
-    def __init__(self, folders: tuple[Path, ...]) -> None:
+    def __init__(self, folders: tuple[Path, ...], jobs: Path) -> None:
+        """Take the folders named at the start, and that of the jobs of films beside which nothing may be written."""
         self.folders = tuple(dict.fromkeys(folder.resolve() for folder in folders))
+        self._jobs = jobs.resolve()
 
     def resolve(self, text: str) -> Path:
         """Return the real path of a file under the folders.
@@ -54,7 +56,7 @@ class Library:
             exists = path.is_file()
         except (OSError, ValueError, RuntimeError) as error:
             raise InputMediaError("this path cannot be read") from error
-        if not any(path.is_relative_to(folder) for folder in self.folders):
+        if not self._may_use(path):
             name = shorten(path.name)
             raise InputMediaError(
                 f"{name} is not in a folder that this studio may read; start it with that folder, or drop the file"
@@ -62,6 +64,9 @@ class Library:
         if not exists:
             raise InputMediaError(f"{shorten(path.name)} does not exist any more")
         return path
+
+    def _may_use(self, path: Path) -> bool:
+        return any(path.is_relative_to(folder) for folder in (*self.folders, self._jobs))
 
     def files(self) -> list[LibraryFile]:
         """Return the films and jobs under the folders, jobs first; at most 500, four folders deep."""
@@ -85,7 +90,7 @@ class Library:
             PresetError: there is no folder to write to.
         """
         target = folder or (self.folders[0] if self.folders else None)
-        if target is None or not any(target.resolve().is_relative_to(known) for known in self.folders):
+        if target is None or not self._may_use(target.resolve()):
             raise PresetError("this studio has no folder to put the file in; start it with a folder")
         path = Path(name.replace("\\", "/"))
         stem = _SAFE_NAME.sub("_", path.stem).strip(" .") or "file"
