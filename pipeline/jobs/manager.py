@@ -96,19 +96,23 @@ class JobManager:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove uploads that no open job needs, and close the connection pool."""
-        in_use = {
-            name
-            for entry in await asyncio.to_thread(self._ledger.open_entries)
-            if entry.intended is not None
-            for name in (entry.intended.video_name, entry.intended.audio_name)
-        }
+        in_use = await asyncio.to_thread(self._uploads_in_use) if self._uploads else None
         for uploads in self._uploads.values():
             with suppress(React1Error):
-                for message in await uploads.remove_unused(in_use.__contains__):
+                for message in await uploads.remove_unused(lambda name: in_use is None or name in in_use):
                     self._notify(message)
         await self._stack.aclose()
         await asyncio.to_thread(self._compact)
         await asyncio.to_thread(self._threads.shutdown)
+
+    def _uploads_in_use(self) -> set[str] | None:
+        """Return the names of the uploads that an open job needs; None if that is not known."""
+        try:
+            intentions = [entry.intended for entry in self._ledger.open_entries() if entry.intended is not None]
+        except React1Error as error:
+            self._notify(f"no upload was removed: {error}")
+            return None
+        return {name for intended in intentions for name in (intended.video_name, intended.audio_name)}
 
     def _compact(self) -> None:
         try:
@@ -127,7 +131,7 @@ class JobManager:
             InputMediaError: a segment cannot be used.
             OverBudget: it costs more than is allowed, or nobody has approved.
         """
-        items = []
+        items, approved = [], set()
         checks: dict[tuple[object, ...], Check] = {}
         for request in requests:
             refusals = request.provider.refusals(request.choices)
@@ -154,12 +158,13 @@ class JobManager:
                     continue
                 for note in notes if first else ():
                     self._notify(f"{request.segment.name}: {note}")
+            approved |= {request.call.key} if new else set()
             seconds, usd, label = float(request.duration_s), request.estimate_usd, _label(request, requests)
             notes = notes if first else ()
             rehearsal = request.provider.settings.is_local_server
             items.append(EstimateItem(label, request.provider.name, seconds, usd, new, notes, rehearsal, committed))
         await self.approve(items)
-        self._approved |= {request.call.key for request in requests}
+        self._approved |= approved
 
     async def approve(self, items: Sequence[EstimateItem]) -> None:
         """Require that some calls fit into the budget and that somebody approves their cost.
@@ -233,7 +238,10 @@ class JobManager:
         def reserve_usd(usd: float) -> None:
             if key not in self._approved:
                 raise ProviderError(
-                    f"{request.segment.name}: internal error: the job did not pass the budget check; not submitted"
+                    f"{request.segment.name}: the job that another run had made of it failed; run again to approve "
+                    "what a new one costs",
+                    retryable=True,
+                    billed=False,
                 )
             others_usd = sum(committed_usd for other, committed_usd in self._committed_usd.items() if other != key)
             require_within_budget(others_usd, usd, self._policy)

@@ -20,7 +20,7 @@ from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.budget import SpendingPolicy
 from react1.pipeline.jobs.context import JobContext
 from react1.pipeline.jobs.ledger import Ledger
-from react1.pipeline.jobs.ledger_entry import Failed, Intended, format_record
+from react1.pipeline.jobs.ledger_entry import Accepted, Failed, Intended, format_record
 from react1.pipeline.jobs.request import Clock
 from react1.pipeline.jobs.settle import settle_resubmit
 from react1.pipeline.jobs.take_download import fetch_take, find_damage, open_download_client
@@ -428,6 +428,45 @@ def test_take_of_a_very_different_length_is_stored_but_refused(open_runner, tmp_
     (result,) = runner.run(runner.request())
     assert result.take.media.video.frame_count == 25
     assert len(server_jobs(tmp_path)) == 2
+
+
+def test_job_of_another_run_that_fails_meanwhile_is_not_replaced_without_approval(open_runner, tmp_path):
+    """It was on the estimate as paid for; the next run asks for what a new one costs."""
+    runner = open_runner()
+    request, ledger = runner.request(), Ledger(runner.store.root)
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    intended = Intended(
+        at=at, call=request.call, nonce="n", video_name="v", video_url="https://x/v", estimate_usd=COST_USD
+    )
+    entry = ledger.record(ledger.record_intent(intended), "accepted", Accepted(at=at, request_id="r1"))
+
+    async def run():
+        async with runner.manager(SpendingPolicy()) as jobs:
+            await jobs.check_all([request], fail_fast=True)
+            ledger.record(entry, "failed", Failed(at=at, error="no face", billed=False))
+            await jobs.run(request)
+
+    with pytest.raises(ProviderError, match=r"s01: .* run again"):
+        asyncio.run(run())
+    assert server_jobs(tmp_path) == []
+
+
+def test_ledger_that_cannot_be_listed_at_the_end_costs_no_take(open_runner, monkeypatch):
+    """No upload is removed then, since a job may need it; the run has its take."""
+    runner = open_runner()
+
+    def refuse(_ledger):
+        raise StorageFailed("the ledger cannot be listed")
+
+    async def run():
+        async with runner.manager() as jobs:
+            await jobs.check_all([runner.request()], fail_fast=True)
+            result = await jobs.run(runner.request())
+            monkeypatch.setattr(Ledger, "open_entries", refuse)
+        return result
+
+    assert asyncio.run(run()).new
+    assert "no upload was removed: the ledger cannot be listed" in runner.messages
 
 
 def test_take_that_is_stored_waits_for_no_other_job(open_runner):
