@@ -210,7 +210,9 @@ def _locked_latest(ledger: Ledger, job_id: str) -> Iterator[Entry]:
         raise PresetError(f"job {entry.id} is in use by a running process; wait for it, or stop it first")
     with contextlib.closing(lock):
         entry = ledger.read(entry.key, entry.attempt)
-        if entry.attempt != max(attempt.attempt for attempt in ledger.attempts(entry.key)):
+        own_bill = entry.intended is not None and entry.intended.call.result_key  # each attempt is a bill of its own
+        latest = max(attempt.attempt for attempt in ledger.attempts(entry.key))
+        if entry.attempt != latest and not (own_bill and entry.open):
             raise PresetError(f"job {entry.id} has a later attempt; settle that one")
         yield entry
 

@@ -22,6 +22,7 @@ from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.budget import SpendingPolicy, month_usd
 from react1.pipeline.jobs.connection import Hosts
 from react1.pipeline.jobs.ledger import Ledger
+from react1.pipeline.jobs.settle import settle_resubmit
 from react1.pipeline.runner import partial_run
 from react1.pipeline.runner.execute import Options, Shared, execute
 from react1.pipeline.runner.planning.plan import plan_job
@@ -336,6 +337,25 @@ def test_a_call_that_was_cut_short_counts_until_it_is_settled(make_job, home, mo
     assert any(f"job {entry.id} of ink a was cut short and may have been charged" in text for text in messages)
     assert [row.state for row in Ledger(home).summaries()] == ["done", "intended"]
     assert month_usd(Ledger(home), entry.intended.at[:7]) == 2.5
+    settle_resubmit(Ledger(home), entry.id)  # as the message says, although there is a later attempt
+    assert month_usd(Ledger(home), entry.intended.at[:7]) == 1.25
+
+
+def test_a_take_of_a_node_that_bills_by_itself_is_made_again_if_its_job_is_settled(make_job, home):
+    """A person wants another one; both calls have cost something."""
+    job = make_job(EDITS[:1])
+    _run(job, home, approved=True)
+    (entry,) = Ledger(home).entries()
+    settle_resubmit(Ledger(home), entry.id)
+
+    assert [row.stored for row in plan_job(job, Store(home, read_only=True)) if row.step == "ink"] == [False]
+    with pytest.raises(OverBudget, match="not approved"):
+        _run(job, home)
+    _run(job, home, approved=True)
+    _run(job, home)
+
+    assert acme_nodes.PAID == ["a", "a"]
+    assert Ledger(home).sums().cost_usd == 2.5
 
 
 def test_another_machine_may_not_call_a_node_that_bills_by_itself_meanwhile(make_job, tmp_path, monkeypatch):

@@ -199,7 +199,7 @@ class _Plan:
 
     def _stored(self, step: Step, key: str, inputs: Mapping[str, Any]) -> PlannedResult | None:
         stored = self._store.result(key)
-        if stored and is_voided(Ledger(self._store.root), stored["value"]):
+        if stored and is_voided(Ledger(self._store.root), step, key, stored["value"]):
             stored = None
         try:
             result = load_result(step, inputs, stored["value"]) if stored else None

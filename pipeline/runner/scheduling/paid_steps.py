@@ -260,8 +260,18 @@ def is_paid_for(step: Step, inputs: Mapping[str, Any], store: Store) -> bool:
     return entry.state == "done" or entry.charged_failure is not None or (entry.open and bool(entry.request_id))
 
 
-def is_voided(ledger: Ledger, value: Any) -> bool:
-    """Return whether the user has declared that the job of a stored take was never made."""
+def is_voided(ledger: Ledger, step: Step, key: str, value: Any) -> bool:
+    """Return whether the user has declared that the job of a stored result counts as never made.
+
+    Args:
+        ledger: of the home folder.
+        step: the step that the result is of.
+        key: the content key of the call.
+        value: the result as JSON.
+    """
+    if bills_itself(step):
+        entry = ledger.latest(LedgerCall.of_node(step.info.name, key))
+        return entry is not None and entry.state == "void" and entry.done is not None
     metrics = value.get("metrics") if isinstance(value, dict) else None
     job = metrics.get(JOB_METRICS) if isinstance(metrics, dict) else None
     if not isinstance(job, dict):

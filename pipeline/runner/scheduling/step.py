@@ -239,7 +239,7 @@ class StepRunner:
         stored = self.store.result(key)
         if stored is None or not _is_readable(step, stored["value"]):
             return None
-        if step.info.cls.workload == "paid" and is_voided(Ledger(self.store.root), stored["value"]):
+        if step.info.cls.workload == "paid" and is_voided(Ledger(self.store.root), step, key, stored["value"]):
             return None
         return Result(stored["value"], stored["seconds"], reused=True)
 
