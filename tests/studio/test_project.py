@@ -619,6 +619,26 @@ def test_a_film_beside_which_nothing_may_be_written_can_have_a_new_line(folder, 
     studio.close()
 
 
+def test_a_take_stays_with_its_edit_when_another_one_is_removed(folder):
+    """Edits without a name are called by their numbers, and a name may be given later."""
+    rows = ("{in: 1f, out: 9f, prompt: sad%s}", "{in: 12f, out: 30f, prompt: happy%s}")
+    text = "preset: emotion-edit\nsource: film.mp4\nedits:\n"
+    project = opened(folder, text + "".join(f"  - {row % ''}\n" for row in rows))
+    takes = [project.want_takes(written, [{}], "local", None)[0] for written in project.edits()]
+    for take in takes:
+        project.list.update(project.list.add_take(take), state="done")
+
+    shown = []
+    for kept in (rows, rows[1:], (rows[1] % ", name: smile",)):
+        project.job.path.write_text(text + "".join(f"  - {row.replace('%s', '')}\n" for row in kept))
+        edits = describe_project(project, {}).edits
+        shown.append([(edit.name, [take.id for take in edit.takes if take.picked]) for edit in edits])
+
+    first, second = ([take.id] for take in takes)
+    assert shown == [[("edit 1", first), ("edit 2", second)], [("edit 1", second)], [("smile", second)]]
+    project.close()
+
+
 def test_an_option_that_names_no_file_is_refused_at_once(folder):
     """The film would else fail at its end, and not say which option names the file."""
     project = opened(folder, "preset: emotion-edit\nsource: film.mp4\nedits: []\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ def describe_project(project: Project, progress: Mapping[str, Any]) -> JobState:
     options: list[Option] = []
     try:
         written_edits = project.job.edits()
-        edits = _with_overlaps([_describe_edit(project, written, progress, values) for written in written_edits])
+        owners = take_owners(project, written_edits)
+        shown = [_describe_edit(project, written, progress, values, owners) for written in written_edits]
+        edits = _with_overlaps(shown)
         options = describe_options(project.job)
     except (React1Error, OSError) as error:
         problem = problem or page_message(error)
@@ -52,6 +54,23 @@ def describe_project(project: Project, progress: Mapping[str, Any]) -> JobState:
     )
 
 
+def take_owners(project: Project, edits: Sequence[WrittenEdit]) -> dict[str, WrittenEdit]:
+    """Return the edit of each take, by the take's ID: the one that it was made for, else the one of its name.
+
+    An edit without a name is called by its number, which changes when another one is removed.
+    """
+    valid = [written for written in edits if written.edit is not None]
+    by_name = {project.edit_name(written): written for written in reversed(valid)}
+    by_place = {place: written for written in reversed(valid) for place in _places(written)}
+    owners = {}
+    for take in project.list.record.takes:
+        of_name = by_name.get(take.edit_name)
+        owner = of_name if of_name is not None and take.place in _places(of_name) else by_place.get(take.place, of_name)
+        if owner is not None:
+            owners[take.id] = owner
+    return owners
+
+
 def _describe_signing(project: Project) -> Signing:
     """Return how the film will be signed, and the certificates that can sign it."""
     try:
@@ -63,7 +82,11 @@ def _describe_signing(project: Project) -> Signing:
 
 
 def _describe_edit(
-    project: Project, written: WrittenEdit, progress: Mapping[str, Any], values: JobValues | None
+    project: Project,
+    written: WrittenEdit,
+    progress: Mapping[str, Any],
+    values: JobValues | None,
+    owners: Mapping[str, WrittenEdit],
 ) -> EditState:
     frames, problem = None, written.problem
     if written.edit is not None:
@@ -76,7 +99,7 @@ def _describe_edit(
     takes = [
         _describe_take(project, take, written, picked, progress)
         for take in project.list.record.takes
-        if written.edit is not None and take.edit_name == name
+        if written.edit is not None and owners.get(take.id) is written
     ]
     return EditState(
         index=written.index,

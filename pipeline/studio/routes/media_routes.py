@@ -27,6 +27,7 @@ from ..answers.film_answers import Cuts, FacePath, Faces, LineWave, Marks
 from ..answers.general_answers import MediaProgress
 from ..projects.library import SOUNDS
 from ..projects.project import Project
+from ..projects.project_state import take_owners
 from ..projects.take_list import current_takes
 from ..viewing.film_pictures import FilmPictures, Superseded, nearest_size
 from ..viewing.live import VIEWER_PX
@@ -315,9 +316,8 @@ def _parts(project: Project, take_id: str) -> Any:
 
 def _edit_of(project: Project, take_id: str) -> Edit | None:
     """Return the edit of a take as the job has it now."""
-    take = project.list.take(take_id)
-    edits = project.edits()
-    return next((written.edit for written in edits if take and project.edit_name(written) == take.edit_name), None)
+    owner = take_owners(project, project.edits()).get(take_id)
+    return owner.edit if owner is not None else None
 
 
 def _sound_params(project: Project) -> SoundParams:
