@@ -629,8 +629,8 @@ def test_a_take_stays_with_its_edit_when_another_one_is_removed(folder):
         project.list.update(project.list.add_take(take), state="done")
 
     shown = []
-    for kept in (rows, rows[1:], (rows[1] % ", name: smile",)):
-        project.job.path.write_text(text + "".join(f"  - {row.replace('%s', '')}\n" for row in kept))
+    for remaining in (rows, rows[1:], (rows[1] % ", name: smile",)):
+        project.job.path.write_text(text + "".join(f"  - {row.replace('%s', '')}\n" for row in remaining))
         edits = describe_project(project, {}).edits
         shown.append([(edit.name, [take.id for take in edit.takes if take.picked]) for edit in edits])
 
