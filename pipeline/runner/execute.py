@@ -102,6 +102,7 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
             replace=options.replace,
             agreed=options.approved,
             max_cost_usd=options.own_limit_usd,
+            only=options.only,
         )
         options.watcher.on(RunStarted(run.name))
         try:

@@ -88,6 +88,17 @@ def test_the_limit_of_a_run_counts_what_it_has_spent(paid, react1, monkeypatch):
     assert len(paid.fake.submissions) == 2
 
 
+def test_a_run_of_one_segment_is_resumed_for_that_segment_only(paid):
+    """The others were not asked for, so they are not paid for."""
+    paid.fake.outcomes.append("refused")
+    assert paid("--until", "react1", "--segment", "@2", "--yes").status == 4
+
+    resumed = paid.resume()
+
+    assert (resumed.status, resumed.json["cost_usd"]) == (0, pytest.approx(PRICE))
+    assert [submission.request.prompt for submission in paid.fake.submissions] == ["happy"] * 2
+
+
 def test_a_resumed_run_has_cost_what_it_spent_before(paid, monkeypatch):
     """Its takes come from the store, and were paid by this run; another run of the same job has cost nothing."""
     fail_at_the_end(monkeypatch)

@@ -54,7 +54,7 @@ class RunFolder:
     folder: Path
 
     def read(self) -> dict[str, Any]:
-        """Return run.json: {"run", "status", "created", "what", "document", "options", "result"}."""
+        """Return run.json: the request as `begin` gets it, {"run", "status", "created"}, and how the run has ended."""
         try:
             data: Any = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:

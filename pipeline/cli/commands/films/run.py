@@ -307,6 +307,7 @@ def resume(
             as_json=as_json,
             quiet=quiet,
             run=run_folder,
+            only=record.get("only") or "",
         )
         exit_with_status(result)
 
