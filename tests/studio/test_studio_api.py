@@ -205,6 +205,31 @@ def test_a_take_is_made_without_a_film_then_chosen_and_spliced_without_making_it
     assert "sandbox" in page.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("place", ["takes", "bill"])
+@pytest.mark.parametrize(
+    "wrong",
+    ['"choices": {"temperature": [100]}', '"choices": {"temperature": [NaN]}']
+    + [f'"choices": {{"prompt": ["sad"]}}, "agreed_usd": {usd}' for usd in ("NaN", "Infinity", -1)],
+)
+def test_takes_of_no_such_value_or_cost_are_refused(studio, project, edit, place, wrong):
+    """A temperature beyond its range, and a cost that no bill could exceed."""
+    reference = f'"index": {edit["index"]}, "digest": "{edit["digest"]}", "provider": "local"'
+    url = f"/api/projects/{project['state']['id']}/{place}"
+
+    answer = studio.client.post(url, content=f"{{{reference}, {wrong}}}", headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 422, answer.text
+    assert "internal error" not in answer.text
+
+
+def test_a_film_of_no_such_cost_is_refused(studio, project):
+    """The bill of a film likewise."""
+    for place in ("films", "films/bill"):
+        url = f"/api/projects/{project['state']['id']}/{place}"
+        answer = studio.client.post(url, content='{"agreed_usd": NaN}', headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422, answer.text
+
+
 def test_a_matrix_stands_in_the_job(studio, project, edit):
     """As `takes:`, so that the command line shows the same takes."""
     name = project["state"]["id"]

@@ -5,11 +5,11 @@ The controls are built from the model of `Edit`: a field that is added there app
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...core.edits.choices import ModelMode, Prompt, React1Choices, SyncMode
+from ...core.edits.choices import ModelMode, Prompt, React1Choices, SyncMode, Temperature
 from ...core.edits.edit import Edit
 from ...core.edits.face_choice import FaceAxisValue
 from ...core.edits.takes import AXES
@@ -24,6 +24,8 @@ _OWN_PLACES = frozenset(
     }
 )
 """Fields that the page shows elsewhere than in the list of controls."""
+AgreedUsd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""What a person has agreed to pay; every cost is within what is no number."""
 
 
 def edit_controls() -> list[Control]:
@@ -108,7 +110,7 @@ class TakeChoices(Body):
     """The values to try; every combination is a take."""
 
     prompt: list[Prompt] = []
-    temperature: list[float] = []
+    temperature: list[Temperature] = []
     model_mode: list[ModelMode] = []
     sync_mode: list[SyncMode] = []
     face: list[FaceAxisValue] = []
@@ -119,7 +121,7 @@ class TakesBody(EditRef):
 
     choices: TakeChoices
     provider: str = "auto"
-    agreed_usd: float | None = None
+    agreed_usd: AgreedUsd | None = None
 
 
 class PickBody(EditRef):
@@ -133,7 +135,7 @@ class FilmBody(Body):
 
     kind: Literal["film", "turnover"] = "film"
     provider: str = "auto"
-    agreed_usd: float | None = None
+    agreed_usd: AgreedUsd | None = None
     replace: bool = False
 
 
