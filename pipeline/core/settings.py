@@ -178,7 +178,7 @@ def require_folder(home: Path) -> Path:
     """Return the home folder if it is a folder or can be created.
 
     Raises:
-        PresetError: it, or the path above it, is not a folder.
+        PresetError: it, or the path above it, is not a folder; or its name is not UTF-8, as libraries need it.
     """
     folder = home
     try:
@@ -187,6 +187,9 @@ def require_folder(home: Path) -> Path:
         if not folder.is_dir():
             inside = "" if folder == home else f" is inside {folder}, which"
             raise PresetError(f"home {home}{inside} is not a folder; {_SET_HOME} to one")
+        str(home).encode()
+    except UnicodeEncodeError as error:
+        raise PresetError(f"the name of home {str(home)!r} is not UTF-8; {_SET_HOME} to another folder") from error
     except (OSError, ValueError) as error:
         raise PresetError(f"home {home} cannot be read: {error}; {_SET_HOME} to a folder") from error
     return home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,16 @@ def test_a_demo_needs_a_folder(react1, film, into, message):
 
     assert (result.status, result.out, result.err) == (2, "", f"react1: {message}\n")
     assert sorted(path.name for path in Path().iterdir()) == ["film.mp4", "logs", "notes.txt"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are UTF-16 there")
+def test_a_home_whose_name_is_no_text_is_refused(react1, film):
+    """The libraries that read films take names in UTF-8 only, and failed in the middle of a run."""
+    result = react1("run", "prepare", str(film), "--edit", "0f-8f:sad", "--home", "home-\udcff")
+
+    assert (result.status, result.out) == (2, "")
+    assert "react1: the name of home '" in result.err
+    assert "/home-\\udcff' is not UTF-8; set --home or REACT1_HOME to another folder" in result.err
 
 
 def test_a_batch_is_refused_as_a_run_is(react1, film, monkeypatch):
