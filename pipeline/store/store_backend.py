@@ -6,7 +6,7 @@ a network file system; object_store.py is the one in a bucket.
 
     objects/ab/ab12….mp4     content, read-only
     results/cd/cd34….json    a record `results/cd34…`
-    records.lock             held while a record is compared and replaced
+    records.lock             held while a record is compared and replaced, or removed
 
 Every file is written, flushed and renamed, so two writers of the same content do no harm.
 """
@@ -192,10 +192,7 @@ class DirectoryRecords:
 
     def replace(self, name: str, text: str, version: str) -> bool:
         """Change a record under the lock of the folder, if its version is still the expected one."""
-        with storage_errors(self._root):
-            self._root.mkdir(parents=True, exist_ok=True)
-            lock = acquire(self._root / "records.lock")
-        with contextlib.closing(lock):
+        with self._locked():
             stored = self.read(name)
             if stored is None or stored.version != version:
                 return False
@@ -203,8 +200,18 @@ class DirectoryRecords:
             return True
 
     def remove(self, name: str) -> None:
-        """Remove a record."""
-        self.file(name).unlink(missing_ok=True)
+        """Remove a record under the lock, so that a change of it is not made after its removal."""
+        if self.file(name).exists():
+            with self._locked():
+                self.file(name).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with storage_errors(self._root):
+            self._root.mkdir(parents=True, exist_ok=True)
+            lock = acquire(self._root / "records.lock")
+        with contextlib.closing(lock):
+            yield
 
     def touch(self, name: str) -> None:
         """Set the time of a record to now."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import threading
 
 import pytest
 from bucket import BUCKET, open_bucket
 
 from react1.pipeline.core.errors import PresetError, StorageFailed
 from react1.pipeline.store import store as store_module
+from react1.pipeline.store import store_backend
 from react1.pipeline.store.store import Store
 from react1.testing import StoreTests
 
@@ -39,6 +41,30 @@ class TestSharedFolder(StoreTests):
         folder = tmp_path / "mounted"
         folder.mkdir(exist_ok=True)
         return str(folder)
+
+
+def test_a_change_in_a_folder_does_not_undo_a_removal(tmp_path, monkeypatch):
+    """A lease that is renewed while it is released, and that another machine takes at once, is that machine's."""
+    first, other = (store_backend.DirectoryRecords(tmp_path) for _ in range(2))
+    first.create("leases/x", "first")
+    old, write = first.read("leases/x"), store_backend.write_text
+
+    def take_over():
+        other.remove("leases/x")
+        other.create("leases/x", "other")
+
+    taking = threading.Thread(target=take_over)
+
+    def write_late(path, text):
+        taking.start()
+        taking.join(0.3)
+        write(path, text)
+
+    monkeypatch.setattr(store_backend, "write_text", write_late)
+    first.replace("leases/x", "renewed", old.version)
+    taking.join()
+
+    assert other.read("leases/x").text == "other"
 
 
 @pytest.mark.usefixtures("bucket")
