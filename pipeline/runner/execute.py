@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.checked_job import Job, Step
-from ..core.errors import InternalError, Interrupted, React1Error
+from ..core.errors import InternalError, Interrupted, React1Error, StorageFailed
 from ..core.file import File
 from ..core.values import Media, Record, Report, Value
 from ..executors.base import CallMonitor
@@ -109,15 +109,12 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
             result = await _run(job, options, run, store, owner)
         except BaseException as error:
             failure = _convert_error(error, run)
-            cost_usd = round(sum(await asyncio.to_thread(spent_usd, options.home, run.name)), 6)
+            status, cost_usd = "interrupted" if isinstance(failure, Interrupted) else "failed", 0.0
+            with contextlib.suppress(StorageFailed):  # on a full disk the failure says more, such as which job is kept
+                cost_usd = round(sum(await asyncio.to_thread(spent_usd, options.home, run.name)), 6)
+                run.write(cost_usd=cost_usd, status=status, **_describe_failure(failure, run))
             if isinstance(failure, React1Error):
                 failure.cost_usd = cost_usd
-            status = "interrupted" if isinstance(failure, Interrupted) else "failed"
-            run.write(
-                cost_usd=cost_usd,
-                status=status,
-                **_describe_failure(failure, run),
-            )
             log_event(logging.ERROR, "run_failed", run=run.name, error=str(failure), cost_usd=cost_usd)
             await asyncio.to_thread(observed.ended, status, cost_usd, failure)
             if failure is error:

@@ -20,10 +20,11 @@ from react1.pipeline.core.errors import (
     StorageFailed,
 )
 from react1.pipeline.core.values import Media, Take
+from react1.pipeline.runner import execute as execute_module
 from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted
 from react1.pipeline.runner.execute import Options, execute
 from react1.pipeline.runner.planning.plan import plan_job
-from react1.pipeline.runner.run_records.run_folder import all_runs, find_run
+from react1.pipeline.runner.run_records.run_folder import RunFolder, all_runs, find_run
 from react1.pipeline.runner.scheduling.scheduler import drop_failed
 from react1.pipeline.store.store import Store
 
@@ -352,6 +353,23 @@ def test_a_full_disk_is_not_an_internal_error(source, out, home, monkeypatch, wr
         _run(toys.toy_job(source, out), home)
 
     assert not (all_runs(home)[0].folder / "fault.txt").exists()
+
+
+def test_a_failure_that_cannot_be_written_down_is_reported_all_the_same(source, out, home, monkeypatch):
+    """On a full disk its message may name the job that the provider has; the next look at the run calls it stopped."""
+    write = RunFolder.write
+
+    def refuse(run, /, **changes):
+        if changes.get("status") == "failed":
+            raise StorageFailed("the disk is full")
+        write(run, **changes)
+
+    monkeypatch.setattr(RunFolder, "write", refuse)
+    monkeypatch.setattr(execute_module, "spent_usd", lambda *_: refuse(None, status="failed"))
+
+    with pytest.raises(InputMediaError, match=r"^shade \[b\]: no face here$"):
+        _run(toys.toy_job(source, out, fail_on="b"), home)
+    assert find_run(home, None).state() == "interrupted"
 
 
 def test_an_invalid_stored_result_is_made_again(source, out, home):
