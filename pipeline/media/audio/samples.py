@@ -138,12 +138,27 @@ def _positioned(container: Any, stream: Any, rate: int) -> Iterator[tuple[int, S
 
 
 def decode_tolerant(container: Any, stream: Any) -> Iterator[Any]:
-    """Yield the `av.AudioFrame` of a track, and None for each damaged packet."""
+    """Yield the `av.AudioFrame` of a track, and None for each damaged packet.
+
+    All have the channels that the track has as a whole: a broadcast may change between stereo and surround.
+    """
+    layout, converters = stream.layout, dict[int, Any]()
     for packet in container.demux(stream):
         try:
-            yield from packet.decode()
+            frames = packet.decode()
         except av.FFmpegError:
             yield None
+            continue
+        for frame in frames:
+            channels = frame.layout.nb_channels
+            if channels == layout.nb_channels:
+                yield frame
+                continue
+            if channels not in converters:
+                converters[channels] = av.AudioResampler(format=frame.format, layout=layout, rate=frame.sample_rate)
+            for converted in converters[channels].resample(frame):
+                converted.pts, converted.time_base = frame.pts, frame.time_base
+                yield converted
 
 
 def _resampled(resampler: Any, frame: Any) -> Sequence[Samples]:

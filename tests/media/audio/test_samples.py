@@ -7,6 +7,8 @@ import pytest
 from numbered_clips import SAMPLE_RATE_HZ, Recipe, click_times_s, damage_packet, make_clip, read_sound, sound
 
 from react1.pipeline.media.audio.samples import fit_length, read_all, read_span, resample, write_wav
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.process import run_tool
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".mkv"])
@@ -98,3 +100,25 @@ def test_sound_after_a_damaged_packet_stays_at_its_time(tmp_path, probed, suffix
     samples, _ = read_span(path, probed(path).audio[0].index, Fraction(0), Fraction(4))
 
     assert click_times_s(samples[0]) == pytest.approx([0, 1, 2, 3], abs=0.002)
+
+
+@pytest.mark.parametrize("channels", [(2, 6), (6, 2)])
+def test_a_broadcast_that_changes_its_channels_is_read_as_it_begins(tmp_path, probed, channels):
+    """From stereo to surround and back: the tone goes on, at the same samples."""
+    parts = []
+    for number, count in enumerate(channels):
+        part = tmp_path / f"{number}.ts"
+        drawn = ["-f", "lavfi", "-i", "testsrc2=size=96x64:rate=25:duration=2"]
+        tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=2"]
+        coded = ["-c:v", "mpeg2video", "-c:a", "ac3", "-ac", str(count), "-output_ts_offset", str(2 * number)]
+        run_tool([ffmpeg_path(), "-v", "error", *drawn, *tone, *coded, "-f", "mpegts", str(part)])
+        parts.append(part.read_bytes())
+    path = tmp_path / "film.ts"
+    path.write_bytes(b"".join(parts))
+    media = probed(path)
+
+    samples, rate_hz = read_span(path, media.audio[0].index, media.start_s + 1, media.start_s + 3)
+
+    assert samples.shape == (channels[0], 2 * rate_hz)
+    blocks = np.abs(samples[:, : 4800 * 20]).reshape(channels[0], 20, 4800).max((0, 2))
+    assert blocks.min() > 0.02 and read_all(path, 48000).shape[0] == 2
