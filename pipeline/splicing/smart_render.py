@@ -56,6 +56,8 @@ _FORMATS = {
     ".mxf": ("mxf", {}),
 }
 """The muxer and its options, by the film's suffix."""
+_TAGGED = frozenset({"avi", "nut"})
+"""Formats whose tag of a codec may tell the pixel format, too."""
 _SAME_FORMAT = {".m2ts": ".ts", ".mts": ".ts", ".m2t": ".ts", ".m4v": ".mp4"}
 
 
@@ -80,6 +82,8 @@ def write_packets(
         ):
             stream = container.streams[video.index]
             target = _add_stream(out, stream, encoder.config if encoder.config != index.config else None)
+            if name in _TAGGED:
+                target.codec_context.codec_tag = stream.codec_context.codec_tag
             durations = _durations(index, video)
             for packet in _packets(container, stream, index, encoder, encoded):
                 packet.stream = target

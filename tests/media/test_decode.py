@@ -125,3 +125,15 @@ def test_few_threads_decode_large_pictures(tmp_path, monkeypatch, large_px, limi
         threads = container.streams.video[0].codec_context.thread_count
 
     assert count == 6 and (threads == 29) == limited
+
+
+def test_data_of_an_unknown_kind_beside_a_picture_is_no_error(tmp_path, probed):
+    """A TIFF has Exif, and spatial video the number of its view, which the library does not name."""
+    path = tmp_path / "film.mov"
+    odd.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=0.2", "-c:v", "tiff", path)
+
+    media = probed(path)
+
+    assert media.video.frame_count == 5
+    kinds = {data.type.name for frame in decode_frames(path) for data in frame.side_data}
+    assert any(kind.startswith("UNKNOWN") for kind in kinds)

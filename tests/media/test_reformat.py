@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 
 import numpy as np
+import pytest
 from av.video.frame import VideoFrame
 
-from react1.pipeline.media.frames.decode import _converters, reformat
+from react1.pipeline.media.frames.decode import _converters, reformat, visible_rows
 
 RANDOM = np.random.default_rng(3)
 KINDS = (
@@ -51,3 +52,24 @@ def test_converters_are_few_and_belong_to_one_thread():
 
     assert len(_converters.by_conversion) == 16
     assert seen == [0]
+
+
+@pytest.mark.parametrize("pix_fmt", ["gbrap", "gbrap10le", "gbrap16le"])
+def test_alpha_is_left_out_and_added_without_another_change(pix_fmt):
+    """Above eight bits the library gave one color for all."""
+    rng = np.random.default_rng(1)
+    frame = VideoFrame(48, 32, pix_fmt)
+    bits = frame.format.components[0].bits
+    for plane in frame.planes:
+        kind = np.dtype(np.uint16 if bits > 8 else np.uint8)
+        values = rng.integers(0, 1 << bits, (plane.height, plane.line_size // kind.itemsize))
+        plane.update(values.astype(kind).tobytes())
+
+    alone = reformat(frame, pix_fmt=pix_fmt.replace("gbrap", "gbrp"))
+    again = reformat(alone, pix_fmt=pix_fmt)
+
+    assert (alone.format.name, again.format.name) == (pix_fmt.replace("gbrap", "gbrp"), pix_fmt)
+    for before, between, after in zip(*map(visible_rows, (frame, alone, again)), strict=False):
+        assert np.array_equal(before, between) and np.array_equal(before, after)
+    *_, alpha = visible_rows(again)
+    assert (alpha.view(np.uint16 if bits > 8 else np.uint8) == (1 << bits) - 1).all()

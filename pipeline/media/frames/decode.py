@@ -60,6 +60,8 @@ def reformat(
         pix_fmt: ffmpeg's name; None keeps it.
         options: `interpolation`, `src_colorspace` and others of `av.video.reformatter.VideoReformatter.reformat`.
     """
+    if width is height is None and pix_fmt and _differ_in_alpha(frame.format.name, pix_fmt):
+        return _copy_planes(frame, pix_fmt)
     converters = _converters.by_conversion
     conversion = (frame.width, frame.height, frame.format.name, width, height, pix_fmt, *sorted(options.items()))
     converter = converters.pop(conversion, None) or VideoReformatter()
@@ -67,6 +69,33 @@ def reformat(
     if len(converters) > _MAX_CONVERTERS:
         converters.popitem(last=False)
     return converter.reformat(frame, width, height, pix_fmt, threads=1, **options)
+
+
+def _differ_in_alpha(first: str, second: str) -> bool:
+    """Return whether two formats of planar red, green and blue differ in nothing but alpha."""
+    return first != second and first.replace("gbrap", "gbrp") == second.replace("gbrap", "gbrp")
+
+
+def _copy_planes(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
+    """Return the planes of a frame without its alpha, or with one that is opaque.
+
+    The library's own conversion gives other colors above eight bits.
+    """
+    copy = VideoFrame(frame.width, frame.height, pix_fmt)
+    copy.pts = frame.pts
+    if frame.time_base is not None:
+        copy.time_base = frame.time_base
+    for number, target in enumerate(copy.planes):
+        rows = np.frombuffer(memoryview(target), np.uint8).reshape(-1, target.line_size)
+        if number == len(frame.planes):
+            top = (1 << copy.format.components[0].bits) - 1
+            rows.view(np.uint16 if top > 255 else np.uint8)[:] = top
+            continue
+        source = frame.planes[number]
+        own = np.frombuffer(memoryview(source), np.uint8).reshape(-1, source.line_size)
+        width = min(target.line_size, source.line_size)
+        rows[: target.height, :width] = own[: target.height, :width]
+    return copy
 
 
 def visible_rows(frame: VideoFrame) -> Iterator[NDArray[np.uint8]]:

@@ -11,11 +11,22 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
+from av.sidedata.sidedata import Type as SideDataType
 
 from ...core.errors import InputMediaError
+
+
+def _unknown_side_data(cls: type[SideDataType], value: object) -> SideDataType:
+    """Return a kind of side data that the library does not name, such as Exif; it would raise for all of a frame's."""
+    member: Any = object.__new__(cls)
+    member._name_, member._value_ = f"UNKNOWN_{value}", value
+    return cast("SideDataType", member)
+
+
+SideDataType._missing_ = classmethod(_unknown_side_data)  # type: ignore[assignment]
 
 _NOT_MEDIA = frozenset({"tty", "hls", "dash", "concat", "ffmetadata", "sdp", "txd"})
 """Formats that ffmpeg reads but that are text, or only point at other files."""
