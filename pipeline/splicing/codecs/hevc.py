@@ -244,7 +244,8 @@ def _rate_limit(film_sets: tuple[bytes, ...]) -> dict[str, str]:
 
 def _chroma_options(noted: dict[str, str]) -> dict[str, str]:
     """Return the option that says where chroma lies: a player would shift that of new pictures."""
-    return {"chromaloc": noted["chromaloc-top"]} if "chromaloc-top" in noted else {}
+    place = noted.get("chromaloc-top", "")
+    return {"chromaloc": place} if place.isdecimal() else {}  # a colon would begin another option, such as a file
 
 
 def _default_encoder(video: VideoStream, reorder: int, noted: dict[str, str]) -> EncoderSettings:

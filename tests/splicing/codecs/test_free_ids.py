@@ -65,6 +65,15 @@ def test_both_sets_say_alike_where_chroma_lies(context):
     assert "chromaloc=2" in new.options["x265-params"].split(":")
 
 
+def test_a_note_in_the_film_gives_no_options_of_its_own(context):
+    """X265 would write its log where the film says."""
+    media = film(context, gop=8, frames=8, size=(192, 108), tracks=0)
+
+    new = hevc._default_encoder(media.video, 2, hevc._parse_x265_note(b"x265 (build 1) options: chromaloc-top=2:csv=a"))
+
+    assert "csv" not in new.options["x265-params"]
+
+
 def test_both_sets_are_in_the_hvcc_and_the_tag_stays(context):
     """Apple's players want hvc1, and all parameter sets beforehand."""
     media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **X265)
