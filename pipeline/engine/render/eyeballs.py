@@ -43,6 +43,8 @@ LEAST_RISE = 0.006
 """Lids that rise by less than this, in units, uncover nothing that is visible."""
 SHADED_WHITE = 0.62
 """The least colour of the white of an eye, as a share of white beside the cheek."""
+WHITE_ON_SKIN = 1.15
+"""It is at most so much brighter than the skin around the eye, by its brighter places: lids may be painted."""
 RINGS, RINGS_REACH, RING_LEAST_PX = 8, 1.3, 2
 """Rings of an iris whose colours are measured, up to this many radii, and the least pixels that tell one."""
 MATT = (0.2, 0.5)
@@ -69,9 +71,9 @@ def restore_eyeballs(original: Image, warped: Warped, frame: FaceFrame, pose: Po
         return
     if lids.widen > 0:
         # Squinting eyes show lids beside the iris; white is then as dark as it mostly is under lids in this light.
-        least_white = SHADED_WHITE * measure_white(original, frame)
+        white = measure_white(original, frame)
         for eye in EYES.values():
-            _uncover(original, warped, frame, eye, least_white)
+            _uncover(original, warped, frame, eye, _least_white(original, frame, eye, white))
 
 
 def _show_still_eyes(original: Image, warped: Warped, unit_px: float) -> None:
@@ -84,6 +86,22 @@ def _show_still_eyes(original: Image, warped: Warped, unit_px: float) -> None:
         if box is not None:
             layer = still[box[1] : box[3], box[0] : box[2]]
             blend_layer(warped.picture, box, layer, soft_mask(contour, box, blur_px))
+
+
+def _least_white(original: Image, frame: FaceFrame, eye: Eye, white: Curve) -> Curve:
+    """Return the least colour of the white of an eye, (3,): in a shadow, such as that of the brow, it does not glow.
+
+    Args:
+        original: (height, width, 3) RGB.
+        frame: the face in it.
+        eye: one of its eyes.
+        white: the colour of something white beside the cheek, (3,).
+    """
+    height, width = original.shape[:2]
+    columns, rows = np.round(frame.points_px[np.concatenate([eye.lower_ring, eye.upper_ring]), :2].T).astype(int)
+    around = original[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)] @ LUMA
+    most = WHITE_ON_SKIN * quantile(around, 0.75) / max(1.0, float(white @ LUMA))
+    return np.asarray(min(SHADED_WHITE, most) * white)
 
 
 def _uncover(original: Image, warped: Warped, frame: FaceFrame, eye: Eye, least_white: Curve) -> None:

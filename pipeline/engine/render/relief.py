@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Box, Curve, Field, Ids, Points, box_around
+from ..arrays import Box, Curve, Field, Ids, Points, box_around, shares_between
 from ..geometry.head_frame import FaceFrame, foreshortening
 from ..geometry.mesh import EYES, LIPS, SIDES
 from ..pose.pose import Pose
@@ -59,6 +59,8 @@ FINE_UNITS, WIDE_UNITS = 0.05, 0.32
 BEYOND_AT_REST, BEYOND = (0.025, 0.025), (0.16, 0.06)
 """By these shares of its light a place may get darker, and brighter, than the skin around it: in a face that relaxes,
 and in one that acts."""
+CLIPPED = (238.0, 252.0)
+"""Between these values of its brightest channel skin loses its colour to the light; darkened, it would be grey."""
 LEAST = 0.004
 
 
@@ -130,7 +132,8 @@ def _within_range(light: Field, warped: Warped, box: Box, unit_px: float, beyond
 
     rows, columns = light.shape
     part = warped.picture[box[1] : box[3], box[0] : box[2]]
-    grey = cv2.cvtColor(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     luma = np.maximum(grey.astype(np.float32), 2.0)
     mask = _skin(warped, box, unit_px, (columns, rows)) + np.float32(1e-3)
     cells = columns / (box[2] - box[0]) * unit_px
@@ -140,6 +143,7 @@ def _within_range(light: Field, warped: Warped, box: Box, unit_px: float, beyond
     )
     above = np.log(fine / wide)
     darkest, brightest = np.maximum(above + beyond[0], 0), np.maximum(beyond[1] - above, 0)
+    darkest *= 1 - shares_between(small.max(2).astype(np.float32), CLIPPED)
     limited = np.clip(light, -darkest, brightest)
     smooth: Field = cv2.GaussianBlur(limited, (0, 0), FINE_UNITS * cells)
     return smooth

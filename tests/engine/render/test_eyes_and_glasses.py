@@ -35,6 +35,22 @@ def test_a_rising_lid_uncovers_white_above_a_round_iris(portrait) -> None:
         assert above > 1.6 * inside
 
 
+def test_the_white_of_an_eye_does_not_glow_in_shadow(portrait) -> None:
+    """Uncovered in the shadow of a brow, it is hardly brighter than the skin around that eye."""
+    x, y = portrait.face.points_px[EYES[1].iris, :2]
+    rows, columns = np.indices(portrait.picture.shape[:2])
+    near = np.exp(-0.5 * ((columns - x) ** 2 + (rows - y) ** 2) / (0.30 * portrait.face.unit_px) ** 2)
+    dark = (portrait.picture * (1 - 0.8 * near)[..., None]).astype(np.uint8)
+
+    after = retouch(dark, portrait.face, _pose(portrait, "surprised"))
+
+    rim = portrait.face.points_px[EYES[1].iris + 1 : EYES[1].iris + 5, :2]
+    radius = float(np.linalg.norm(rim - (x, y), axis=1).max())
+    above = float(after[round(y - 1.15 * radius), round(x)].mean())
+    around = portrait.face.points_px[EYES[1].lower_ring, :2].round().astype(int)
+    assert above < 1.3 * np.quantile(dark[around[:, 1], around[:, 0]].mean(1), 0.75)
+
+
 def test_an_iris_that_is_uncovered_is_round_where_the_lower_lid_hides_its_other_half(portrait) -> None:
     """Above the pupil is iris, in the shadow of the lid; a mirrored column would show the pupil there."""
     picture, points, eyes = portrait.picture.copy(), portrait.face.points_px.copy(), []

@@ -100,6 +100,16 @@ def test_a_smile_that_another_expression_replaces_leaves_its_light(portrait) -> 
     assert (frowning == bulged).all()
 
 
+def test_light_that_is_clipped_does_not_turn_grey(portrait) -> None:
+    """Where skin has lost its colour to the light, a smile that goes takes less than half as much of that light."""
+    cheek, lost = next(bulge for bulge in AT_REST if bulge.at == (0.60, 0.48)), {}
+    for brightest in (215, 255):
+        picture = np.round(_with_light(portrait, cheek, 0.30) * (brightest / (128 * 1.3))).astype(np.uint8)
+        relaxed = _relit(portrait, picture, {"AU0": 1.0})
+        lost[brightest] = 1 - _at(portrait, relaxed[..., 1] / picture[..., 1], *cheek.at)
+    assert lost[255] < 0.5 * lost[215]
+
+
 def test_a_cheek_that_is_bright_does_not_get_white(portrait) -> None:
     """AU6 brightens an even cheek; one that is brighter than the skin around it by a fifth stays as it is."""
     (bulge,) = (bulge for bulge in RELIEF if "AU6" in bulge.weights)
