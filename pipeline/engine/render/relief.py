@@ -59,7 +59,7 @@ FINE_UNITS, WIDE_UNITS = 0.05, 0.32
 BEYOND_AT_REST, BEYOND = (0.025, 0.025), (0.16, 0.06)
 """By these shares of its light a place may get darker, and brighter, than the skin around it: in a face that relaxes,
 and in one that acts."""
-CLIPPED = (232.0, 250.0)
+CLIPPED = (238.0, 252.0)
 """Between these values of its brightest channel skin loses its colour to the light; darkened, it would be grey."""
 LEAST = 0.004
 
