@@ -27,7 +27,7 @@ _EVENT = re.compile(
 _SPEED = re.compile(rf"(?a)M2 (\S.{{0,128}}?) ([-+]?\d{{1,5}}(?:\.\d{{1,4}})?) {_TC}")
 _RESOLVE = re.compile(r"(?a)\w* ?\|M:(.*)\|D:(\d{1,9})")
 _LOC = re.compile(rf"(?a)\* ?LOC: ?{_TC} ?(.*)", re.IGNORECASE)
-_COLOUR = re.compile(r"\w* ?")
+_COLOUR = re.compile(r"(?a)\w* ?")
 _NOTE = re.compile(r"\* ?([A-Z][A-Z /_]{1,30}?) ?: ?(.*)", re.IGNORECASE)
 _BLACK = ("BL", "BLK", "BLACK")
 

@@ -108,8 +108,10 @@ class _Reader:
     def _clip_marker(self, marker: Any, clip: Any, entry: Entry, stack: Any) -> Entry:
         marked, used = marker.marked_range, clip.trimmed_range()
         is_point, used_end = not marked.duration.value > 0, used.end_time_exclusive()
-        start, end = max(marked.start_time, used.start_time), min(marked.end_time_exclusive(), used_end)
-        is_outside = not used.start_time <= marked.start_time < used_end if is_point else start >= end
+        start = max(marked.start_time, used.start_time, key=_exact)
+        end = min(marked.end_time_exclusive(), used_end, key=_exact)
+        first, last = _exact(used.start_time), _exact(used_end)
+        is_outside = not first <= _exact(marked.start_time) < last if is_point else _exact(start) >= _exact(end)
         unusable = entry.unusable or (OUTSIDE_CLIP if is_outside else "")
         if not is_point and not is_outside:
             marked = self.otio.opentime.TimeRange.range_from_start_end_time(start, end)

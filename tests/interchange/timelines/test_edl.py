@@ -96,10 +96,12 @@ def test_locators_are_edits_at_their_own_time():
 
 
 def test_a_locator_needs_no_colour():
-    """Its text may follow its time at once."""
-    reading = classify_text(LOCATORS.replace("RED     react1", "react1"), ".edl", film())
+    """Its text may follow its time at once, and begin with a letter that no colour has."""
+    text = LOCATORS.replace("RED     react1", "react1").replace("GREEN   a note", "Über allem")
+    reading = classify_text(text, ".edl", film())
 
     assert [row.fields["prompt"] for row in reading.edits] == ["sad", "angry", "happy"]
+    assert "Über allem" in [row.entry.name for row in reading.entries]
 
 
 def test_frames_of_three_digits_are_not_drop_frame():

@@ -98,6 +98,21 @@ def test_otio_markers_beyond_the_used_part_of_their_clip_are_no_edits_of_its_nei
     assert rows["behind"][:2] == rows["before"][:2] == ("refused", "it lies outside its clip")
 
 
+@pytest.mark.parametrize(("clip_rate", "marker_rate"), [(23.976, 24000 / 1001), (30000 / 1001, 29.97)])
+def test_an_otio_marker_may_round_the_rate_of_its_clip_otherwise(clip_rate, marker_rate):
+    """Points at the first and the last frame are on the clip, one after it is not, whichever rate is the larger."""
+    clip = otio.schema.Clip("one", source_range=span(100, 50, clip_rate))
+    for number in (100, 149, 150):
+        clip.markers.append(otio.schema.Marker(f"at {number}", span(number, 0, marker_rate), comment="react1: sad"))
+    track = otio.schema.Track("V1", kind="Video", children=[clip])
+    text = otio.adapters.write_to_string(otio.schema.Timeline("cut", tracks=[track]), "otio_json")
+
+    listing = parse_listing(text, ".otio", "cut.otio")
+
+    unusable = [entry.unusable for entry in listing.entries if entry.kind == "marker"]
+    assert unusable == ["", "", "it lies outside its clip"]
+
+
 def test_markers_of_nests_and_gaps_are_listed(timeline):
     """On the record clock: a nest is above its clips, and a gap has none; a disabled nest is refused."""
     nest, hidden = otio.schema.Stack("nest"), otio.schema.Stack("hidden")
