@@ -122,6 +122,56 @@ def test_a_marker_that_is_not_there_is_a_problem_with_its_edit(folder):
     project.close()
 
 
+def test_an_edit_is_shown_before_it_has_what_its_preset_requires(folder):
+    """A person who gives it its new line sees where it lies."""
+    project = opened(folder, "preset: adr-replace\nsource: film.mp4\nedits:\n  - {at: {shot: 1}, prompt: sad}\n")
+
+    (shown,) = describe_project(project, {}).edits
+
+    assert (shown.problem, shown.frames) == ("", (0, 16))
+    project.close()
+
+
+@pytest.mark.parametrize(
+    ("place", "more", "problem"),
+    [
+        ("marker: x", "timeline: bad.otio\n", "is not JSON"),
+        ("cue: 1", "cues: https://example.com/a.srt\n", "must be a local file, not https://example.com/a.srt"),
+        ("cue: 1", 'cues: "a\\0b"\n', "a path cannot contain the character NUL"),
+    ],
+)
+def test_a_file_that_cannot_say_where_an_edit_lies_is_a_problem_with_the_edit(folder, place, more, problem):
+    """The message says what is wrong with the file, and the other edits are shown."""
+    (folder / "bad.otio").write_text("{")
+    edits = f"  - {{at: {{{place}}}, prompt: sad}}\n  - {{in: 1f, out: 9f, prompt: sad}}\n"
+    project = opened(folder, f"preset: emotion-edit\nsource: film.mp4\n{more}edits:\n{edits}")
+
+    first, second = describe_project(project, {}).edits
+
+    assert problem in first.problem
+    assert second.frames == (1, 9)
+    project.close()
+
+
+def test_a_preset_that_cannot_be_read_leaves_the_defaults_of_the_api(folder, monkeypatch):
+    """The edits are shown."""
+    from react1.pipeline.core.errors import StorageFailed
+    from react1.pipeline.studio.projects import preset_values
+
+    def fail(*_):
+        raise StorageFailed("own.yaml: cannot be read: Permission denied")
+
+    (folder / "own.yaml").write_text("steps: []\n")
+    monkeypatch.setattr(preset_values, "read_file", fail)
+    project = opened(folder, "preset: own.yaml\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f, prompt: sad}\n")
+
+    state = describe_project(project, {})
+
+    assert state.defaults["model_mode"] == "face"
+    assert state.edits[0].frames == (1, 9)
+    project.close()
+
+
 def test_an_edit_that_says_nothing_is_shown_as_its_preset_says(folder):
     """The region of lips-only, and its takes are named by it; a choice of the API's own default is written."""
     text = "preset: lips-only\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f, prompt: sad, name: a}\n"

@@ -37,10 +37,10 @@ Mark = tuple[int, int, int]
 
 
 def file_mark(path: Path) -> Mark | None:
-    """Return what changes whenever a file is written; None while there is none."""
+    """Return what changes whenever a file is written; None while there is none, or no file can have that name."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -23,14 +23,15 @@ from ...config.presets.shipped import find_file, read_file
 from ...config.steps import substitute
 from ...core.edits.choices import CHOICE_NAMES, React1Overrides
 from ...core.edits.edit import Edit
-from ...core.errors import PresetError
+from ...core.errors import PresetError, React1Error
 from ...interchange.places import PlaceOptions, Snap
 from ...located_yaml.located import Location, Problems, from_plain
 from .job_file import NEW_JOB_PRESET, JobFile, file_mark
 
 Json = dict[str, Any]
-_PLACE_INPUTS = ("edits", "cues", "timeline", "source")
-"""The inputs that decide where an edit lies; what is wrong with the others is reported elsewhere on the page."""
+_PLACE_INPUTS = ("edits", "cues", "timeline", "source", "")
+"""The inputs that decide where an edit lies, and the lines of their files, which belong to no input; what is wrong with
+the others is reported elsewhere on the page."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def _step_params(values: JobValues, node: str) -> Json:
     """Return the parameters of the preset's first step of a node, with the job's inputs filled in; empty without one.
 
     Raises:
-        PresetError: the preset cannot be read.
+        PresetError: the preset is not valid.
+        StorageFailed: it cannot be read.
     """
     preset, options = _preset(values.preset, values.preset_changed_ns), json.loads(values.options)
     step = next((step for step in preset.steps if step.node == node), None)
@@ -108,7 +110,7 @@ def _step_params(values: JobValues, node: str) -> Json:
 
 def step_choices(values: JobValues | None) -> tuple[React1Overrides, bool]:
     """Return what the preset says for edits that say nothing: the expression, and whether the lips follow the sound."""
-    with suppress(PresetError, ValidationError):
+    with suppress(React1Error, ValidationError):
         params = _step_params(values, "react1") if values is not None else {}
         choices = React1Overrides.model_validate({name: params[name] for name in CHOICE_NAMES if name in params})
         return choices, params.get("resync") is True
@@ -121,8 +123,8 @@ class EditPlace:
 
     edit: Edit
     """With in and out in place of a marker."""
-    cues: Path | None
-    """The spoken lines in which its words are looked up; None for those in the film."""
+    cues: str | None
+    """The file or URL of the spoken lines in which its words are looked up; None for those in the film."""
     snap: Snap
     within_s: Fraction
 
@@ -133,9 +135,9 @@ def place_of(values: JobValues | None, film: Path, edit: Edit) -> EditPlace:
     Raises:
         PresetError: the edit names a marker that does not exist, or a file that cannot be read.
     """
-    cues: Path | None = None
+    cues: str | None = None
     params: Json = {}
-    with suppress(PresetError):
+    with suppress(React1Error):
         params = _step_params(values, "trim") if values is not None else {}
     if edit.at is not None and values is not None:
         marks = _marks(film, values.files())
@@ -159,9 +161,13 @@ def _marks(film: Path, files: list[Path]) -> tuple[Any, ...]:
 @lru_cache(maxsize=512)
 def _placed_by_content(
     values: JobValues, film: Path, _marks: tuple[Any, ...], written_edit: str
-) -> tuple[Edit, Path | None]:
-    """Return an edit with the frames of its marker, and the spoken lines in which its words are looked up."""
+) -> tuple[Edit, str | None]:
+    """Return an edit with the frames of its marker, and the spoken lines in which its words are looked up.
+
+    Its place is known before it has what the preset requires besides, such as a new line.
+    """
     preset, location, problems = _preset(values.preset, values.preset_changed_ns), values.location, Problems()
+    preset = replace(preset, inputs={name: replace(spec, requires=()) for name, spec in preset.inputs.items()})
     options = json.loads(values.options)
     inputs = {name: value for name, value in options.items() if name in preset.inputs and value is not None}
     inputs |= {"source": str(film), "edits": [json.loads(written_edit)]}
@@ -171,4 +177,4 @@ def _placed_by_content(
     if own:
         raise PresetError(own)
     cues = filled["cues"].value if "cues" in filled else None
-    return Edit.model_validate(filled["edits"].entries[0].plain), Path(cues) if isinstance(cues, str) else None
+    return Edit.model_validate(filled["edits"].entries[0].plain), cues if isinstance(cues, str) else None

@@ -27,6 +27,7 @@ from ...core.values import Media
 from ...core.version import version_text
 from ...executors.base import CallMonitor, StoreContext
 from ...interchange.places import PlaceFinder, PlaceOptions
+from ...located_yaml.explain import is_url
 from ...media.probe import probe, require_video
 from ...media.timing.clock import ROUNDING_TOLERANCE_S, frame_time_s, label_clock, with_start_timecode
 from ...store.store import Store
@@ -236,7 +237,7 @@ class Project:
             PresetError: the file that says where it lies cannot be read, or has no such marker.
         """
         place = place_of(values, self.film_path, edit)
-        cues = self.store.add_external(place.cues) if place.cues is not None else None
+        cues = place.cues if place.cues is None or is_url(place.cues) else self.store.add_external(Path(place.cues))
         options = PlaceOptions(cues, place.snap, place.within_s)
         with closing(self.new_context()) as context:
             start, end, _ = PlaceFinder(context, self.labelled_media(), options)(place.edit)
