@@ -143,7 +143,8 @@ def _within_range(light: Field, warped: Warped, box: Box, unit_px: float, beyond
     )
     above = np.log(fine / wide)
     darkest, brightest = np.maximum(above + beyond[0], 0), np.maximum(beyond[1] - above, 0)
-    darkest *= 1 - shares_between(small.max(2).astype(np.float32), CLIPPED)
+    if beyond is BEYOND_AT_REST:
+        darkest *= 1 - shares_between(small.max(2).astype(np.float32), CLIPPED)
     limited = np.clip(light, -darkest, brightest)
     smooth: Field = cv2.GaussianBlur(limited, (0, 0), FINE_UNITS * cells)
     return smooth
