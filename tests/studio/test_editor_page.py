@@ -147,6 +147,23 @@ def test_a_face_is_named_by_its_place_in_the_edit(page, studio):
     assert page.evaluate("document.querySelector('takes-panel').faces().join()") == "left,right"
 
 
+def test_a_face_beside_the_edit_changes_nothing_of_it(page, studio):
+    """Also one that is alone in its shot: the edit's own choice stays."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    job.write_text(job.read_text().replace("prompt: sad", "face: left, prompt: sad"))
+    before = job.read_text()
+    page.route("**/faces/*", lambda route: route.fulfill(json={**TWO_FACES, "faces": FACES[:1], "in_shot": 1}))
+    page.reload()
+    page.wait_for_selector("canvas[data-shows]")
+    page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(35))")
+    wait_for_frame(page, 35)
+
+    page.click(".face-row button >> text=Face 1")
+
+    page.wait_for_selector("#messages >> text=Go to a frame of edit-1 to choose its face")
+    assert job.read_text() == before
+
+
 def test_what_was_just_set_is_in_the_film(page, studio):
     """A slider is written a moment later; who makes the film, or selects another edit, before that loses nothing."""
     job = studio.folder / "film.mp4.react1.yaml"
@@ -193,6 +210,19 @@ def test_the_preset_decides_what_a_setting_is_that_an_edit_does_not_have(page, s
     wait_for(lambda: "model_mode" not in job.read_text())
 
     until(page, "document.querySelector('#control-model_mode').value === 'lips'")
+
+
+def test_a_new_edit_says_no_region_where_the_first_one_is_wrong(page, studio):
+    """It has that of its preset, not that of the page before anything was opened."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    job.write_text(job.read_text().replace("emotion-edit", "lips-only").replace("prompt: sad", "prompt: bored"))
+    page.reload()
+    page.wait_for_selector("canvas[data-shows]")
+
+    page.evaluate("import('/page/edits.js').then((edits) => edits.addEdit())")
+
+    wait_for(lambda: "prompt: happy" in job.read_text())
+    assert "model_mode" not in job.read_text()
 
 
 @pytest.mark.parametrize(("suffix", "rate"), [(".mkv", Fraction(30000, 1001)), (".mkv", Fraction(24)), (".mov", 30)])

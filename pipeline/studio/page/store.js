@@ -180,7 +180,7 @@ export async function open(path) {
     set({ ...NOTHING_OF_A_FILM, film: answer.film, project: answer.state.id, job: null, frame: 0 });
     takeJob(answer.state);
     const first = state.job.edits[0];
-    if (!first) set({ draft: { prompt: "happy", temperature: 0.7, model_mode: state.job.defaults.model_mode } });
+    if (!first?.choices) set({ draft: { prompt: "happy", temperature: 0.7, model_mode: state.job.defaults.model_mode } });
     if (first?.frames) set({ frame: first.frames[0] });
     history.replaceState(null, "", `#${encodeURIComponent(path)}`);
     loadMarks();

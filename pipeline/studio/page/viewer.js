@@ -516,12 +516,11 @@ export function isInEdit(edit) {
 /** Choose a face for the selected edit. */
 export async function chooseFace(face) {
   const edit = selectedEdit(), several = state.faces.in_shot > 1;
-  if (edit && several && !isInEdit(edit)) return;
+  if (edit && !isInEdit(edit)) return;
   const point = several ? pointOf(face) : null, clicked = { number: face.number, frame: state.frame, at: point?.at ?? null, saved: false };
   set({ face: clicked });
   if (!edit) return;
-  const shot = shotsOf(edit).length < 2 ? 0 : shotAt(edit, state.frame);
-  await (shot ? setFaceOfShot(edit, shot, point) : setFields(edit, { face: point }));
+  await (shotsOf(edit).length < 2 ? setFields(edit, { face: point }) : setFaceOfShot(edit, shotAt(edit, state.frame), point));
   if (state.face === clicked) set({ face: { ...clicked, saved: true } });
 }
 

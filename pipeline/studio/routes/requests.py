@@ -25,7 +25,7 @@ _OWN_PLACES = frozenset(
 )
 """Fields that the page shows elsewhere than in the list of controls."""
 AgreedUsd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-"""What a person has agreed to pay; every cost is within what is no number."""
+"""What a person has agreed to pay: a finite number, because no cost exceeds infinity or NaN."""
 
 
 def edit_controls() -> list[Control]:
