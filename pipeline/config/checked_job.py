@@ -24,7 +24,22 @@ from ..located_yaml.explain import is_url
 from ..located_yaml.located import Json
 
 OnFailure = Literal["stop", "keep-original"]
-CONTAINERS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".flv", ".wmv"}
+CONTAINERS = {
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".mxf",
+    ".mpg",
+    ".mpeg",
+    ".ts",
+    ".m2ts",
+    ".mts",
+    ".flv",
+    ".wmv",
+}
 """What a film's name may end with; anything else that follows a dot is a part of its name."""
 WALK = object()
 """What a part is not replaced by: its own parts are looked at."""

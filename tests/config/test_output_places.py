@@ -97,6 +97,7 @@ def test_the_name_that_is_proposed_keeps_what_is_no_container():
     """A version that follows a dot is a part of the name."""
     assert wrong_suffix(Path("a/cut.v2"), ".mov").endswith("; name it a/cut.v2.mov")
     assert wrong_suffix(Path("a/cut.v2.MKV"), ".mov").endswith("; name it a/cut.v2.mov")
+    assert wrong_suffix(Path("a/cut.mxf"), ".mov").endswith("; name it a/cut.mov")
     assert wrong_suffix(Path("cut"), ".mp4").endswith("; name it cut.mp4")
     assert wrong_suffix(Path("a/cut.MOV"), ".mov") == ""
 
