@@ -114,6 +114,8 @@ def test_untouched_widgets_give_the_defaults():
         ("longest", 7, "longest", 7),
         ("names", "c, d ", "names", ("c", "d")),
         ("languages", "en, de", "languages", ("en", "de")),
+        ("languages", "all, -live_chat", "languages", ("all", "-live_chat")),
+        ("languages", "en.*, de", "languages", ("en.*", "de")),
         ("languages", "true", "languages", True),
         ("at_text", "I said so", "at", At(text="I said so")),
         ("out", " film.mp4 ", "out", "film.mp4"),

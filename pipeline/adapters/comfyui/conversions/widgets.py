@@ -26,8 +26,8 @@ OFF_CHOICE = "off"
 _MAX_NUMBER = 2**31 - 1
 """Without a maximum ComfyUI limits numbers to 2048."""
 _SLIDER_STEPS = 100
-_WORDS = re.compile(r"\s*[A-Za-z][\w-]*\s*(,\s*[A-Za-z][\w-]*\s*)*,\s*([A-Za-z][\w-]*\s*)?")
-"""A list without brackets, such as `en, de`; a point `0.31,0.42@320f` and an envelope `0f:0,12f:1` are texts."""
+_PLACES = re.compile(r"\s*[.\d][^@:]*[@:]")
+"""How a point `0.31,0.42@320f` and an envelope `0f:0,12f:1` begin, which are texts; `en, de` is a list."""
 Kind = Literal["choice", "switch", "number", "text", "list", "path", "out", "yaml"]
 
 
@@ -221,7 +221,7 @@ def _yaml(name: str, text: str) -> Any:
         value = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         raise PresetError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
-    if isinstance(value, str) and _WORDS.fullmatch(value):
+    if isinstance(value, str) and "," in value and not _PLACES.match(value):
         return [item.strip() for item in value.split(",") if item.strip()]
     return value
 
