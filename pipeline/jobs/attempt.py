@@ -73,7 +73,7 @@ class Attempt:
         done = entry.done
         assert done is not None
         media = await self._context.run_in_thread(lambda context: probe_take(context, done.file))
-        return build_take(self._request, entry, done, media, new=new, submitted=self._submitted)
+        return build_take(self._request, entry, done, media, new=new)
 
     async def _run_to_end(self, entry: Entry | None) -> Entry:
         submits = 0
@@ -128,7 +128,7 @@ class Attempt:
 
     async def _recover(self, entry: Entry) -> Entry:
         """Ask the provider what became of a call."""
-        if self._request.provider.settings.recovery_may_bill:
+        if self._request.provider.settings.recovery_may_bill or not self._submitted:  # else it is committed
             self._context.reserve_usd(entry.intended.estimate_usd if entry.intended else self._request.estimate_usd)
         known = await asyncio.to_thread(self._context.ledger.request_ids)
         outcome = await recover_lost_submit(

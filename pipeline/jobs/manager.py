@@ -205,7 +205,7 @@ class JobManager:
         except React1Error as error:
             await asyncio.to_thread(self._count_failed, request, error)
             raise
-        if result.submitted:
+        if key in self._committed_usd:
             self._committed_usd[key] = result.take.cost_usd
         return result
 
@@ -225,7 +225,7 @@ class JobManager:
                 lock.close()
 
     def _count_failed(self, request: JobRequest, error: React1Error) -> None:
-        """Count the actual cost of a failed call if this run has submitted it."""
+        """Count the actual cost of a failed call if it is committed."""
         key, entry = request.call.key, self._ledger.latest(request.call)
         if key in self._committed_usd and entry is not None and entry.state == "done" and entry.done:
             self._committed_usd[key] = entry.done.cost_usd

@@ -46,8 +46,6 @@ class JobResult:
     take: Take
     new: bool
     """Whether this run downloaded it."""
-    submitted: bool = False
-    """Whether this run submitted the job."""
 
 
 class DamagedTake(Exception):
@@ -146,7 +144,7 @@ def probe_take(context: NodeContext, file: File) -> Media:
     return probe(context.path(file), file, "the take")
 
 
-def build_take(request: JobRequest, entry: Entry, done: Done, media: Media, *, new: bool, submitted: bool) -> JobResult:
+def build_take(request: JobRequest, entry: Entry, done: Done, media: Media, *, new: bool) -> JobResult:
     """Build the take of a finished job.
 
     Raises:
@@ -172,7 +170,7 @@ def build_take(request: JobRequest, entry: Entry, done: Done, media: Media, *, n
         metrics={JOB_METRICS: metrics},
         notes=tuple(filter(None, (difference, _rehearsal_note(request)))),
     )
-    return JobResult(take, new, submitted)
+    return JobResult(take, new)
 
 
 def _rehearsal_note(request: JobRequest) -> str:

@@ -549,6 +549,29 @@ def test_call_whose_response_was_lost_needs_approval_again(open_runner, tmp_path
     assert len(server_jobs(tmp_path)) == 1
 
 
+def test_job_that_is_found_in_the_history_counts_against_the_budget(open_runner, tmp_path, monkeypatch):
+    """It is charged, so another film of the same batch cannot spend its part."""
+    runner = open_runner({"route": "submit", "do": "reset", "when": "after", "call": 1})
+    requests = [runner.request(prompt=prompt, name=prompt) for prompt in ("sad", "happy")]
+
+    async def die(*_):
+        raise ProviderError("stopped")
+
+    with monkeypatch.context() as patch, pytest.raises(ProviderError, match="stopped"):
+        patch.setattr("react1.pipeline.jobs.attempt.Attempt._recover", die)
+        runner.run(requests[0])
+
+    async def run_both():
+        async with runner.manager(SpendingPolicy(1.5 * COST_USD, approved=True)) as jobs:
+            for request in requests:
+                await jobs.check_all([request], fail_fast=True)
+                await jobs.run(request)
+
+    with pytest.raises(OverBudget, match=r"after \$0\.17 spent or committed"):
+        asyncio.run(run_both())
+    assert len(server_jobs(tmp_path)) == 1
+
+
 def test_unanswered_question_does_not_keep_a_cancelled_run_alive(open_runner):
     """Ctrl-C at the estimate ends the run, while the thread that asks still waits."""
     runner = open_runner()
