@@ -109,6 +109,21 @@ def test_an_edit_is_shown_where_a_run_puts_it(folder, place, more, frames):
     project.close()
 
 
+@pytest.mark.parametrize(("within", "end"), [("true", 32), ("'0.05'", 30), ("[1]", 32)])
+def test_the_reach_of_snapping_is_read_as_a_run_reads_it(folder, within, end):
+    """A number as text, and true, which is one second; the default in place of what is none."""
+    from react1.pipeline.config.presets.shipped import preset_text
+
+    text = preset_text("emotion-edit").replace("snap: $snap", f"snap: shot, snap_within_s: {within}")
+    (folder / "own.yaml").write_text(text)
+    project = opened(folder, "preset: own.yaml\nsource: film.mp4\nedits:\n  - {in: 1f, out: 30f, prompt: sad}\n")
+
+    (shown,) = describe_project(project, {}).edits
+
+    assert shown.frames == (0, end)
+    project.close()
+
+
 def test_a_marker_that_is_not_there_is_a_problem_with_its_edit(folder):
     """The others are shown, and the message lists those that there are."""
     (folder / "film.edl").write_text(EDL)

@@ -142,13 +142,10 @@ def place_of(values: JobValues | None, film: Path, edit: Edit) -> EditPlace:
     if edit.at is not None and values is not None:
         marks = _marks(film, values.files())
         edit, cues = _placed_by_content(values, film, marks, edit.model_dump_json(by_alias=True, exclude_none=True))
-    snap, within_s = params.get("snap"), params.get("snap_within_s")
-    return EditPlace(
-        edit,
-        cues,
-        snap if snap in ("shot", "silence") else "none",
-        Fraction(str(within_s)) if isinstance(within_s, (int, float)) else PlaceOptions().within_s,
-    )
+    snap, within_s = params.get("snap"), PlaceOptions().within_s
+    with suppress(TypeError, ValueError, OverflowError):  # a wrong value is reported elsewhere on the page
+        within_s = Fraction(str(float(params.get("snap_within_s", within_s))))
+    return EditPlace(edit, cues, snap if snap in ("shot", "silence") else "none", within_s)
 
 
 def _marks(film: Path, files: list[Path]) -> tuple[Any, ...]:
