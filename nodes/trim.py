@@ -60,7 +60,7 @@ class Trim:
     """Cut a segment for each edit."""
 
     name: ClassVar[str] = "trim"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
     expression_blind: ClassVar[bool] = True

@@ -11,6 +11,7 @@ from react1.pipeline.media.timing.clock import (
     describe_range,
     frame_at,
     frame_time_s,
+    frame_tolerance_s,
     label_clock,
     timecode_rate,
     with_start_timecode,
@@ -43,6 +44,26 @@ def test_a_time_within_a_frame_gives_that_frame(film):
     media = film(tracks=0)
 
     assert [frame_at(media, parse_time(text)) for text in ("0.041", "0.079", "0.080")] == [1, 1, 2]
+
+
+COUNTED = {"suffix": ".avi", "codec": "mjpeg", "pix_fmt": "yuvj420p", "time_base": Fraction(1, 25)}
+"""A film whose container counts frames, in place of ticks."""
+
+
+@pytest.mark.parametrize("recipe", [COUNTED, {"suffix": ".mov"}, {"suffix": ".mkv"}])
+def test_a_tick_as_long_as_a_frame_does_not_reach_into_the_next_one(film, recipe):
+    """AVI counts frames: at 25 frames/s, 0.065 s shows frame 1 there, too."""
+    media = film(**recipe, tracks=0)
+
+    assert [frame_at(media, parse_time(text)) for text in ("0.065", "0.0790", "0.0796")] == [1, 1, 2]
+
+
+def test_half_a_tick_belongs_to_the_next_frame_where_the_container_rounds(film):
+    """A Matroska at 29.97 shows frame 2 at 67 ms; it begins at 66.73."""
+    rounded = film(".mkv", rate=NTSC, tracks=0).video
+
+    assert frame_tolerance_s(rounded) == Fraction(1, 1000)
+    assert frame_tolerance_s(film(**COUNTED, tracks=0).video) == Fraction(1, 2000)
 
 
 def test_a_frame_number_gives_that_frame_and_the_count_gives_the_end(film):

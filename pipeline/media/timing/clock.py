@@ -29,8 +29,7 @@ from ..probe import require_video
 from .frame_rate import COMMON_RATES
 
 ROUNDING_TOLERANCE_S = Fraction(1, 2000)
-"""Half a millisecond: clock times are written rounded to milliseconds. Half a tick is added for containers that round
-their own times."""
+"""Half a millisecond: clock times are written rounded to milliseconds."""
 _AUDIO_TAIL_S = 1
 """Audio often lasts a little longer than the picture and players show its end, so it is accepted as an out point."""
 _TIMECODE = re.compile(r"(\d{1,3}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
@@ -51,6 +50,17 @@ def frame_at(media: Media, moment: Moment) -> int:
         return moment.count
     at_s = moment.value if isinstance(moment, Seconds) else _timecode_time_s(media, video, moment)
     return _frame_shown_at(media, video, at_s, moment)
+
+
+def frame_tolerance_s(video: VideoStream) -> Fraction:
+    """Return how much before a frame a time may lie and still mean that frame, in seconds.
+
+    Half a tick is added where the container rounds the frames' times, as Matroska does at 29.97. It does not where the
+    spacing is the same throughout, nor where it counts frames: half a tick of AVI would be half a frame.
+    """
+    runs = video.timestamps.runs
+    rounds = len(runs) > 1 and min((step for _, step, count in runs if count > 1), default=1) > 1
+    return ROUNDING_TOLERANCE_S + (video.time_base / 2 if rounds else 0)
 
 
 def frame_time_s(media: Media, frame: int) -> Fraction:
@@ -145,7 +155,7 @@ def _frame_shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Mo
         raise _outside_error(media, moment)
     if at_s >= ends_s - ROUNDING_TOLERANCE_S:
         return video.frame_count
-    reached_s = at_s + ROUNDING_TOLERANCE_S + video.time_base / 2
+    reached_s = at_s + frame_tolerance_s(video)
     tick = (reached_s + media.start_s) / video.time_base
     reached = int(np.searchsorted(video.timestamps.array, tick.numerator // tick.denominator, side="right"))
     return max(reached - 1, 0)

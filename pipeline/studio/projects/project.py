@@ -29,7 +29,7 @@ from ...executors.base import CallMonitor, StoreContext
 from ...interchange.places import PlaceFinder, PlaceOptions
 from ...located_yaml.explain import is_url
 from ...media.probe import probe, require_video
-from ...media.timing.clock import ROUNDING_TOLERANCE_S, frame_time_s, label_clock, with_start_timecode
+from ...media.timing.clock import frame_time_s, frame_tolerance_s, label_clock, with_start_timecode
 from ...store.store import Store
 from ..answers.film_answers import Clock, FilmFacts
 from ..viewing.film_pictures import FilmPictures
@@ -194,7 +194,7 @@ class Project:
             first_s=float(frame_time_s(self.media, 0)),
             length_s=float(frame_time_s(self.media, count)),
             times=self._frame_times_s,
-            slack_s=float(ROUNDING_TOLERANCE_S + min(self.video.time_base / 2, ROUNDING_TOLERANCE_S)),
+            slack_s=float(frame_tolerance_s(self.video)),
             sound=bool(self.media.audio),
             codec=self.video.codec,
             playable=self.playable,
