@@ -42,6 +42,7 @@ def numbers(clip, rate=25):
     return [frame_number(clip.get_frame(index / rate)) for index in range(round(clip.duration * rate))]
 
 
+@pytest.mark.slow
 def test_arun_is_awaited_in_the_running_loop(options, tmp_path):
     """Two runs at the same time; each has its own takes."""
 
@@ -78,6 +79,7 @@ def test_a_cancelled_arun_is_cancelled_and_says_how_to_resume(options):
     assert fake.submissions == []
 
 
+@pytest.mark.slow
 def test_plan_says_what_a_run_would_cost(options):
     """Nothing is written; after the run the take is stored and costs nothing more."""
     with FakeProvider(usd_per_s=2.0) as fake:
@@ -92,6 +94,7 @@ def test_plan_says_what_a_run_would_cost(options):
     assert [step.step for step in before.steps][:2] == ["fetch", "trim"]
 
 
+@pytest.mark.slow
 def test_a_film_as_a_clip_has_exactly_its_frames_and_its_sound(clip):
     """A span is [first, end); at k / rate MoviePy gets frame k."""
     whole_film, span = open_clip(clip), open_clip(clip, 3, 7)
@@ -112,6 +115,7 @@ def test_a_clip_becomes_a_film_again(clip, tmp_path):
     assert open_clip(path).audio is not None
 
 
+@pytest.mark.slow
 def test_a_clip_is_a_source(options, clip):
     """It is written into the home folder, and the run uses it as any film."""
     with FakeProvider() as fake:

@@ -25,6 +25,7 @@ RATES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "frames"), [(NTSC, 2_589_408), (NTSC_60, 5_178_816)])
 def test_all_frames_of_a_drop_frame_day_round_trip(rate, frames):
     """Labels increase, no dropped label is used, all others are, and the day ends at 24 h."""

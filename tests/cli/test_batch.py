@@ -175,6 +175,7 @@ def test_a_list_that_cannot_be_read_is_one_line(react1, words, message):
     assert message in result.err and result.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_two_jobs_of_one_film_stay_apart(react1, films):
     """Each has its own line and its own output, also when both could not be loaded at first."""
     rows = ["source,in,out,prompt,output", "f0.mp4,16f,22f,hapy,a", "f0.mp4,16f,22f,hapy,b"]
@@ -190,6 +191,7 @@ def test_two_jobs_of_one_film_stay_apart(react1, films):
     assert {Path(job["output"]).name for job in resumed.json["jobs"]} == {"a", "b"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -230,6 +232,7 @@ def test_a_film_is_one_line_whatever_its_name(react1, films):
     assert result.out.startswith("a\\nb.mp4: failed, ")
 
 
+@pytest.mark.slow
 def test_quiet_prints_the_films_that_failed(react1, films):
     """On standard error, with the reason: a script sees what to do."""
     Path("films.csv").write_text("source,in,out,prompt\nmissing.mp4,1f,2f,sad\nf0.mp4,16f,22f,happy\n")
@@ -249,6 +252,7 @@ def test_metrics_of_a_batch_need_a_folder(react1, films):
     assert not list(Path().glob("*.prom")) and not list(Path().glob("f0.*.mp4"))
 
 
+@pytest.mark.slow
 def test_quiet_is_kept_by_a_resume(react1, films):
     """Only failures are printed."""
     Path("films.csv").write_text("source,in,out,prompt\nf0.mp4,16f,22f,happy\n")

@@ -117,6 +117,7 @@ def test_a_batch_is_refused_as_a_run_is(react1, film, monkeypatch):
     assert "trace logs: is a folder" in result.err and len(result.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_refused_likewise(react1, film):
     """And carries on with a file."""
     run = react1("run", "prepare", str(film), "--edit", "0f-8f:sad", "--json").json["run"]

@@ -55,6 +55,7 @@ def fail_at_the_end(monkeypatch):
     monkeypatch.setattr(execute, "_finish", fail)
 
 
+@pytest.mark.slow
 def test_a_run_that_its_budget_stopped_is_not_resumed_without_it(paid):
     """Neither by `--yes` of the run that was stopped nor by one of its own; a higher limit lets it go on."""
     assert paid("--yes", "--max-cost", "1").status == 5
@@ -67,6 +68,7 @@ def test_a_run_that_its_budget_stopped_is_not_resumed_without_it(paid):
     assert len(paid.fake.submissions) == 2
 
 
+@pytest.mark.slow
 def test_the_limit_of_the_environment_is_read_again(paid, monkeypatch):
     """Who raises it goes on; what was spent counts against it as well."""
     monkeypatch.setenv("REACT1_MAX_COST", "1")
@@ -76,6 +78,7 @@ def test_the_limit_of_the_environment_is_read_again(paid, monkeypatch):
     assert paid.resume().status == 0
 
 
+@pytest.mark.slow
 def test_the_limit_of_a_run_counts_what_it_has_spent(paid, react1, monkeypatch):
     """A take that is to be paid for again does not fit; the limit stays what it was, however often it is resumed."""
     fail_at_the_end(monkeypatch)
@@ -88,6 +91,7 @@ def test_the_limit_of_a_run_counts_what_it_has_spent(paid, react1, monkeypatch):
     assert len(paid.fake.submissions) == 2
 
 
+@pytest.mark.slow
 def test_a_run_of_one_segment_is_resumed_for_that_segment_only(paid):
     """The others were not asked for, so they are not paid for."""
     paid.fake.outcomes.append("refused")
@@ -99,6 +103,7 @@ def test_a_run_of_one_segment_is_resumed_for_that_segment_only(paid):
     assert [submission.request.prompt for submission in paid.fake.submissions] == ["happy"] * 2
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_cost_what_it_spent_before(paid, monkeypatch):
     """Its takes come from the store, and were paid by this run; another run of the same job has cost nothing."""
     fail_at_the_end(monkeypatch)
@@ -112,6 +117,7 @@ def test_a_resumed_run_has_cost_what_it_spent_before(paid, monkeypatch):
     assert (again["cost_usd"], len(paid.fake.submissions)) == (0.0, 2)
 
 
+@pytest.mark.slow
 def test_the_limit_of_a_batch_is_for_all_its_films_however_often_it_is_resumed(paid, react1):
     """A limit that the resume names is for what is left of the batch."""
     rows = [f"  - {{preset: paid.yaml, source: film.mov, edits: [{{in: {at}f, out: {at + 10}f}}]}}" for at in (0, 10)]

@@ -46,6 +46,7 @@ def test_the_store_lists_kinds_films_and_ages(react1, home):
     assert "clip.mp4" in react1("store").out
 
 
+@pytest.mark.slow
 def test_prune_removes_what_is_old_and_the_next_run_makes_it_again(react1, home):
     """A dry run removes nothing and announces the same."""
     before = stored(home)
@@ -61,6 +62,7 @@ def test_prune_removes_what_is_old_and_the_next_run_makes_it_again(react1, home)
     assert stored(home) == before
 
 
+@pytest.mark.slow
 def test_prune_keeps_a_size(react1, home):
     """With a limit below the size the older of two runs loses its clips, and the other keeps them."""
     older = stored(home)
@@ -89,6 +91,7 @@ def test_what_an_unfinished_run_uses_is_kept(react1, home, status):
     assert stored(home) == set()
 
 
+@pytest.mark.slow
 def test_a_finished_run_prunes_to_the_limit_of_the_settings(react1, home, monkeypatch):
     """What the new run made is kept, since it was used just now."""
     make_clip(Path("other.mp4"), Recipe(frames=15, size=(160, 90), chroma=(100, 100)))

@@ -15,6 +15,7 @@ def test_a_path_that_does_not_exist_is_refused(react1):
     assert result.err == "react1: nowhere.mp4 does not exist; name a film, a job or a folder\n"
 
 
+@pytest.mark.slow
 def test_other_machines_are_let_in_only_with_a_token(react1, tmp_path):
     """The host is refused, and nothing listens."""
     result = react1("studio", tmp_path, "--host", "0.0.0.0", "--port", "0")

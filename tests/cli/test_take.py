@@ -81,6 +81,7 @@ def test_a_conformed_take_is_not_kept_beside_the_film_and_made_again_when_it_is_
     assert len(fake.submissions) == 1
 
 
+@pytest.mark.slow
 def test_a_take_finds_its_film_and_is_measured_as_a_run_is(react1, job):
     """A job of another machine needs `--map`; the metrics are those of this command."""
     Path("job.yaml").write_text(JOB.replace("film.mov", "/mnt/films/film.mov"))
@@ -94,6 +95,7 @@ def test_a_take_finds_its_film_and_is_measured_as_a_run_is(react1, job):
     assert (metrics["run"], metrics["status"]) == (taken.json["run"], "done")
 
 
+@pytest.mark.slow
 def test_a_take_is_traced_as_a_run_is(react1, job):
     """The file has the spans of its steps."""
     pytest.importorskip("opentelemetry.exporter.otlp.json.file", reason="the extra trace")
@@ -103,6 +105,7 @@ def test_a_take_is_traced_as_a_run_is(react1, job):
     assert '"call conform"' in Path("trace.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_ends_at_a_named_step(react1, job):
     """The summary says how it continues; a step that does not exist is refused before anything runs."""
     with FakeProvider() as fake:
@@ -140,6 +143,7 @@ print(status, sorted({heavy} & set(sys.modules)))
     assert "normalize_audio s01: stored" in process.stderr + process.stdout
 
 
+@pytest.mark.slow
 def test_python_takes_likewise(job, tmp_path):
     """The result's clip is the take's span, before there is a film."""
     options = {"source": "film.mov", "edits": "2f-8f:sad", "provider": "fake", "home": tmp_path / "python"}
@@ -158,6 +162,7 @@ def test_python_takes_likewise(job, tmp_path):
         take("prepare", source="film.mov", edits="2f-8f:sad", home=tmp_path / "python")
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_resumes_as_what_it_was(react1, job):
     """Takes alone stay takes alone."""
     with FakeProvider(outcomes=["failed"]) as fake:

@@ -72,6 +72,7 @@ def test_homes_and_shared_folders_are_mapped():
     assert shared_store({**environ, "REACT1_STORE": "s3://a/b"}) == "s3://a/b"
 
 
+@pytest.mark.slow
 def test_a_job_of_another_machine_runs_here(react1, tmp_path):
     """Its own path, its source and its `out` are in a folder of another machine; without the map it fails."""
     here = tmp_path / "mnt"

@@ -60,6 +60,7 @@ def dot(at, number, level=60.0):
     return level * np.exp(-0.5 * (distance / DOT_PX) ** 2)
 
 
+@pytest.mark.slow
 def test_a_take_that_is_what_was_sent_is_refused(context):
     """Coded once more, it still changes nothing."""
     placed = cropped(context)
@@ -72,6 +73,7 @@ def test_a_take_that_is_what_was_sent_is_refused(context):
             conformed(context, take)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("composite", ["auto", "face", "frame"])
 def test_what_a_take_leaves_as_it_was_sent_is_the_film(context, composite):
     """At least 50 dB in the crop, also where all of it is used: there and back costs less than coding."""
@@ -90,6 +92,7 @@ def test_what_a_take_leaves_as_it_was_sent_is_the_film(context, composite):
         assert error <= 255**2 / 10**5, number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"pix_fmt": "yuv420p10le"}], ids=["8 bits", "10 bits"])
 def test_a_painted_dot_comes_back_where_it_was_painted(context, options):
     """Within a quarter of a pixel in every frame of a moving crop, with its own height; outside nothing changes."""
@@ -126,6 +129,7 @@ def test_a_crop_that_is_used_up_to_its_border_has_a_soft_edge():
     assert (shown.sent[0][shown.inside] == 90).all() and shown.inside.sum() > 0.9 * SIDE**2
 
 
+@pytest.mark.slow
 def test_another_face_is_blurred_in_what_is_sent_only(context):
     """The one beside it, up to the chosen one; the film keeps it."""
     from made_tracks import face, shot

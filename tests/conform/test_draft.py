@@ -42,6 +42,7 @@ def pictures(context, take):
     return [frame_planes(frame) for frame in decode_frames(context.path(take.media.file), video.index)]
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_nothing(context, placed, monkeypatch):
     take = edited_take(context, placed)
     results = []
@@ -52,6 +53,7 @@ def test_the_number_of_threads_changes_nothing(context, placed, monkeypatch):
     assert results[0].media.file == results[1].media.file and results[0].metrics == results[1].metrics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["auto", "face"])
 def test_a_take_in_order_is_decoded_once(context, placed, decoded, monkeypatch, mode):
     take = edited_take(context, placed)

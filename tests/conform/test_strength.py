@@ -42,6 +42,7 @@ def source_planes(context, take):
     return [frame_planes(frame) for frame in decode_frames(context.path(take.segment.source.file))]
 
 
+@pytest.mark.slow
 def test_none_of_it_is_the_film_and_all_of_it_is_the_take_to_the_bit(context, take):
     """0 gives the source's own pixels, 1 what a conform without a strength gives."""
     none, nothing = conformed(context, take, 0.0)
@@ -68,6 +69,7 @@ def test_half_of_it_lies_between(context, take):
     assert not (half - film)[:, :16, :24].any()
 
 
+@pytest.mark.slow
 def test_an_envelope_ends_where_it_says(context, take):
     """From nothing at the first frame to all of it at the sixth."""
     envelope = tuple(StrengthPoint(at=Frames(at), strength=value) for at, value in ((0, 0.0), (6, 1.0)))

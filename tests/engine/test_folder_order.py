@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 import react1
 
 ENGINE = Path(react1.__file__).parent / "pipeline" / "engine"
@@ -28,6 +30,7 @@ def imported_folders(module: Path) -> set[str]:
     return names & set(ORDER)
 
 
+@pytest.mark.slow
 def test_a_folder_imports_only_from_earlier_folders():
     """Every folder is in the order, and imports only from those before it."""
     assert {path.parent.name for path in ENGINE.glob("*/*.py")} == set(ORDER)

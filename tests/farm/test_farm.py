@@ -102,6 +102,7 @@ def test_opencue_gets_layers_that_wait_for_each_other(farm, job):
     assert text.startswith('<?xml version="1.0"?>\n<!DOCTYPE spec PUBLIC "SPI Cue  Specification Language"')
 
 
+@pytest.mark.slow
 def test_what_no_farm_can_run_is_refused(react1, job):
     """In one line that says what to do."""
     assert "give --store" in react1("farm", job, "--as", "openjd", "--provider", "local").err
@@ -109,6 +110,7 @@ def test_what_no_farm_can_run_is_refused(react1, job):
     assert "is not a job file" in react1("farm", "emotion-edit", "--store", "s3://a/b").err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -128,6 +130,7 @@ def test_a_segment_that_does_not_exist_is_refused(react1, job, options, text):
     assert (result.status, text in result.err) == (2, True), result.err
 
 
+@pytest.mark.slow
 def test_a_run_of_one_segment_leaves_the_others(react1, job, tmp_path):
     """By its number or its name; a later run of the complete part finds it stored."""
     for option in ("@2", "s02"):

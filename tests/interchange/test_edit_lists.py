@@ -41,6 +41,7 @@ def react1(reel, tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["job", "option"])
 def test_run_cuts_the_frames_of_the_list(react1, reel, tmp_path, source):
     """`edits: cut.edl` and `--edits cut.edl` cut the same frames and report what is left out."""

@@ -71,6 +71,7 @@ FILMS = (
 )
 
 
+@pytest.mark.slow
 def test_mutated_texts_are_read_or_refused_in_one_line(media_folder_if_any):
     """Every format and several films are processed up to the printed output without a traceback or a hang."""
     seeds = SEEDS + [(path.read_text(), path.suffix) for path in media_folder_if_any]

@@ -245,6 +245,7 @@ class Killer:
         return operation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("after", [True, False])
 def test_compaction_killed_at_any_operation_loses_nothing(tmp_path, monkeypatch, after, links):

@@ -411,6 +411,7 @@ def test_upload_that_another_process_may_use_is_not_removed(run, storage, clock,
     assert storage.present == []
 
 
+@pytest.mark.slow
 def test_bucket_gets_a_film_once_and_is_empty_in_the_end(tmp_path, clock):
     """At a real S3 server: one PUT for two runs, then nothing is left."""
     pytest.importorskip("moto", reason="the S3 server of the tests is not installed")

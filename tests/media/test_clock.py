@@ -193,6 +193,7 @@ def test_an_out_point_may_lie_in_the_audio_after_the_picture(film):
         frame_at(media.model_copy(update={"duration_s": Fraction(30)}), parse_time("20"))
 
 
+@pytest.mark.slow
 def test_the_time_of_a_frame_of_a_phone_clip_gives_that_frame(media_folder, probed):
     """Its times lie up to a tick off an even grid; the frame's own time counts, not the grid's."""
     media = probed(media_folder / "timing" / "edit_list_hlg10_hevc_rot90.mp4")

@@ -72,6 +72,7 @@ def test_a_full_range_grey_is_the_same_grey(tmp_path, probed):
     assert abs(int(of_tv[20, 300, 1]) - 121) <= 2
 
 
+@pytest.mark.slow
 def test_a_damaged_frame_is_named(media_folder, probed):
     """The range that holds it fails with its number and time."""
     path = media_folder / "damaged" / "decord_corrupted.mp4"
@@ -80,6 +81,7 @@ def test_a_damaged_frame_is_named(media_folder, probed):
         list(exact_frames(path, probed(path).video))
 
 
+@pytest.mark.slow
 def test_frames_after_a_damaged_one_are_decoded(media_folder, probed):
     """One lost frame does not take the good ones after it along."""
     path = media_folder / "damaged" / "androidx_invalid_nalu.mp4"

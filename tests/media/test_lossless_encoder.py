@@ -13,6 +13,7 @@ from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_pl
 X264, FFV1 = "libx264", "ffv1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pix_fmt", "size_px", "encoder"),
     [

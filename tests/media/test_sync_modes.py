@@ -60,6 +60,7 @@ def test_equal_lengths_change_nothing(mode: str) -> None:
         assert plan_output(mode, 100, samples, 48_000, FPS).frames == tuple(range(100))
 
 
+@pytest.mark.slow
 @given(
     mode=st.sampled_from(MODES),
     video_frames=st.integers(1, 400),

@@ -72,6 +72,7 @@ def test_what_is_sent_is_coded_to_be_decoded_fast(context, probed):
     assert options["deblock"][0] == "0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transfer", [16, 18])
 @pytest.mark.parametrize("zscale", [True, False])
 def test_tone_mapped_hdr_is_readable(context, probed, transfer, zscale):

@@ -47,6 +47,7 @@ def test_body_is_decompressed_whatever_its_chunks_are(encoding, compress):
     assert b"".join(decode(encoding, split(body))) == CONTENT
 
 
+@pytest.mark.slow
 def test_bomb_comes_in_small_pieces():
     """24 MiB from one chunk of 24 kB."""
     bomb = gzip.compress(bytes(24 << 20), 9)

@@ -79,6 +79,7 @@ def test_key_in_json_is_hidden_after_its_escapes_are_decoded():
     assert error_text(response, lambda text: hide_secret(text, KEY)) == "bad …"
 
 
+@pytest.mark.slow
 def test_time_is_linear_in_the_length_of_the_text():
     """Other jobs share the event loop."""
     assert cpu_time_growth(lambda count: hide_secret("&#65;%41" * count, KEY), 5_000, 50_000) < 30

@@ -33,6 +33,7 @@ def test_urls_in_a_message_are_redacted():
     assert text == "Unsupported URL: https://host/x?sig=… (see https://host/help)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["a", "a.", "://", "a:/"])
 def test_redaction_is_linear_in_the_length_of_a_text(pattern):
     """A quadratic one takes a hundred times longer for a text of ten times the length."""

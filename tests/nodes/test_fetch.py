@@ -124,6 +124,7 @@ def test_a_page_with_a_video_gives_the_video(context, web, clip, page):
     assert context.shares[-1] == 1.0
 
 
+@pytest.mark.slow
 def test_the_best_picture_and_sound_are_put_together(context, web, tmp_path):
     """A DASH manifest keeps them apart; what arrives is one mp4 with every frame."""
     serve_dash(web, tmp_path)
@@ -191,6 +192,7 @@ def test_a_manifest_given_by_the_user_belongs_to_a_downloaded_film_too(context, 
         FetchParams(uri="film.mp4", manifest="https://example.com/film.mp4.c2pa")
 
 
+@pytest.mark.slow
 def test_a_page_without_the_requested_subtitles_adds_a_note(context, web, clip):
     """The film comes all the same."""
     web.serve("/film.mp4", clip)
@@ -276,6 +278,7 @@ def test_other_urls_are_refused(context, uri):
         fetch(context, uri)
 
 
+@pytest.mark.slow
 def test_yt_dlp_writes_nothing_to_the_terminal(context, web, clip, capfd):
     """Neither on success nor on failure."""
     web.serve("/film.mp4", clip)
@@ -363,6 +366,7 @@ def test_what_yt_dlp_says_becomes_one_clean_line(message, kind, expected_text):
     assert error.message == expected_text
 
 
+@pytest.mark.slow
 def test_plug_ins_of_yt_dlp_are_not_loaded(context, web, clip, tmp_path, monkeypatch):
     """A plug-in on the path is not even imported."""
     place = tmp_path / "path" / "yt_dlp_plugins" / "extractor"

@@ -80,6 +80,7 @@ def samples(frame):
     return readable.to_ndarray()
 
 
+@pytest.mark.slow
 def test_a_function_that_changes_nothing_loses_nothing(context, grade, segment):
     """Every sample of every frame, every time, the rate, the format, and the sound are as they were."""
     result = run(context, "same", segment).media
@@ -105,6 +106,7 @@ def test_only_the_frames_that_the_function_changes_are_changed(context, grade, s
     assert "changed 30 of 40 frames" in arguments.notes[-1]
 
 
+@pytest.mark.slow
 def test_a_function_may_reach_for_any_frame(context, grade, segment):
     """Played backwards the numbers fall; the rounding of float times costs no frame."""
     result = run(context, "backwards", segment).media
@@ -126,6 +128,7 @@ def test_a_turned_picture_is_given_upright_and_put_back(context, tmp_path, grade
     assert ratio.std() < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "yuv444p", "yuv420p12le"])
 def test_a_pixel_format_is_kept(context, tmp_path, grade, pix_fmt):
     """Frames that are not changed keep all of their bits, and all keep their times."""

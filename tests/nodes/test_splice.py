@@ -14,6 +14,7 @@ UNCHECKED = SpliceParams(checks=Thresholds(**dict.fromkeys(Thresholds.model_fiel
 """Takes that show numbers look nothing like the film."""
 
 
+@pytest.mark.slow
 def test_the_film_describes_how_it_was_made(context):
     """The result is probed again, keeps the container, and carries the figures."""
     media = film(context, frames=20, gop=4)
@@ -27,6 +28,7 @@ def test_the_film_describes_how_it_was_made(context):
     assert output.metrics["splice"]["copied_packets"] + output.metrics["splice"]["encoded_packets"] == 20
 
 
+@pytest.mark.slow
 def test_a_take_that_kept_its_original_changes_nothing(context):
     """Only the take that was done is spliced; with none of them the film is the source."""
     media = film(context, frames=20, gop=4, tracks=0)
@@ -50,6 +52,7 @@ def test_a_take_that_is_not_on_the_grid_is_refused(context):
         Splice().run(context, UNCHECKED, media, [loose])
 
 
+@pytest.mark.slow
 def test_the_source_is_never_written_to(context):
     """Its bytes are the same before and after."""
     media = film(context, frames=20, gop=4, audio_codec="aac")

@@ -47,6 +47,7 @@ def states(ledger):
     return [[state for state, _ in entry.records] for entry in sorted(ledger.entries(), key=lambda entry: entry.id)]
 
 
+@pytest.mark.slow
 def test_a_run_pays_the_fake_once(paid):
     """The choices arrive, the price is the fake's, and a second run takes the take from the store."""
     with FakeProvider(usd_per_s=2.0) as fake:
@@ -59,6 +60,7 @@ def test_a_run_pays_the_fake_once(paid):
     assert states(paid.ledger) == [["intended", "accepted", "done"]]
 
 
+@pytest.mark.slow
 def test_the_take_is_what_the_test_makes(paid):
     """From the choices and the video that was sent, which shows the frames of the film."""
     seen = []
@@ -73,6 +75,7 @@ def test_the_take_is_what_the_test_makes(paid):
     assert seen == [("sad", list(range(10)))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("outcome", "expected"),
     [
@@ -91,6 +94,7 @@ def test_an_outcome_that_the_test_wants(paid, outcome, expected):
     assert states(paid.ledger) == [expected, ["intended", "accepted", "done"]]
 
 
+@pytest.mark.slow
 def test_a_lost_response_is_recovered(paid):
     """One submit, one job."""
     with FakeProvider(outcomes=["lost"]) as fake:
@@ -100,6 +104,7 @@ def test_a_lost_response_is_recovered(paid):
     assert states(paid.ledger) == [["intended", "unknown", "accepted", "done"]]
 
 
+@pytest.mark.slow
 def test_the_budget_holds(paid, tmp_path):
     """Nothing is submitted beyond it, and whoever resumes the run has it too."""
     with FakeProvider(usd_per_s=2.0) as fake, pytest.raises(OverBudget):
@@ -118,6 +123,7 @@ def test_the_fake_exists_inside_the_context_only(paid):
         paid()
 
 
+@pytest.mark.slow
 def test_the_budget_of_the_month_stops_a_run_before_anything_is_sent(paid, monkeypatch):
     """What earlier runs have cost counts; with more budget the run pays, and its calls count for the project."""
     with FakeProvider(usd_per_s=2.0) as fake:
@@ -137,6 +143,7 @@ def test_the_budget_of_the_month_stops_a_run_before_anything_is_sent(paid, monke
     assert paid.ledger.sums().cost_usd == pytest.approx(1.6)
 
 
+@pytest.mark.slow
 def test_a_call_whose_response_was_lost_counts_once_for_the_month(paid, monkeypatch):
     """It is open in the ledger, and on the estimate, because it may have to be submitted again."""
 
@@ -154,6 +161,7 @@ def test_a_call_whose_response_was_lost_counts_once_for_the_month(paid, monkeypa
     assert len(fake.submissions) == 1 and paid.ledger.sums().cost_usd == pytest.approx(0.8)
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_spent_meanwhile_stops_the_next_call(paid, monkeypatch):
     """By another process, between the check of all calls and the intention of one; nothing was sent for it."""
     monkeypatch.setenv("REACT1_BUDGET_MONTH", "1.5")

@@ -54,6 +54,7 @@ def test_the_consent_of_a_job_is_that_of_its_edits(film, tmp_path):
     assert second.consent.to_record() == {"performer": "Bob"}
 
 
+@pytest.mark.slow
 def test_it_is_in_record_report_and_manifest(context, film, tmp_path):
     """Each has the digest, and none the document."""
     (edit,) = edits_of(tmp_path, "edits: [{in: 2f, out: 9f, consent: {performer: Ada, document: consent.pdf}}]\n")
@@ -76,6 +77,7 @@ def test_it_is_in_record_report_and_manifest(context, film, tmp_path):
     assert "agree" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("required", "consent", "refused"), [("1", None, True), ("1", "Ada", False), ("", None, False)]
 )

@@ -192,6 +192,7 @@ def _longer(context, media) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_film_that_keeps_the_manifest_of_its_source_says_so(context, params):
     """Splicing copies it, and it does not fit any more; signing the film replaces it, and the note goes."""
     film, take = film_and_take(context)

@@ -53,6 +53,7 @@ def content(url):
     return base64.b64decode(url.partition(",")[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -56,6 +56,7 @@ def _numbers(url):
         return pictures, [stream.type for stream in clip.streams]
 
 
+@pytest.mark.slow
 def test_every_clip_shows_its_frame_at_the_time_of_the_source(context, offered):
     """The source by the film's frame numbers, the takes by theirs, from the handle on; the source has audio."""
     segment, takes = offered
@@ -72,6 +73,7 @@ def test_every_clip_shows_its_frame_at_the_time_of_the_source(context, offered):
     assert (board.first_frame, board.cropped, board.has_sound, board.takes_have_sound) == (FIRST, False, True, True)
 
 
+@pytest.mark.slow
 def test_the_contact_sheet_shows_one_moment_of_the_source_and_of_each_take(context, offered):
     """The middle of the edit; the source is first in each row; the cell of a failed take is empty."""
     segment, takes = offered
@@ -92,6 +94,7 @@ def test_the_contact_sheet_shows_one_moment_of_the_source_and_of_each_take(conte
     assert base64.b64decode(board.sheet_url.partition(",")[2]) == board.sheet
 
 
+@pytest.mark.slow
 def test_each_take_is_heard_with_the_new_line_of_dialogue(context, offered, tmp_path):
     """In place of the film's own sound."""
     segment, takes = offered
@@ -135,6 +138,7 @@ def _bytes_of(board):
     return sum(len(base64.b64decode(url.partition(",")[2])) for url in urls)
 
 
+@pytest.mark.slow
 def test_the_page_and_the_json_have_every_take(context, offered):
     """Number, name, cost, why one failed, and the command that chooses it; text of a provider cannot run."""
     segment, takes = offered

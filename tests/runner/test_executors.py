@@ -165,6 +165,7 @@ LOOPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_stopped_call_ends_within_a_frame_of_any_loop(loop, store, monkeypatch, tmp_path):
     """Loops over frames, packets and tools below a node do not wait for its next progress report."""

@@ -210,6 +210,7 @@ def test_nothing_is_imported_for_a_trace_that_is_off(job, monkeypatch):
             pay(job, job / "home")
 
 
+@pytest.mark.slow
 def test_spans_are_sent_by_otlp_over_http(job, monkeypatch):
     """To the endpoint of OpenTelemetry's own variable, as JSON."""
     bodies = []
@@ -241,6 +242,7 @@ def test_spans_are_sent_by_otlp_over_http(job, monkeypatch):
     assert result.run.encode() in b"".join(body for _, body in bodies)
 
 
+@pytest.mark.slow
 def test_the_log_of_a_command_is_json_lines(job, react1):
     """Every line has its time and its event; the run's name is the one that is printed."""
     with FakeProvider():
@@ -259,6 +261,7 @@ def test_the_log_of_a_command_is_json_lines(job, react1):
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", line["time"]) for line in lines)
 
 
+@pytest.mark.slow
 def test_options_name_the_trace_and_the_metrics_of_one_command(job, react1, tmp_path, monkeypatch):
     """A file or a folder, for a run, its resume and a batch; the next command writes none."""
     words = (job / "seen.yaml", job / "film.mov", "--edit", "0f-8f:sad", "--until", "trim")

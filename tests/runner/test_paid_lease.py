@@ -172,6 +172,7 @@ def film_on(machine, tmp_path, monkeypatch):
     return make
 
 
+@pytest.mark.slow
 def test_a_machine_whose_submit_was_refused_uses_the_take_of_another_one(film_on):
     """Both ledgers have a first attempt at the call; only the provider's request id tells whose take it is."""
     with FakeProvider(outcomes=["refused"]) as fake:
@@ -183,6 +184,7 @@ def test_a_machine_whose_submit_was_refused_uses_the_take_of_another_one(film_on
     assert len(fake.submissions) == 2
 
 
+@pytest.mark.slow
 def test_a_take_that_another_machine_stores_at_the_last_moment_is_used(film_on, monkeypatch):
     """After this machine has looked for it, and before it has the lease."""
     look_up, result, armed = StepRunner._stored, StepRunner._result, []

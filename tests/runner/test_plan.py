@@ -89,6 +89,7 @@ def test_a_changed_parameter_is_named(source, out, home):
     }
 
 
+@pytest.mark.slow
 def test_each_segment_is_planned_separately(source, out, home):
     """If the take of b is deleted, only the rows of b have to run."""
     job = _with_a_second_shade(toys.toy_job(source, out))

@@ -211,6 +211,7 @@ def test_a_single_paid_node_needs_approval(make_job, home, registry, tmp_path):
     assert (paid, acme_nodes.PAID) == (again, ["a"])
 
 
+@pytest.mark.slow
 def test_takes_that_are_all_stored_are_not_checked_before_paying(make_job, home, monkeypatch):
     """Nothing is paid then; one take that is missing brings the check of all segments back."""
     checked = []

@@ -7,6 +7,8 @@ import shutil
 import threading
 from datetime import UTC, datetime
 
+import pytest
+
 from react1.pipeline.runner.run_records import housekeeping
 from react1.pipeline.runner.run_records.housekeeping import release_intermediates
 from react1.pipeline.runner.run_records.run_folder import lock_folder, new_run
@@ -15,6 +17,7 @@ from react1.pipeline.store.store import Store
 KEY = "k" * 64
 
 
+@pytest.mark.slow
 def test_a_run_begins_to_use_a_result_before_or_after_another_releases_it(tmp_path, monkeypatch):
     """Between looking at what others use and removing the rest nobody begins, or he would open a removed file."""
     store = Store(tmp_path)

@@ -86,6 +86,7 @@ def test_the_films_of_a_batch_share_their_workers(react1, fake_workers, tmp_path
     assert len(fake_workers.started) <= Capacity().cores + MAX_WAITING
 
 
+@pytest.mark.slow
 def test_spans_are_checked_by_workers(react1, fake_workers, monkeypatch):
     """Before anything is paid for; the coordinator reads what they found, and loads no face model."""
     checks = []

@@ -80,6 +80,7 @@ def test_the_json_has_takes_only_if_there_is_a_choice(run_matrix):
     assert matrix["takes"][2]["name"] == "sad-0.4"
 
 
+@pytest.mark.slow
 def test_exactly_the_chosen_take_is_spliced_and_none_is_rendered_again(run_matrix):
     """A take is the same call before and after it is chosen."""
     run_matrix()
@@ -104,6 +105,7 @@ def test_a_pick_in_the_first_run_renders_only_that_take(run_matrix):
     assert "warm sad 0.8" in run_matrix.out.read_text()
 
 
+@pytest.mark.slow
 def test_a_longer_list_renders_only_new_takes(run_matrix):
     """Takes are stored by content, not by their position in the matrix."""
     run_matrix()

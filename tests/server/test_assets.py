@@ -93,6 +93,7 @@ def test_a_client_that_stalls_or_disconnects_leaves_no_file(serve, tmp_path):
     assert asset_names(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_request_reads_an_upload_without_fetching_it(server):
     """An upload that is not media is 400 at once."""
     url = server.put(f"/assets/{uuid4()}.mp4", content=b"no film").json()["url"]

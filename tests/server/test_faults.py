@@ -158,6 +158,7 @@ def test_a_rate_limit_carries_its_header(serve):
         assert response.json() == {"error": "injected fault: status 429"}
 
 
+@pytest.mark.slow
 def test_slow_responses_and_held_requests_are_delayed(serve):
     """A response is late; a request stays PROCESSING."""
     plan = {

@@ -19,6 +19,7 @@ from react1.pipeline.splicing.pictures.fields import field_order
 from react1.pipeline.splicing.pictures.frames import count_frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "changes"),
     [
@@ -90,6 +91,7 @@ def test_an_mxf_whose_codec_would_change_is_refused_by_the_plan(context):
         splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 2, 4))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "rate", "size", "megabits"),
     [
@@ -161,6 +163,7 @@ def test_where_only_the_exact_way_is_wanted_no_other_is_taken(context):
         splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True)
 
 
+@pytest.mark.slow
 def test_a_film_that_can_be_exact_is_spliced_where_that_is_wanted(context):
     """And a copy of it is edited where it lies, if that is wanted too."""
     media = film(context, frames=36, gop=8, size=(192, 108), tracks=0)
@@ -175,6 +178,7 @@ def test_a_film_that_can_be_exact_is_spliced_where_that_is_wanted(context):
     assert same == 36 - result.metrics["encoded_packets"]
 
 
+@pytest.mark.slow
 def test_an_index_that_moves_to_the_end_is_reported(context):
     """A film that could be played while it is fetched cannot be any more."""
     options = {"container_options": {"movflags": "+faststart"}}
@@ -186,6 +190,7 @@ def test_an_index_that_moves_to_the_end_is_reported(context):
     assert result.metrics["index_moved"] is True and "index is now at its end" in result.notes[0]
 
 
+@pytest.mark.slow
 def test_what_has_no_boxes_is_not_edited_in_place_and_reports_it(context):
     """Matroska is rewritten."""
     media = film(context, ".mkv", frames=36, gop=8, size=(192, 108), tracks=0)
@@ -197,6 +202,7 @@ def test_what_has_no_boxes_is_not_edited_in_place_and_reports_it(context):
     assert result.metrics["in_place"] is False and "only MP4 and MOV" in result.metrics["in_place_reason"]
 
 
+@pytest.mark.slow
 def test_what_is_re_encoded_completely_is_not_edited_in_place_and_reports_it(context):
     """Its only keyframe is the first picture."""
     media = film(context, frames=36, gop=250, size=(192, 108), tracks=0)

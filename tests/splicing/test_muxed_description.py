@@ -58,6 +58,7 @@ def _description(path: Path):
         return container.duration, streams
 
 
+@pytest.mark.slow
 def test_a_matroska_film_keeps_its_durations_and_the_names_of_its_tags(context, tmp_path):
     """To the nanosecond, and the case of its letters; the muxer would write milliseconds and capitals."""
     path = _film(tmp_path)
@@ -70,6 +71,7 @@ def test_a_matroska_film_keeps_its_durations_and_the_names_of_its_tags(context, 
 APP = "libebml v1.4.5 + libmatroska v1.7.1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("app", "fits"), [(APP, True), ("mkv", True), ("m" * 75, True), ("m" * 200, False)])
 def test_a_matroska_film_keeps_the_applications_that_wrote_it(context, tmp_path, app, fits):
     """Where the muxer's space is enough, else that is said; checksums and the index of elements stay true."""
@@ -128,6 +130,7 @@ def _check_structure(path: Path) -> None:
             assert heads[number] == position, hex(number)
 
 
+@pytest.mark.slow
 def test_statistics_of_the_pictures_are_those_of_the_result(context, tmp_path):
     """Stale ones would name the bytes of the source."""
     result = _splice(context, _film(tmp_path))
@@ -139,6 +142,7 @@ def test_statistics_of_the_pictures_are_those_of_the_result(context, tmp_path):
     assert int(tags["BPS"]) == pytest.approx(size_bytes * 8 * 30000 / 1001 / 24, rel=0.01)
 
 
+@pytest.mark.slow
 def test_durations_that_moved_are_named(context, tmp_path, monkeypatch):
     """Planted: the muxer's own are left."""
     monkeypatch.setattr("react1.pipeline.splicing.remux.keep_description", lambda *_: None)
@@ -149,6 +153,7 @@ def test_durations_that_moved_are_named(context, tmp_path, monkeypatch):
     assert result.notes[0].startswith("could not be kept: tag Mood of stream 0, tag DURATION of stream 0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".ts", ".m2ts"])
 def test_a_service_that_a_muxer_invents_is_taken_out(context, tmp_path, suffix):
     """A transport stream may have no description of its programs; ffmpeg's muxer always writes one."""
@@ -161,6 +166,7 @@ def test_a_service_that_a_muxer_invents_is_taken_out(context, tmp_path, suffix):
     assert odd.programs(result.path) == odd.programs(path)
 
 
+@pytest.mark.slow
 def test_a_service_that_is_left_is_named(context, tmp_path, monkeypatch):
     """Planted: it is not taken out."""
     monkeypatch.setattr("react1.pipeline.splicing.remux.drop_services", lambda *_: None)

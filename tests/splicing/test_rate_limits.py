@@ -80,6 +80,7 @@ def test_a_noisy_range_of_high_quality_stays_within_what_is_declared(context, su
     assert [note for note in film.notes if "coarser, to stay within" in note]
 
 
+@pytest.mark.slow
 def test_what_is_within_its_limits_is_coded_once(context, monkeypatch):
     """A range with room left keeps its bytes and its quality, and the film only tells how far it uses the limit."""
     media = noisy_film(context, ".mkv", ["-c:v", "libx264", "-x264-params", X264.replace("1.1", "4.0")], seconds=2)

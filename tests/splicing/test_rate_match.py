@@ -140,6 +140,7 @@ def test_codecs_without_a_quantiser_are_left_alone():
     assert not has_quantiser(EncoderSettings("prores_ks", "yuv422p10le", {"qscale": "4"}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x264", "x265"])
 def test_a_thorough_encoder_codes_otherwise_with_the_same_parameter_sets(context, name):
     """What it gains is measured by benchmarks/size.py."""
@@ -187,6 +188,7 @@ def test_a_step_is_as_coarse_with_every_encoder(steps, crf):
     assert coarser(settings, steps).options == {"crf": crf}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coding", CODINGS.values(), ids=CODINGS.keys())
 def test_the_quality_decides_how_large_new_packets_are(context, coding):
     """Both are spliced among the film's own packets with its own parameter sets; the others are the same."""
@@ -210,6 +212,7 @@ def test_the_quality_decides_how_large_new_packets_are(context, coding):
     assert "coarser_steps" in figures["matched"] and "coarser_steps" not in figures["high"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [{"x264-params": "bframes=0"}, {"x265-params": "bframes=0:log-level=none"}])
 def test_the_first_picture_gets_coarser_with_the_others(context, params):
     """The keyframe with which a range begins is most of the bits of a short one; it is not left at `crf`."""

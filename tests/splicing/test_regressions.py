@@ -56,6 +56,7 @@ def test_a_transport_stream_by_any_of_its_names_is_spliced(context, changes):
     ]
 
 
+@pytest.mark.slow
 def test_a_film_whose_sound_comes_first_is_tested_by_its_picture(context):
     """A muxer that orders streams otherwise must not lead a check to the sound."""
     plain = make_clip(context.temp_path("plain.mkv"), frames=20, size=(192, 108), audio_codec="aac")
@@ -71,6 +72,7 @@ def test_a_film_whose_sound_comes_first_is_tested_by_its_picture(context):
     assert [p[2] for p in packets(result.path, "audio")] == [p[2] for p in packets(context.path(file), "audio")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("span", [(0, 1), (0, 5)])
 def test_a_trimmed_film_may_be_edited_at_its_beginning(context, span):
     """Pictures that an edit list hides are counted in neither film."""
@@ -99,6 +101,7 @@ def test_a_fragmented_film_of_hevc_keeps_its_tag(context):
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"
 
 
+@pytest.mark.slow
 def test_static_hdr_travels_with_the_new_pictures(context):
     """On every frame, those of the edit too."""
     media = film(

@@ -289,6 +289,7 @@ def test_key_among_the_names_of_an_answer_is_redacted(film):
     assert KEY not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_time_for_an_error_message_is_linear_in_its_length(film):
     """Other jobs share the event loop."""
 

@@ -63,6 +63,7 @@ def _sizes(place):
     return sorted(item.size_bytes for item in ObjectBucket(place).items("objects/"))
 
 
+@pytest.mark.slow
 def test_what_no_machine_uses_is_removed_and_paid_takes_stay(place, store, tmp_path):
     """With its content, but not with what another result refers to; --paid removes takes, too."""
     later = time.time() + 40 * DAY_S
@@ -107,6 +108,7 @@ def test_a_result_that_is_used_while_it_is_pruned_stays(place, store, tmp_path):
     assert store.result(OLD)["seconds"] == 1.0
 
 
+@pytest.mark.slow
 def test_one_machine_prunes_at_a_time(place, store, tmp_path, monkeypatch):
     """Another one says who does it, and prunes once that has ended."""
     monkeypatch.setattr(shared_housekeeping, "TTL_S", 0.0)

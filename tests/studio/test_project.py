@@ -424,6 +424,7 @@ def test_the_sound_of_a_take_is_mixed_as_the_edit_says_now(folder):
     project.close()
 
 
+@pytest.mark.slow
 def test_a_job_that_another_program_writes_is_noticed(folder):
     """Also one that did not exist when the film was opened, that cannot be read, and that is removed again."""
     from react1.pipeline.studio.studio import Studio
@@ -593,6 +594,7 @@ def test_an_edit_that_overlaps_another_says_so(folder):
     project.close()
 
 
+@pytest.mark.slow
 def test_a_film_that_another_program_writes_is_used_as_it_is_now(folder):
     """Its pictures and its length are the new ones, takes and films of the old one are not current, edits stay."""
     from react1.pipeline.studio.projects.take_list import MadeFilm

@@ -67,6 +67,7 @@ def _two_people():
     return two_faces, [left, (two_faces.portrait("warm", height=96), two_faces.still(*RIGHT))]
 
 
+@pytest.mark.slow
 def test_face_that_is_only_seen_from_close_up_has_a_box(engine_ready):
     """The detector looks again, around the one face that it missed."""
     from react1.pipeline.engine.detect.faces import FaceFinder
@@ -83,6 +84,7 @@ def test_face_that_is_only_seen_from_close_up_has_a_box(engine_ready):
     assert [holds_face(close, face) for face in faces] == [True, False]
 
 
+@pytest.mark.slow
 def test_face_that_is_only_seen_from_close_up_is_a_person(engine_ready, tmp_path):
     """Whoever asks for the left of two people gets it, and the checks before payment count both."""
     from react1.pipeline.core.file import File

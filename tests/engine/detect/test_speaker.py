@@ -34,6 +34,7 @@ def voiced(samples: np.ndarray) -> VoiceAudio:
     return VoiceAudio(samples[None].astype(np.float32), astronaut.RATE)
 
 
+@pytest.mark.slow
 def test_face_that_moves_with_the_voice_is_the_speaker(face) -> None:
     """The smaller face speaks and is chosen if detection is on, else the larger one; the reason is given."""
     samples = astronaut.syllables(4, per_second=2.3)
@@ -52,6 +53,7 @@ def test_face_that_moves_with_the_voice_is_the_speaker(face) -> None:
     assert choose_face([small], loudness, SHOT, FPS, True).reason == ""
 
 
+@pytest.mark.slow
 def test_largest_face_is_chosen_if_unclear(face) -> None:
     """If both mouths move with the voice, the largest face is chosen, and the reason is given."""
     samples = astronaut.syllables(4)
@@ -77,6 +79,7 @@ def test_mouth_that_moves_in_silence_is_not_the_speaker(face) -> None:
     assert round(choose_face(tracks, loudness, SHOT, FPS, True).track.unit_px) == 40
 
 
+@pytest.mark.slow
 def test_real_mouth_matches_its_own_voice(media_folder, engine_ready) -> None:
     """A webcam face matches its own voice far better than the same voice 1.5 s later."""
     import av

@@ -91,6 +91,7 @@ def test_the_stored_landmarks_are_those_of_the_installed_mediapipe(by_mediapipe)
     assert np.abs(points - by_mediapipe["upright"]).max() < 0.01
 
 
+@pytest.mark.slow
 def test_faces_come_and_go() -> None:
     """One face, then two, then one, then none: each is found at once, in its own half of the picture."""
     landmarker = Landmarker()

@@ -312,6 +312,7 @@ def test_drawn_interiors_have_the_blur_and_grain_of_the_shot(still: Still) -> No
     assert detail(soft) < 0.7 * detail(still) < detail(still) < 0.7 * detail(rough)
 
 
+@pytest.mark.slow
 def test_an_interior_fades_in_without_a_jump(still: Still) -> None:
     """While the mouth opens in steps of 1/260 unit its mean brightness changes by less than 16 at each step."""
     region = still.contour(SpeechFrame(0.3))

@@ -104,6 +104,7 @@ def _loud_music() -> VoiceAudio:
     return VoiceAudio((0.7 * mixed / np.abs(mixed).max())[None].astype(np.float32), astronaut.RATE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resync", [False, True])
 @pytest.mark.parametrize("prompt", get_args(Prompt))
 def test_loud_music_opens_no_shut_mouth(faces_with_gaps, prompt, resync) -> None:

@@ -61,6 +61,7 @@ def weights(plan: TakePlan) -> np.ndarray:
     return np.array([0.0 if pose is None else pose.weight for pose in plan.poses])
 
 
+@pytest.mark.slow
 def test_there_is_no_ramp_at_a_cut(face) -> None:
     """Two shots with a face each have ramps at the ends of the span only, and full weight on both sides of the cut."""
     frames = [detections_of(face(200))] * 20 + [detections_of(face(420), thumbnail=HALL)] * 20
@@ -90,6 +91,7 @@ def test_faces_are_not_smoothed_or_interpolated_across_a_cut(face) -> None:
     assert np.allclose(line[16], face(232, 60))
 
 
+@pytest.mark.slow
 def test_a_face_is_selected_per_shot(face) -> None:
     """The larger of two in the first shot, the only one in the second, none in the third; the note lists them."""
     frames = [detections_of(face(150, 40), face(450, 60))] * 12
@@ -106,6 +108,7 @@ def test_a_face_is_selected_per_shot(face) -> None:
     assert "shot 2, frames 12–23: its only face; shot 3, frames 24–35: no face" in plan.notes[0]
 
 
+@pytest.mark.slow
 def test_the_speaker_is_selected_per_shot(face) -> None:
     """Left speaks in the first shot and right in the second; the clip's own sound decides, not the new voice."""
     noise = np.random.default_rng(5)
@@ -130,6 +133,7 @@ def test_the_speaker_is_selected_per_shot(face) -> None:
     assert plan.notes[0].count("moves with the voice") == 2
 
 
+@pytest.mark.slow
 def test_weights_ramp_around_a_lost_face(face) -> None:
     """Around ten frames without a face the weights fall and rise step by step; a note reports the frames."""
     frames = [detections_of(face(200))] * 30 + [detections_of()] * 10 + [detections_of(face(205))] * 30
@@ -145,6 +149,7 @@ def test_weights_ramp_around_a_lost_face(face) -> None:
     assert "no face in 10 of 70 frames" in plan.notes[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("yaw", "pitch", "expected"),
     [(36, 0, 1), (42, 0, 1), (-42, 0, 1), (56, 0, 0), (0, 20, 1), (0, 55, 0), (0, -50, 0)],
@@ -167,6 +172,7 @@ def test_a_take_that_would_change_no_frame_is_refused(face) -> None:
         plan_for(away, span=(2, 18))
 
 
+@pytest.mark.slow
 def test_a_face_that_is_lost_for_a_while_is_one_face(face) -> None:
     """Two runs of one person are not two faces; two people in one frame are, however short one of them is seen."""
     lost = [detections_of(face(150))] * 20 + [detections_of()] * 14 + [detections_of(face(480))] * 20
@@ -176,6 +182,7 @@ def test_a_face_that_is_lost_for_a_while_is_one_face(face) -> None:
     assert "re-expressed face: the largest of 2 faces" in plan_for(joined).notes
 
 
+@pytest.mark.slow
 def test_blurred_frames_fade(face) -> None:
     """Six frames without a sharp edge get weight 0, without a jump before and after them."""
     looks = [NORMAL.copy() for _ in range(40)]
@@ -190,6 +197,7 @@ def test_blurred_frames_fade(face) -> None:
     assert np.abs(np.diff(weight[8:32])).max() < 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("occlusion", [True, False])
 def test_a_fully_covered_face_is_unchanged(face, occlusion: bool) -> None:
     """Frames in which every texel shows something else keep their expression, also without occlusion detection."""
@@ -232,6 +240,7 @@ def test_a_face_in_too_few_frames_is_ignored(face) -> None:
     assert weights(plan_for([detections_of(face(200))] * 4 + [detections_of()] * 16)).max() > 0
 
 
+@pytest.mark.slow
 def test_what_covers_a_face_is_found_once_per_clip(face, portrait, tmp_path, monkeypatch) -> None:
     """A take of another expression reads it, exact to the bit; a moved face or a damaged cache finds it again."""
     texels = NORMAL.copy()
@@ -292,6 +301,7 @@ def test_the_unselected_face_keeps_its_bytes(portrait) -> None:
     assert (changed.luma != picture.luma).mean() > 0.01
 
 
+@pytest.mark.slow
 def test_the_covered_part_of_a_frame_keeps_its_bytes(portrait) -> None:
     """With the left half of the face masked, its luma and chroma stay as decoded; the right half changes."""
     from react1.pipeline.engine.occlusion import texels
@@ -309,6 +319,7 @@ def test_the_covered_part_of_a_frame_keeps_its_bytes(portrait) -> None:
     assert (changed.luma[:, x:] != picture.luma[:, x:]).mean() > 0.01
 
 
+@pytest.mark.slow
 def test_a_flash_is_unchanged_and_has_no_ramps(face) -> None:
     """Of two frames without a face, the white one is unchanged and the other interpolated; the rest has full weight."""
     frames = [detections_of(face(200)) for _ in range(30)]

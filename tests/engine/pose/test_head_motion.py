@@ -99,6 +99,7 @@ def test_without_a_voice_the_head_breathes() -> None:
     assert np.abs(np.diff(none[:, 4])).max() < 0.05
 
 
+@pytest.mark.slow
 def test_poses_contain_the_head_motion_of_the_voice(portrait) -> None:
     """Animated poses nod with the speech; without a voice they only breathe."""
     from react1.pipeline.engine.planning.animate import animate

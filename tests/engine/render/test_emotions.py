@@ -72,6 +72,7 @@ def test_patches_move_as_the_emotion_demands(measure_rise, prompt: str, place: s
     assert all(b > a for a, b in itertools.pairwise(amounts))
 
 
+@pytest.mark.slow
 def test_emotions_differ_from_each_other(measure_rise) -> None:
     """At 0.5 each pair of emotions differs at some place by at least 0.04 units."""
     faces = {prompt: [measure_rise(prompt, place, (0.5,))[0] for place in PLACES] for prompt in RECIPES}

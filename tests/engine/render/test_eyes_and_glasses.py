@@ -178,6 +178,7 @@ def test_lifted_make_up_keeps_its_colour(portrait) -> None:
     assert (np.maximum(green, blue) - red).max() <= 2
 
 
+@pytest.mark.slow
 def test_equal_steps_of_the_temperature_look_alike(at_rest) -> None:
     """The picture changes little at 0, and each quarter adds at least a tenth of the change at 1."""
     pictures = [retouch(at_rest.picture, at_rest.face, _pose(at_rest, "angry", step / 4)) for step in range(5)]

@@ -36,6 +36,7 @@ def changed(portrait):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", list(RECIPES))
 @pytest.mark.parametrize("mode", ["lips", "face", "head"])
 def test_every_prompt_in_every_region_changes_more_with_temperature(portrait, changed, prompt: str, mode: str) -> None:

@@ -72,6 +72,7 @@ def test_lips_close_fully_for_m_b_p_and_pauses(voice: str, fps: Fraction) -> Non
         assert inside(speech.press, (start, end), fps).max() < 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", VOICES)
 def test_vowels_open_and_shape_the_lips(voice: str) -> None:
     """`a` opens widest, `e` spreads, `o` rounds, `f` bites, `s` shows teeth, each without the others' motion."""
@@ -87,6 +88,7 @@ def test_vowels_open_and_shape_the_lips(voice: str) -> None:
     assert mean(speech.bared, utterance, "s", "sh") > 0.6 > 0.2 > mean(speech.bared, utterance, "a", "o", "m", "f")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", VOICES)
 def test_the_mouth_opens_within_a_frame_of_the_sound(voice: str) -> None:
     """The opening matches the sound's envelope best if it leads by 0 to 60 ms."""
@@ -112,6 +114,7 @@ def test_shape_starts_before_its_sound() -> None:
     assert into["o"] < into["a"] - 0.15
 
 
+@pytest.mark.slow
 def test_recording_level_does_not_matter() -> None:
     """A voice 26 dB quieter gives the same motion."""
     loud, quiet = analyze("woman")[1], analyze("woman", FPS, 0.05)[1]

@@ -32,6 +32,7 @@ def test_timeline_matches_the_reviewed_file(name):
     assert text == (FIXTURES / name).read_bytes().decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "kinds"),
     [

@@ -29,6 +29,7 @@ def test_portable_name_is_valid_on_every_system():
     assert portable_name("") == portable_name("...") == "film"
 
 
+@pytest.mark.slow
 def test_names_that_differ_only_in_case_are_made_distinct(context):
     """On macOS `Line` and `line` are one file; a default name may also equal an edit's name."""
     media = film(context, frames=40, gop=10, tracks=0)

@@ -42,6 +42,7 @@ def compare(original: Path, proxy: Path) -> None:
     check_same_pictures(proxy, proxy_media, original, original_media, frame_offset(proxy_media, original_media))
 
 
+@pytest.mark.slow
 def test_proxy_with_a_burnt_in_clock_is_accepted(talking_clip, tmp_path):
     """The proxy is small, strongly compressed, starts five frames in, and has text that changes every frame."""
     compare(talking_clip, proxy_of(talking_clip, tmp_path / "p.mp4", 5, "01:00:00:05", burnt=True))

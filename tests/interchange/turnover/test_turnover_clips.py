@@ -42,6 +42,7 @@ def run_timeline(context, params: TimelineParams | None = None, **changes) -> tu
     return Timeline().run(context, params, media, takes), media
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("codec", "suffix", "coded"), [("prores", ".mov", "prores"), ("source", ".mp4", "h264")])
 def test_clip_has_the_film_frames_with_handles(context, codec, suffix, coded):
     """Frames, labels, rate and audio are the film's from `start - handle` to `end + handle`."""
@@ -204,6 +205,7 @@ def test_variable_rate_is_refused(context):
         Timeline().run(context, TimelineParams(source="cut.mp4"), loose, [numbered_take(context, segment(media, 5, 7))])
 
 
+@pytest.mark.slow
 def test_variable_rate_is_refused_by_the_plan_and_before_a_take_is_made(tmp_path):
     """Also with the local engine, whose takes cost time only."""
     times = "setts=ts=if(gt(N\\,12)\\,TS+N*N\\,TS)"
@@ -220,6 +222,7 @@ def test_variable_rate_is_refused_by_the_plan_and_before_a_take_is_made(tmp_path
     assert "trim" in nodes and not nodes & {"react1", "conform"}
 
 
+@pytest.mark.slow
 def test_delivered_files_are_never_overwritten(context, tmp_path):
     """The same turnover stays v001; another one becomes v002, and v001 keeps its bytes."""
     turnover, _ = run_timeline(context)

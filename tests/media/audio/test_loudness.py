@@ -35,6 +35,7 @@ def test_a_reference_tone_has_the_loudness_of_the_standard(context):
     assert measured.true_peak_dbtp == pytest.approx(-20, abs=0.2)
 
 
+@pytest.mark.slow
 def test_the_target_is_reached_and_confirmed_by_another_meter(context):
     """One gain, and the ebur128 filter agrees to 0.2 LU."""
     raw = write_wav(context.temp_path("a.wav"), tone(0.05, channels=2), 48000)
@@ -71,6 +72,7 @@ def test_a_voice_shorter_than_a_gating_block_is_looped(context):
     assert measured.integrated_lufs == pytest.approx(-23.01, abs=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("level", "seconds", "channels"), [(0.1, 3.0, 1), (0.02, 1.0, 6), (0.1, 0.2, 2)])
 def test_both_measurements_agree(context, level, seconds, channels):
     """In mono, in 5.1 and of what is shorter than a gate; loudnorm counts in steps of 0.1 LU."""

@@ -26,6 +26,7 @@ def test_pcm_is_read_to_the_sample(tmp_path, probed, suffix, start, end):
     assert np.abs(samples[0] - sound(recipe)[first:last]).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_lossy_sound_is_the_same_after_a_seek(tmp_path, probed):
     """A span from the middle equals the slice of a whole decode, bit for bit."""
     path = make_clip(tmp_path / "a.mp4", frames=150, audio_codec="aac")
@@ -91,6 +92,7 @@ def test_a_length_is_cut_or_padded():
     assert fit_length(samples, 12).tolist() == [[1] * 10 + [0] * 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mkv", "aac"), (".mp4", "mp3")])
 def test_sound_after_a_damaged_packet_stays_at_its_time(tmp_path, probed, suffix, codec):
     """What is lost is silence: a packet is shorter than the gaps that are told from jitter."""

@@ -36,6 +36,7 @@ def _decoded(path) -> list[int]:
     return times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [PYRAMID, SLICES, PLAIN, DEEP], ids=["pyramid", "slices", "plain", "deep"])
 def test_headers_tell_what_a_decoder_gives_of_damaged_films_too(context, changes):
     """Of a film that is whole they tell all; of one with changed headers never more than the decoder gives."""

@@ -52,6 +52,7 @@ def _starts(path: Path) -> list[tuple[bytes, int, bytes]]:
     return starts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", FLAGS)
 def test_a_fragmented_film_whose_picture_starts_late_keeps_its_boxes(context, tmp_path, flags):
     """All but the fragments of the edit, to the byte; every picture, packet and tag besides."""
@@ -91,6 +92,7 @@ def _indices_point_to_fragments(boxes: list[tuple[bytes, int, bytes]]) -> None:
                 at += struct.unpack_from(">I", data, place + 4 + 12 * row)[0] & 0x7FFFFFFF
 
 
+@pytest.mark.slow
 def test_a_new_line_in_a_fragmented_film_keeps_its_boxes(context, tmp_path):
     """Pictures and sound are written together, as in a film with an index."""
     path = _film(tmp_path, FLAGS[0], frames=30)
@@ -102,6 +104,7 @@ def test_a_new_line_in_a_fragmented_film_keeps_its_boxes(context, tmp_path):
     assert [kind for kind, _, _ in _starts(result.path)] == [kind for kind, _, _ in _starts(path)]
 
 
+@pytest.mark.slow
 def test_a_fragmented_film_of_another_codec_stays_fragmented(context, tmp_path):
     """Where the complete picture is re-encoded, too."""
     path = _film(tmp_path, FLAGS[0], codec="mpeg4", time_base=Fraction(1, 25))

@@ -59,6 +59,7 @@ def track_times(path):
     return matches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["reencode", "in place"])
 def test_an_hour_is_edited_in_little_memory_and_no_sample_is_lost(long_film, tmp_path, way):
     """686 250 samples: what is worked out of them stays below 48 MB, and each is found again."""

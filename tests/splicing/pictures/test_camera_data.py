@@ -61,6 +61,7 @@ def _camera_data(path, name):
         return [[data for data in row if b"x26" not in data] for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 def test_every_picture_keeps_its_camera_s_own_data(context, codec):
     """Inside and outside the edit, in showing order, byte for byte."""
@@ -74,6 +75,7 @@ def test_every_picture_keeps_its_camera_s_own_data(context, codec):
     assert result.notes == ()
 
 
+@pytest.mark.slow
 def test_a_timecode_inside_the_pictures_that_no_encoder_writes_is_reported(context):
     """HEVC's time code message: one clock timestamp, hours to frames."""
     media = _camera_film(context, "libx265", TIME_CODE, _time_code)
@@ -84,6 +86,7 @@ def test_a_timecode_inside_the_pictures_that_no_encoder_writes_is_reported(conte
     assert result.notes == ("the timecode inside the pictures could not be kept in the edits",)
 
 
+@pytest.mark.slow
 def test_a_timecode_of_h264_is_reported(context):
     """The clock timestamp of its picture timing message."""
     media = _camera_film(context, "libx264", PICTURE_TIMING, _clock_timestamp)
@@ -94,6 +97,7 @@ def test_a_timecode_of_h264_is_reported(context):
     assert result.notes == ("the timecode inside the pictures could not be kept in the edits",)
 
 
+@pytest.mark.slow
 def test_a_mastering_display_that_changes_within_the_edit_is_reported(context):
     """One of the whole film is written; of each picture its own, none that an encoder here writes."""
     media = _camera_film(context, "libx265", MASTERING, lambda number: _mastering(1000 + 10 * number))
@@ -104,6 +108,7 @@ def test_a_mastering_display_that_changes_within_the_edit_is_reported(context):
     assert result.notes == ("the static HDR description inside the pictures could not be kept in the edits",)
 
 
+@pytest.mark.slow
 def test_a_mastering_display_of_the_film_is_kept_without_a_note(context):
     """The same for all pictures."""
     media = _camera_film(context, "libx265", MASTERING, lambda number: _mastering(1000))

@@ -54,6 +54,7 @@ def captions(path):
         ]
 
 
+@pytest.mark.slow
 def test_a_format_description_that_the_encoder_does_not_write_is_reported(context):
     """A television chooses its picture's shape by it."""
     media = captioned_film(context, ".mp4", format_message, frames=24, gop=6)
@@ -67,6 +68,7 @@ def refuse(_job):
     raise NotApplicable("because")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "way"), [(".mp4", "exact"), (".mov", "boxed"), (".mkv", "remuxed")])
 def test_every_frame_keeps_its_own_captions(context, monkeypatch, suffix, way):
     """Inside and outside the edit, in showing order, byte for byte."""
@@ -82,6 +84,7 @@ def test_every_frame_keeps_its_own_captions(context, monkeypatch, suffix, way):
     assert not any("captions" in text for text in result.notes)
 
 
+@pytest.mark.slow
 def test_captions_that_the_encoder_cannot_write_are_reported(context, monkeypatch):
     """Planted: the film is coded by one that knows no captions."""
     media = captioned_film(context, ".mkv", frames=24, gop=6)

@@ -70,6 +70,7 @@ def spliced(context, media, takes, seam="dissolve"):
     return Splice().run(context, SpliceParams.model_validate({"seam": SEAMS[seam], "checks": NO_LIMITS}), media, takes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seam", SEAMS)
 def test_the_film_is_the_same(context, read, seam):
     """In the ramps, too, where a take is mixed with the source."""
@@ -86,6 +87,7 @@ def test_the_film_is_the_same(context, read, seam):
     assert by_changes.file != media.file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("film", "options", "params"),
     [
@@ -108,6 +110,7 @@ def test_so_it_is_of_other_films_and_takes(context, read, film, options, params)
     assert read_by_changes == 0 < len(read) and by_changes.file == by_files.file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [None, {0, 1, 14, 18}])
 def test_ramps_are_planned_without_a_look_at_the_source(context, monkeypatch, changed):
     """A take that changes all frames, and one that changes some of the handles: the frames that fade are the same."""
@@ -155,6 +158,7 @@ def test_where_takes_overlap_their_files_are_read(context, read):
     assert by_changes.file == spliced(context, media, conformed(context, *takes)).file
 
 
+@pytest.mark.slow
 def test_changes_count_for_their_source_and_their_file_only(context):
     """A take may be put into another film, and its file may be replaced."""
     media = source_of(context)
@@ -171,6 +175,7 @@ def test_changes_count_for_their_source_and_their_file_only(context):
         assert kept_changes.kept_changes(path, digest) is None
 
 
+@pytest.mark.slow
 def test_no_more_is_kept_than_the_limit_and_nothing_after_the_run(context, monkeypatch):
     media = source_of(context)
     take = take_of(context, media, 12, 24)

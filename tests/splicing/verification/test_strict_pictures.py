@@ -41,6 +41,7 @@ def spliced(context, suffix=".mp4"):
     return splicing.splice(context, ffmpeg_path(), media, [take], CUT, require_exact=True, measure_seams=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_a_good_film_is_decoded_once(context, calls, monkeypatch, suffix):
     """The metrics are those of two decodes, in every kind of container."""
@@ -79,6 +80,7 @@ def test_a_damaged_packet_is_found(context, calls, monkeypatch):
         spliced(context)
 
 
+@pytest.mark.slow
 def test_a_decoder_s_complaint_about_good_pictures_is_found(context, calls, monkeypatch):
     """The pictures are right, but the decoder writes a line: then the range is decoded for the strict check alone."""
     argv = strict_pictures._argv
@@ -94,6 +96,7 @@ def test_a_decoder_s_complaint_about_good_pictures_is_found(context, calls, monk
         spliced(context)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["edit", "none"])
 def test_a_wrong_picture_is_found(context, monkeypatch, place):
     """A take at other frames, or none."""

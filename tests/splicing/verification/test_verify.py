@@ -99,6 +99,7 @@ def test_lost_tags_and_chapters_are_named():
     assert verdict(contents(), source=source).lost == ("tag title", "chapters")
 
 
+@pytest.mark.slow
 def test_a_film_that_fails_its_check_is_replaced_by_the_next_strategy(context, monkeypatch):
     """The exact way's result is dropped when its seams decode to other pictures, and the reason is said."""
     media = film(context, frames=20, gop=4, tracks=0)
@@ -131,6 +132,7 @@ def test_no_film_is_kept_when_every_strategy_fails(context, monkeypatch):
         splicing.splice(context, ffmpeg_path(), media, [take])
 
 
+@pytest.mark.slow
 def test_a_decoder_s_complaint_is_an_error(context, monkeypatch):
     """What the strict decoder says of the source already is no fault of the splice."""
     media = film(context, frames=10, gop=4, tracks=0)
