@@ -5,24 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from paid_preset import PAID_PRESET
 
 from react1.pipeline.core.errors import StorageFailed
 from react1.pipeline.runner import execute
 from react1.testing import ClipRecipe, FakeProvider, make_clip
 
-STEPS = """
-name: paid
-inputs:
-  source: {kind: media}
-  edits: {kind: edits}
-steps:
-  - fetch: {uri: $source}
-  - trim: {edits: $edits, handles: 0f}
-  - transcode
-  - normalize_audio
-  - upload
-  - react1
-"""
 PRICE = 0.8
 
 
@@ -31,7 +19,7 @@ def paid(react1, monkeypatch):
     """Run a preset whose last step pays for each segment; or continue the newest run."""
     monkeypatch.setenv("REACT1_EXECUTOR", "local")
     clip = make_clip(Path("film.mov"), ClipRecipe(frames=30, size=(64, 48)))
-    Path("paid.yaml").write_text(STEPS)
+    Path("paid.yaml").write_text(PAID_PRESET)
     job = ("paid.yaml", "--set", f"source={clip}", "--provider", "fake", "--json")
     edits = ("--edit", "0f-10f:sad", "--edit", "10f-20f:happy")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from paid_preset import PAID_PRESET
 
 from react1 import run
 from react1.pipeline.core.errors import OverBudget, PresetError, ProviderError
@@ -13,19 +14,6 @@ from react1.pipeline.runner.run_records.run_folder import all_runs
 from react1.testing import ClipRecipe, FakeProvider, fake_provider, frame_numbers, make_clip
 
 EDIT = "0f-10f:sad:0.25"
-STEPS = """
-name: paid
-inputs:
-  source: {kind: media}
-  edits: {kind: edits}
-steps:
-  - fetch: {uri: $source}
-  - trim: {edits: $edits, handles: 0f}
-  - transcode
-  - normalize_audio
-  - upload
-  - react1
-"""
 
 
 @pytest.fixture
@@ -33,7 +21,7 @@ def paid(tmp_path):
     """Run a preset whose last step pays, in a home folder of its own."""
     clip = make_clip(tmp_path / "film.mov", ClipRecipe(frames=10, size=(64, 48)))
     preset = tmp_path / "paid.yaml"
-    preset.write_text(STEPS)
+    preset.write_text(PAID_PRESET)
 
     def paid(**options):
         options = {"yes": True, "provider": "fake", **options}

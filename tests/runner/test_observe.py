@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from paid_preset import PAID_PRESET
 
 from react1 import run
 from react1.pipeline.core import tracing
@@ -19,19 +20,6 @@ from react1.testing import ClipRecipe, FakeProvider, make_clip
 
 pytest.importorskip("opentelemetry.exporter.otlp.json.file", reason="the extra trace")
 EDITS = ["0f-8f:sad", "9f-16f:happy"]
-STEPS = """
-name: seen
-inputs:
-  source: {kind: media}
-  edits: {kind: edits}
-steps:
-  - fetch: {uri: $source}
-  - trim: {edits: $edits, handles: 0f}
-  - transcode
-  - normalize_audio
-  - upload
-  - react1
-"""
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -40,13 +28,13 @@ def job(tmp_path_factory):
     """A preset whose last step pays, and its film."""
     folder = tmp_path_factory.mktemp("seen")
     make_clip(folder / "film.mov", ClipRecipe(frames=20, size=(64, 48)))
-    (folder / "seen.yaml").write_text(STEPS)
+    (folder / "paid.yaml").write_text(PAID_PRESET)
     return folder
 
 
 def pay(job: Path, home: Path, **options):
     defaults = {"source": job / "film.mov", "edits": EDITS, "provider": "fake", "yes": True, "project": "spot"}
-    return run(job / "seen.yaml", home=home, **{**defaults, **options})
+    return run(job / "paid.yaml", home=home, **{**defaults, **options})
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +85,9 @@ def test_a_run_is_one_trace_with_spans_of_steps_and_calls(observed):
     parents = {span["spanId"]: by_id.get(span.get("parentSpanId"), {}).get("name") for span in trace}
     names = sorted((span["name"], parents[span["spanId"]]) for span in trace)
 
-    assert (root["name"], root.get("parentSpanId", "")) == ("run seen", "")
+    assert (root["name"], root.get("parentSpanId", "")) == ("run paid", "")
     assert [name for name in names if name[0].startswith("step ")] == [
-        (f"step {step}", "run seen") for step in ("fetch", "normalize_audio", "react1", "transcode", "trim", "upload")
+        (f"step {step}", "run paid") for step in ("fetch", "normalize_audio", "react1", "transcode", "trim", "upload")
     ]
     assert [name for name in names if name[0].startswith("call ")] == [
         ("call fetch", "step fetch"),
@@ -153,7 +141,7 @@ def test_a_process_of_the_executor_joins_the_trace(job, tmp_path, monkeypatch):
     """What it executed is below the coordinator's call, in the same trace."""
     monkeypatch.setenv("REACT1_EXECUTOR", "processes:1")
     monkeypatch.setenv("REACT1_TRACE", str(tmp_path / "trace.jsonl"))
-    (job / "cut.yaml").write_text(STEPS.partition("  - transcode")[0])
+    (job / "cut.yaml").write_text(PAID_PRESET.partition("  - transcode")[0])
 
     result = run(job / "cut.yaml", source=job / "film.mov", edits=EDITS, home=tmp_path / "home")
 
@@ -173,7 +161,7 @@ def test_a_failed_run_has_the_error_in_its_trace_and_its_metrics(observed):
     failed = sorted(span["name"] for span in trace if span["status"].get("code") == 2)
     metrics = json.loads((job / "metrics" / f"{error.run}.json").read_text())
 
-    assert failed == ["call react1", "run seen", "step react1"]
+    assert failed == ["call react1", "run paid", "step react1"]
     assert (root["values"]["error.type"], root["values"]["react1.exit_status"]) == ("ProviderError", "4")
     assert (metrics["status"], metrics["error"]) == ("failed", "ProviderError")
     assert metrics["steps"]["react1"]["unfinished"] == 1
@@ -190,7 +178,7 @@ def test_metrics_of_a_run_are_json_and_prometheus_text(observed):
     assert counts == {"fetch": (1, 0), "trim": (1, 0), **twice}
     assert second["steps"]["react1"]["reused"] == 2 and second["cost_usd"] == 0.0
     assert (first["cost_usd"], first["segments"], first["project"]) == (pytest.approx(result.cost_usd), 2, "spot")
-    labels = f'run="{result.run}",preset="seen",project="spot"'
+    labels = f'run="{result.run}",preset="paid",project="spot"'
     assert f"react1_run_cost_usd{{{labels}}} {first['cost_usd']}\n" in text
     assert f'react1_step_calls{{{labels},step="transcode",node="transcode"}} 2\n' in text
     sample = re.compile(r'react1_[a-z_]+\{([a-z_]+="(?:[^"\\\n]|\\.)*",?)+\} -?[0-9.e+-]+')
@@ -247,7 +235,7 @@ def test_the_log_of_a_command_is_json_lines(job, react1):
     """Every line has its time and its event; the run's name is the one that is printed."""
     with FakeProvider():
         done = react1(
-            "run", str(job / "seen.yaml"), str(job / "film.mov"), "--edit", EDITS[0], "--provider", "fake", "--yes",
+            "run", str(job / "paid.yaml"), str(job / "film.mov"), "--edit", EDITS[0], "--provider", "fake", "--yes",
             "--log-json", "log.jsonl", "--json",
         )  # fmt: skip
     lines = [json.loads(line) for line in Path("log.jsonl").read_text().splitlines()]
@@ -264,13 +252,13 @@ def test_the_log_of_a_command_is_json_lines(job, react1):
 @pytest.mark.slow
 def test_options_name_the_trace_and_the_metrics_of_one_command(job, react1, tmp_path, monkeypatch):
     """A file or a folder, for a run, its resume and a batch; the next command writes none."""
-    words = (job / "seen.yaml", job / "film.mov", "--edit", "0f-8f:sad", "--until", "trim")
+    words = (job / "paid.yaml", job / "film.mov", "--edit", "0f-8f:sad", "--until", "trim")
     trace, one_file, folder = tmp_path / "t.jsonl", tmp_path / "m.json", tmp_path / "m"
 
     ran = react1("run", *words, "--trace", trace, "--metrics", one_file, "--json")
     assert json.loads(one_file.read_text())["run"] == ran.json["run"]
     assert not (tmp_path / "m.prom").exists()
-    assert '"run seen"' in trace.read_text()
+    assert '"run paid"' in trace.read_text()
 
     written = trace.read_bytes()
     resumed = react1("resume", ran.json["run"], "--metrics", tmp_path / "m.prom", "--json")
