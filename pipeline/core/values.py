@@ -75,6 +75,11 @@ class Timestamps(BaseModel):
         return sum(count for _, _, count in self.runs)
 
     @cached_property
+    def smallest_step(self) -> int:
+        """The smallest spacing within a run, in the same units; 0 if no run has two frames."""
+        return min((step for _, step, count in self.runs if count > 1), default=0)
+
+    @cached_property
     def array(self) -> NDArray[np.int64]:
         """All times, `(frames,) int64`; do not modify."""
         import numpy as np

@@ -9,6 +9,7 @@ from typing import Any
 _INVISIBLE_DELTA_E, _VISIBLE_DELTA_E = 1.0, 3.0
 """CIE76 distances: a step at a seam below the first is not seen, from the second on it is."""
 _MOST_NAMES = 8
+"""So many edits are named in one sentence; more are counted."""
 _SENTENCES = {
     "sound_identical": "all sound is the source's own, bit for bit",
     "other_sound_identical": "the sound tracks without a new line are the source's own, bit for bit",
@@ -31,7 +32,7 @@ def film_findings(splice: Mapping[str, Any], sound_tracks: int = 2) -> list[Find
 
     Args:
         splice: the metrics of the node `splice`, which are `checks` in `--json`; empty if the run has made no film.
-        sound_tracks: how many the source has: nothing is said of tracks that there are not.
+        sound_tracks: how many the source has: nothing is said of tracks that do not exist.
     """
     if not splice:
         return []

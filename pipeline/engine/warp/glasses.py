@@ -4,8 +4,7 @@ Skin moves by tenths of the distance between the eyes, and a rim that moved with
 behind clear lenses still move, and so do brows above the rim and the mouth. Dark lenses hide the eyes: there lids stay.
 
 A frame is a thin line that crosses the nose without a gap, darker or brighter than skin, together with one more of its
-lines: under an eye or on its way to an ear. Of 13 wearers in 260 portraits nine are seen by this, thin, rimless and
-turned ones too, and of the others none that is a photograph of a face turned by less than 50 degrees.
+lines: under an eye or on its way to an ear. docs/engine.md says which glasses are seen by this, and which are not.
 """
 
 from __future__ import annotations

@@ -58,8 +58,7 @@ def frame_tolerance_s(video: VideoStream) -> Fraction:
     Half a tick is added where the container rounds the frames' times, as Matroska does at 29.97. It does not where the
     spacing is the same throughout, nor where it counts frames: half a tick of AVI would be half a frame.
     """
-    runs = video.timestamps.runs
-    rounds = len(runs) > 1 and min((step for _, step, count in runs if count > 1), default=1) > 1
+    rounds = len(video.timestamps.runs) > 1 and video.timestamps.smallest_step > 1
     return ROUNDING_TOLERANCE_S + (video.time_base / 2 if rounds else 0)
 
 

@@ -276,6 +276,7 @@ def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         PresetError: a file may not be read.
     """
+    files = file_settings()
     defaults = {
         widget.input.name: widget.input.options.get("default")
         for widgets in setting_widgets().values()
@@ -286,5 +287,5 @@ def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
         changed = any(values.get(w.input.name, defaults[w.input.name]) != defaults[w.input.name] for w in widgets)
         fields = read_widgets(widgets, values) if changed else {}
         for value in fields.values():
-            settings[name] = folders.input_file_or_url(str(value), name) if name in file_settings() else value
+            settings[name] = folders.input_file_or_url(str(value), name) if name in files else value
     return settings

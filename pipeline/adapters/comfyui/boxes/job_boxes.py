@@ -106,11 +106,9 @@ class ReExpressBox(Box):
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> None:
         """Refuse a hosted provider without a key, or without a maximum cost."""
-        preset, provider = (
-            str(values.get("preset") or next(iter(film_presets()))),
-            str(values.get("provider") or "auto"),
-        )
-        require_budget(preset_provider(preset, provider), float(values.get("max_cost_usd") or 0.0))
+        preset = str(values.get("preset") or next(iter(film_presets())))
+        provider = preset_provider(preset, str(values.get("provider") or "auto"))
+        require_budget(provider, float(values.get("max_cost_usd") or 0.0))
 
     @classmethod
     def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
