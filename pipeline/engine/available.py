@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import platform
 
 from ..core.errors import MissingExtra
-from .landmarks.network import INSTALL_HINT, not_installed
 from .quiet import quiet_import
 
 NEEDED = ("cv2", "ai_edge_litert")
 _LOADED = {"ai_edge_litert": "ai_edge_litert.interpreter"}
 """What is loaded of a library, where its package alone loads nothing."""
+INSTALL_HINT = "the local engine needs the extra 'local': pip install 'react1-nodes[local]'"
+NO_WHEEL = (
+    "the local engine cannot run on {} {}: LiteRT has no wheel for it; use Linux (x86-64, arm64), macOS (arm64) or "
+    "Windows (x86-64), or a hosted provider (--provider segmind or sync)"
+)
+SUPPORTED = frozenset((("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64"), ("Windows", "AMD64")))
+"""The systems and machines for which LiteRT has wheels; the markers of the extra `local` are the same."""
 NO_LIBGL = (
     "the installed OpenCV needs libGL.so.1: pip install opencv-python-headless in its place, or install libgl1 "
     "(Debian/Ubuntu: apt-get install libgl1)"
@@ -53,6 +60,14 @@ def require_opencv() -> None:
     reason = _import_problem(("cv2",))
     if reason is not None:
         raise MissingExtra(reason)
+
+
+def not_installed() -> str:
+    """Return one line on how to install the local engine, or that this machine cannot run it."""
+    system, machine = platform.system(), platform.machine()
+    if (system, machine) in SUPPORTED:
+        return INSTALL_HINT
+    return NO_WHEEL.format(system, machine)
 
 
 def problem() -> str | None:

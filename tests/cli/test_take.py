@@ -132,7 +132,9 @@ def test_a_run_with_everything_stored_loads_no_media_library(react1, job):
 import sys
 from react1.nodes.react1 import React1, React1Params
 from react1.pipeline.cli.app import run_command
+from react1.pipeline.providers.choose_provider import get_provider
 React1.cache_salt(React1Params(provider="local"))
+get_provider("local").require()
 status = run_command({argv})
 print(status, sorted({heavy} & set(sys.modules)))
 """

@@ -11,7 +11,6 @@ import pytest
 
 from react1.pipeline.core.errors import MissingExtra
 from react1.pipeline.engine import available
-from react1.pipeline.engine.landmarks.network import INSTALL_HINT
 from react1.pipeline.engine.quiet import silence_stderr
 
 
@@ -30,7 +29,7 @@ def test_a_missing_library_is_reported_with_the_install_command(monkeypatch: pyt
         failing_import(ModuleNotFoundError("No module named 'ai_edge_litert'", name="ai_edge_litert")),
     )
 
-    assert available.problem() == INSTALL_HINT
+    assert available.problem() == available.INSTALL_HINT
     with pytest.raises(MissingExtra, match=r"pip install 'react1-nodes\[local\]'") as caught:
         available.require()
     assert caught.value.exit_status == 2

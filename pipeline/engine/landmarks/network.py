@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import MissingExtra
+from ..available import not_installed
 from ..quiet import quiet_import, silence_stderr
 
 Tensor = NDArray[np.float32]
-INSTALL_HINT = "the local engine needs the extra 'local': pip install 'react1-nodes[local]'"
-NO_WHEEL = (
-    "the local engine cannot run on {} {}: LiteRT has no wheel for it; use Linux (x86-64, arm64), macOS (arm64) or "
-    "Windows (x86-64), or a hosted provider (--provider segmind or sync)"
-)
-SUPPORTED = frozenset((("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64"), ("Windows", "AMD64")))
-"""The systems and machines for which LiteRT has wheels; the markers of the extra `local` are the same."""
 FOLDER = Path(__file__).parent / "networks"
 RUNTIME = "ai-edge-litert"
 
@@ -35,14 +28,6 @@ def networks_identity() -> str:
         return f"FaceMesh of MediaPipe 0.10.14 in LiteRT {importlib.metadata.version(RUNTIME)}"
     except importlib.metadata.PackageNotFoundError as error:
         raise MissingExtra(not_installed()) from error
-
-
-def not_installed() -> str:
-    """Return one line on how to install the local engine, or that this machine cannot run it."""
-    system, machine = platform.system(), platform.machine()
-    if (system, machine) in SUPPORTED:
-        return INSTALL_HINT
-    return NO_WHEEL.format(system, machine)
 
 
 class Network:

@@ -84,8 +84,7 @@ def _require_engine() -> None:
     from importlib.util import find_spec
 
     from ....core.errors import MissingExtra
-    from ....engine.available import NEEDED
-    from ....engine.landmarks.network import INSTALL_HINT
+    from ....engine.available import INSTALL_HINT, NEEDED
 
     if any(find_spec(name) is None for name in NEEDED):
         raise MissingExtra(f"{INSTALL_HINT}; or rehearse without it: --faults FILE.yaml with `engine: mark`")
