@@ -119,6 +119,7 @@ class NodeTests:
             except Interrupted:
                 _assert_complete(context)
                 continue
+            assert context._steps <= context.stop_after, "the node went on after it was stopped"
             return
 
     def test_declared_failures_are_raised_in_one_line(self, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ..core.file import File, real_path
 from ..core.nodes import node
 from ..core.nodes.node import Delivery
 from ..core.values import Media, Report, Segment, Take, Turnover, Value
-from ..store.export import check_destination, export, is_exported, is_own_export, record_export
+from ..store.export import check_destination, export, is_own_export
 from ..store.store import Store, file_digest
 
 
@@ -86,11 +86,7 @@ def deliver_result(
         if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
             raise PresetError(f"{target} is a source, which is never overwritten; choose another --out")
     for file, target in files:
-        if is_exported(store, file, target):
-            record_export(store, file, target, owner)
-        else:
-            export(store, file, target, owner, replace=replace or is_own_export(store, target, owner))
-        store.drop_object(file)
+        export(store, file, target, owner, replace=replace)
     return path if path.is_dir() or not files else files[0][1]
 
 

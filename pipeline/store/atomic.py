@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,7 +42,7 @@ def try_acquire(path: Path) -> FileLock | None:
         OSError: the file cannot be created.
         StorageFailed: the file system does not support locks.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         with storage_errors(path):
             acquired = lock_descriptor(descriptor, blocking=False) and _is_same_file(descriptor, path)
@@ -60,7 +61,7 @@ def acquire(path: Path) -> FileLock:
     Raises:
         OSError: the file cannot be created, or the file system does not support locks.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         lock_descriptor(descriptor, blocking=True)
     except BaseException:
@@ -100,6 +101,8 @@ _REFUSED = {
     errno.ELOOP: "its links lead in a circle",
 }
 _counter = itertools.count()
+_process = secrets.token_hex(4)
+"""Distinguishes this process from others with its id: those of other containers and machines."""
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -164,7 +167,7 @@ def sync_file(path: Path) -> None:
 
 def temporary_path(path: Path) -> Path:
     """Return a hidden path next to `path` that no other process or call uses."""
-    return path.with_name(f".{path.name[:100]}.{os.getpid()}-{next(_counter)}.part")
+    return path.with_name(f".{path.name[:100]}.{_process}-{os.getpid()}-{next(_counter)}.part")
 
 
 def publish(part: Path, final: Path) -> None:

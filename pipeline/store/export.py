@@ -2,7 +2,8 @@
 
 A path that is a link stays one: the film is written to where it points, as programs that open a file for writing do.
 A process may be killed between any two steps. The export is recorded before the file gets its name, and the store
-drops its own copy only after that: the next run finds the file and knows that an earlier run wrote it.
+drops its own copy only after that: the next run finds the file and knows that an earlier run wrote it. One process at a
+time exports to a path.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import contextlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import PresetError, StorageFailed
 from ..core.file import File, real_path
 from ..media.tools.file_copy import reflink
-from .atomic import storage_errors, sync_file, sync_folder, write_text
+from .atomic import acquire, storage_errors, sync_file, sync_folder, write_text
 from .keys import digest
 from .store import Store
 
@@ -82,30 +84,51 @@ def _written_path(path: Path) -> Path:
 
 
 def export(store: Store, file: File, path: Path, job: str, *, replace: bool = True) -> None:
-    """Write content from the store to a path of the user's, atomically.
+    """Write content from the store to a path of the user's, atomically; a file that is this export already stays.
 
     The file is a reflink if the file system supports it; else, on the same disk, a hard link, and the store drops its
     own name, so that a film is never stored twice; else a copy.
 
     Raises:
-        StorageFailed: it cannot be written, or, without `replace`, a file has appeared at the path.
+        StorageFailed: it cannot be written, or, without `replace`, another job's file has appeared at the path.
     """
     path = _written_path(path)
-    part = path.with_name(f".react1-{digest([file.digest, path.name])[:24]}.part")
+    with _locked(store, path):
+        if is_exported(store, file, path):
+            record_export(store, file, path, job)
+        else:
+            _write(store, file, path, job, replace=replace or is_own_export(store, path, job))
+    store.record_external(file, path)
+    store.drop_object(file)
+
+
+@contextlib.contextmanager
+def _locked(store: Store, path: Path) -> Iterator[None]:
+    """Wait until no other run exports to a path; two would write the same part file."""
+    lock_path = _record_path(store, path).with_suffix(".lock")
+    with storage_errors(lock_path):
+        lock_path.parent.mkdir(parents=True, exist_ok=True)
+        lock = acquire(lock_path)
+    with contextlib.closing(lock):
+        yield
+
+
+def _write(store: Store, file: File, path: Path, job: str, *, replace: bool) -> None:
+    """Write a part file, and give it its name."""
+    part = path.with_name(f".react1-{digest([file.digest, path.name, str(store.root)])[:24]}.part")
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)
         try:
+            mode = _mode_of_new_file(part)
             _copy_content(store, file, part)
-            part.chmod(0o666 & ~_umask())
+            part.chmod(mode)
             sync_file(part)
             _record(store, file, path, part, job)
             _rename(part, path, replace)
             sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
-    store.record_external(file, path)
-    store.drop_object(file)
 
 
 def is_exported(store: Store, file: File, path: Path) -> bool:
@@ -175,10 +198,15 @@ def _rename(part: Path, path: Path, replace: bool) -> None:
         part.replace(path)
 
 
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def _mode_of_new_file(path: Path) -> int:
+    """Return the mode that the system gives a new file at a path; to ask for the umask means to change it for a moment.
+
+    No other thread may create a file in that moment.
+    """
+    path.touch(0o666, exist_ok=False)
+    mode = path.stat().st_mode & 0o777
+    path.unlink()
+    return mode
 
 
 def _record(store: Store, file: File, path: Path, part: Path, job: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from ..core.errors import PresetError
 from .store import Store, files_in
 
-GRACE_S = 3600
+GRACE_S = 3600.0
 """What was used within this time is kept: a process may have just stored it, and not yet its record."""
 _TOMB = ".pruned"
 
@@ -35,6 +35,8 @@ class PruneLimits:
     """In seconds since the epoch."""
     dry_run: bool = False
     """Whether only to count."""
+    grace_s: float = GRACE_S
+    """What was used within this time stays."""
 
     def require_one(self) -> None:
         """Check that something may be removed.
@@ -71,7 +73,7 @@ class Contents:
     results: tuple[StoredResult, ...]
     """Sorted by their last use, oldest first."""
     object_sizes: dict[Path, int]
-    """Size of every object, in bytes."""
+    """Size of every object, in bytes; the unfinished ones of killed processes are among them."""
 
     @property
     def size_bytes(self) -> int:
@@ -94,7 +96,7 @@ def read_contents(store: Store) -> Contents:
     """List all results and objects of a store."""
     sizes = {}
     for path in store.root.glob("objects/??/*"):
-        if path.suffix != _TOMB and not path.name.startswith("."):
+        if path.suffix != _TOMB:
             with suppress(OSError):
                 sizes[path] = path.stat().st_size
     results = sorted(_read_results(store, sizes), key=lambda result: (result.used_at, result.key))
@@ -152,14 +154,14 @@ def _drop_recipes(store: Store, limits: PruneLimits) -> None:
     """Remove the recipes of results that are gone."""
     for path, key in store.recipes.with_keys():
         written_at = _modified_at(path)
-        is_new = written_at is None or limits.now - written_at < GRACE_S
+        is_new = written_at is None or limits.now - written_at < limits.grace_s
         result = store.root / "results" / key[:2] / f"{key}.json"
         if not limits.dry_run and not is_new and not result.exists():
             path.unlink(missing_ok=True)
 
 
 def _is_due(used_at: float, limits: PruneLimits, pruned: Pruned) -> bool:
-    return limits.now - used_at >= GRACE_S and limits.is_due(used_at, pruned.left_bytes)
+    return limits.now - used_at >= limits.grace_s and limits.is_due(used_at, pruned.left_bytes)
 
 
 def _drop_object(path: Path, used_at: float, contents: Contents, pruned: Pruned, *, dry_run: bool) -> None:

@@ -125,12 +125,13 @@ class DirectoryBlobs:
         final = self.object_path(file)
         with storage_errors(self.root):
             if self.has(file):
-                os.utime(final)
+                with contextlib.suppress(PermissionError):  # another user's, in a shared folder
+                    os.utime(final)
                 if move:
                     path.unlink()
                 return
             part = path
-            if not move or not _same_disk(path, self.root):
+            if not move or not _same_disk(path, final.parent):
                 part = _copy_beside(path, final)
                 if move:
                     path.unlink()
@@ -146,9 +147,9 @@ class DirectoryBlobs:
         self.object_path(file).unlink(missing_ok=True)
 
 
-def _same_disk(path: Path, root: Path) -> bool:
-    root.mkdir(parents=True, exist_ok=True)
-    return path.stat().st_dev == root.stat().st_dev
+def _same_disk(path: Path, folder: Path) -> bool:
+    folder.mkdir(parents=True, exist_ok=True)
+    return path.stat().st_dev == folder.stat().st_dev
 
 
 def _copy_beside(path: Path, final: Path) -> Path:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -207,6 +208,44 @@ def test_an_export_that_is_killed_right_after_the_rename_is_our_own(store, film,
     _check(store, path, job="job")
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_two_runs_of_a_job_export_at_the_same_time(store, film, tmp_path, monkeypatch, replace):
+    """The second waits, and finds its film there; two part files of one name would be one film cut short."""
+    path, sync, others = tmp_path / "film.mp4", export_module.sync_file, []
+
+    def sync_beside_another_run(part):
+        if not others:
+            others.append(
+                Thread(target=export, args=(Store(store.root), film, path, "job"), kwargs={"replace": replace})
+            )
+            others[0].start()
+            others[0].join(0.2)
+        sync(part)
+
+    monkeypatch.setattr(export_module, "sync_file", sync_beside_another_run)
+    failures = []
+    monkeypatch.setattr("threading.excepthook", failures.append)
+    export(store, film, path, "job", replace=replace)
+    others[0].join()
+
+    assert failures == []
+    assert path.read_bytes() == b"the film"
+    assert store.path(film) == path
+
+
+def test_content_that_a_killed_export_left_is_known_by_its_new_path(store, film, tmp_path, monkeypatch):
+    """The store drops its own name: as a hard link it would change with the user's film."""
+    path = tmp_path / "film.mp4"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Store, "record_external", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        export(store, film, path, "job")
+
+    export(store, film, path, "job")
+
+    assert store.path(film) == path
+    assert not store.object_path(film).exists()
+
+
 def test_an_export_counts_for_its_own_content_only(store, film, tmp_path):
     """Another result is not exported where this one is."""
     other_path = store.scratch_folder() / "other.mp4"
@@ -268,6 +307,13 @@ def test_the_umask_decides_the_mode_of_an_export(store, film, tmp_path, mask, mo
         os.umask(before)
 
     assert (tmp_path / "film.mp4").stat().st_mode & 0o777 == mode
+
+
+def test_an_export_leaves_the_umask_alone(store, film, tmp_path, monkeypatch):
+    """It belongs to the process: a file that another thread creates meanwhile would have another mode."""
+    monkeypatch.setattr(os, "umask", lambda _: pytest.fail("the umask was changed"))
+
+    export(store, film, tmp_path / "film.mp4", "job")
 
 
 def test_a_folder_is_our_own_only_if_every_file_in_it_is(store, film, tmp_path):

@@ -109,3 +109,25 @@ def test_a_folder_that_is_missing_is_an_os_error(path):
     """The caller creates it, or takes it for removed."""
     with pytest.raises(FileNotFoundError):
         try_acquire(path / "lock")
+
+
+def test_a_group_can_share_a_lock(path):
+    """The umask decides who may lock a file, as for every other one of a shared store."""
+    before = os.umask(0o002)
+    try:
+        try_acquire(path).close()
+    finally:
+        os.umask(before)
+
+    assert path.stat().st_mode & 0o777 == 0o664
+
+
+@pytest.mark.slow
+def test_no_two_processes_write_the_same_temporary_file(path):
+    """Also if both have the same process id, as in two containers that share a store."""
+    code = f"import os; os.getpid = lambda: 7; from react1.pipeline.store.atomic import temporary_path as temporary; \
+import pathlib; print(temporary(pathlib.Path({str(path)!r})))"
+    names = [subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(2)]
+
+    assert names[0] != names[1]
+    assert b"-7-0.part" in names[0]

@@ -9,6 +9,7 @@ import pytest
 
 from react1.pipeline.core.file import File
 from react1.pipeline.store import prune as pruning
+from react1.pipeline.store.atomic import temporary_path
 from react1.pipeline.store.prune import GRACE_S, PruneLimits, prune, read_contents
 from react1.pipeline.store.store import Store
 
@@ -155,6 +156,20 @@ def test_a_prune_that_was_killed_is_finished_by_the_next(store):
     prune(store, PruneLimits(now=NOW, older_than_s=30 * DAY_S))
 
     assert [path for path in store.root.rglob("*.pruned") if path.is_file()] == []
+
+
+def test_unfinished_content_of_a_killed_process_is_removed(store):
+    """A copy from another disk, or a download: it counts, and one that is being written stays."""
+    (file,) = add_result(store, "aa", "text", days=3)
+    left, written = (temporary_path(store.object_path(file)) for _ in range(2))
+    left.write_text("half a film")
+    written.write_text("so far")
+    os.utime(left, (NOW - DAY_S,) * 2)
+
+    pruned = prune(store, PruneLimits(now=NOW, keep_bytes=10))
+
+    assert (pruned.objects, pruned.freed_bytes, pruned.left_bytes) == (1, 11, 10)
+    assert not left.exists() and written.exists() and store.has(file)
 
 
 def test_files_outside_the_store_are_never_touched(store, tmp_path):

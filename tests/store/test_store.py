@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -344,3 +345,32 @@ def test_a_shared_store_keeps_its_content(tmp_path):
 
     assert not store.release(file)
     assert not (tmp_path / "home" / "recipes").exists()
+
+
+OTHER_DISK = Path("/dev/shm")
+
+
+@pytest.mark.skipif(not OTHER_DISK.is_dir(), reason="no second file system whose place is known")
+def test_the_objects_may_be_on_another_disk(tmp_path):
+    """By a link, as when the disk of the home folder is small."""
+    with tempfile.TemporaryDirectory(dir=OTHER_DISK) as disk:
+        (tmp_path / "home").mkdir()
+        (tmp_path / "home" / "objects").symlink_to(disk)
+        store = Store(tmp_path / "home")
+
+        file = store.add_file(_scratch_file(store, "TAKE"))
+
+        assert store.path(file).read_text() == "TAKE"
+        assert len(list(Path(disk).glob("*/*"))) == 1
+
+
+def test_content_that_another_user_has_stored_is_used(tmp_path, monkeypatch):
+    """In a shared folder only its owner may set the time of a read-only file."""
+    store = Store(tmp_path / "home")
+    file = store.add_file(_scratch_file(store, "TAKE"))
+
+    def refused(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("react1.pipeline.store.store_backend.os.utime", refused)
+    assert store.add_file(_scratch_file(store, "TAKE")) == file

@@ -4,7 +4,8 @@ Kept are takes that were paid for by any machine, and what a running or resumabl
 others only their last use is known. One machine prunes at a time, by a lease in the store.
 
 In a bucket a record's time is that of its last change, and a reader changes a record that it finds older than
-`REFRESH_S` (store/object_store.py). So what was changed within that time and an hour may be in use, and is kept. A
+`REFRESH_S` (store/object_store.py). So what was changed within that time and an hour may be in use, and is kept; in a
+folder, too, since a run of another machine may need at its end what it has used at its beginning. In a bucket a
 record is removed by replacing the very version that was found old: if a machine has used or made it since, the bucket
 refuses. Its content follows once no record refers to it. A reader that finds a record without its content makes the
 result again.
@@ -17,7 +18,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from ...store.store import Store, files_in
 from ...store.store_backend import Records
 from .housekeeping import keys_in_use
 
+IDLE_S = REFRESH_S + GRACE_S
+"""What was used within this time is kept."""
 _TOMB = b"{}"
 """The text of a record that was removed: no result, so the next machine that computes it replaces this."""
 
@@ -127,7 +130,7 @@ class _Pruning:
             self._bucket.remove(result.name)
 
     def _is_idle(self, used_at: float) -> bool:
-        return self._limits.now - used_at >= REFRESH_S + GRACE_S
+        return self._limits.now - used_at >= IDLE_S
 
 
 def read_results(bucket: ObjectBucket, on_step: Callable[[], None]) -> Iterator[BucketResult]:
@@ -177,6 +180,7 @@ def prune_shared(home: Path, limits: PruneLimits, *, paid: bool = False) -> Prun
         folder = Store(Path(store.backend.place), read_only=True, place="")
         paid_keys = set() if paid else set(_paid_keys(folder, renew))
         objects = {folder.object_path(file) for file in takes}
+        limits = replace(limits, grace_s=IDLE_S)
         return prune(folder, limits, keep_keys=used | paid_keys, keep_objects=objects, on_step=renew)
 
 
