@@ -4,7 +4,7 @@ Takes   a film and its edits; times are on the film's clock, and an edit may nam
 Gives   one segment per edit, in film order, or several adjacent ones if the edit is longer than a clip may be; their
         files are lossless, in the film's pixel format.
 Raises  InputMediaError if an edit cannot be found, is empty, overlaps another, is outside the film, contains a damaged
-        frame, or is too long without a safe place to split it.
+        frame, or is too long without a safe place to split it; or if the film's pictures cannot be stored without loss.
 """
 
 from __future__ import annotations
@@ -81,12 +81,18 @@ class Trim:
 
     @classmethod
     def forecast(cls, context: NodeContext, params: TrimParams, inputs: Mapping[str, Any]) -> Forecast:
-        """Return the segments that will be cut; nothing is cut yet."""
+        """Return the segments that will be cut; nothing is cut yet.
+
+        Raises:
+            InputMediaError: an edit cannot be cut, or no span of the film can be stored without loss.
+        """
+        from ..pipeline.media.clip_writer import require_lossless
         from ..pipeline.media.timing.edit_spans import segment_of_span
 
         source = inputs["source"]
         if not isinstance(source, Media):
             return Forecast()
+        require_lossless(source)
         spans = _find_spans(context, params, source)
         return Forecast(segments=tuple(segment_of_span(source, span, source) for span in spans))
 

@@ -7,6 +7,7 @@ options leave nothing open (x264: a fixed number of threads, and `mbtree=0`, whi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.cancellation import raise_if_stopped, stoppable
-from ..core.values import VideoStream
-from .frames.decode import reformat
+from ..core.errors import InputMediaError
+from ..core.values import Media, VideoStream
+from .frames.decode import ENCODE_AGAIN, reformat
 
 BT709 = 1
 """Of primaries, transfer and matrix, ITU-T H.273."""
@@ -59,6 +61,39 @@ def lossless_encoder(pix_fmt: str, size_px: tuple[int, int]) -> tuple[str, dict[
     if steps is not None and not any(side % step for side, step in zip(size_px, steps, strict=True)):
         return "libx264", {"preset": "ultrafast", "qp": "0", "x264-params": "bframes=0:keyint=50"}
     return "ffv1", {"level": "3", "g": "1"}  # a fixed number of slices would exclude many odd sizes
+
+
+_FLOATING_POINT = re.compile(r".*f(16|32)[bl]e")
+_NOT_HELD = re.compile(
+    r"mono[bw]|(rgb|bgr)(8|4|4_byte|444[bl]e|5[56]5be)|bgra64[bl]e|xyz12[bl]e|ya16[bl]e|" + _FLOATING_POINT.pattern
+)
+"""Pixel formats that were measured to come back changed, or not at all: no other format holds the same values."""
+_CONTAINERS_PALETTE = frozenset({"8bps", "cinepak", "msrle", "msvideo1", "qtrle", "rawvideo", "smc"})
+"""Codecs whose palette is in the container, except in NUT: a reader gives it with the first packet alone, and pictures
+that are decoded from a later one on are black."""
+_DEEP_AGAIN = "ffmpeg -i film -c:v prores_ks -profile:v 4444 -c:a copy film.mkv"
+
+
+def require_lossless(media: Media) -> None:
+    """Check that the pictures of a film can be stored and read again without loss.
+
+    Raises:
+        InputMediaError: they cannot; the message says what to do.
+    """
+    video = media.video
+    if video is None:
+        return
+    if _NOT_HELD.fullmatch(video.pix_fmt):
+        is_float = _FLOATING_POINT.fullmatch(video.pix_fmt)
+        reason = "are of floating point" if is_float else "cannot be stored without loss"
+    elif video.pix_fmt == "pal8" and video.codec in _CONTAINERS_PALETTE and media.container != "nut":
+        reason = "have a palette that is lost where a reader seeks"
+    else:
+        return
+    hint = _DEEP_AGAIN if video.bit_depth > 8 else ENCODE_AGAIN
+    raise InputMediaError(
+        f"the film's pictures ({video.codec}, {video.pix_fmt}) {reason}; encode it again first ({hint})"
+    )
 
 
 @dataclass(frozen=True)

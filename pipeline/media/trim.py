@@ -32,7 +32,7 @@ from ..core.nodes.node import NodeContext
 from ..core.times import frames_text
 from ..core.values import Media, VideoStream
 from .audio import samples as sound
-from .clip_writer import lossless_encoder, track_timescale
+from .clip_writer import lossless_encoder, require_lossless, track_timescale
 from .frames import decode
 from .frames.decode import reformat, visible_rows
 from .frames.film_readers import open_media
@@ -193,9 +193,10 @@ def cut_lossless(context: NodeContext, source: Media, start: int, end: int) -> M
     """Write the frames [start, end) of a film and their sound to a lossless file, and check it.
 
     Raises:
-        InputMediaError: a frame of the span is damaged, or of another size.
+        InputMediaError: a frame of the span is damaged, or of another size, or of a kind that cannot be stored.
         ToolFailed: ffmpeg failed, or wrote other frames.
     """
+    require_lossless(source)
     path = context.path(source.file)
     video = require_video(source)
     tracks = write_tracks(context, path, source, start, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import av
@@ -166,3 +167,20 @@ def test_an_avi_that_no_way_is_left_for_is_refused_before_anything_is_made(conte
     with pytest.raises(InputMediaError, match=r"copy the film into \.mkv"):
         spliced(context, media, (5, 9))
     assert spliced(context, single, (5, 9)).metrics["way"] == "exact"
+
+
+@pytest.mark.slow
+def test_small_pictures_in_a_program_stream_keep_their_times_to_within_a_guess(context):
+    """Of pictures that share a packet only the first one's time is stored; a reader guesses the others from it."""
+    rate = Fraction(24000, 1001)
+    changes = {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": 1 / rate, "options": {"qscale": "20"}}
+    media = film(context, ".mpg", frames=48, size=(64, 48), rate=rate, **changes)
+    source_times = [pts for pts, _ in shown(context.path(media.file))]
+    assert {b - a for a, b in itertools.pairwise(source_times)} > {3753, 3754}
+
+    result = spliced(context, media, (20, 26))
+
+    times = [pts for pts, _ in shown(result.path)]
+    assert times != source_times
+    assert all(abs(a - b) < 90 for a, b in zip(times, source_times, strict=True))
+    assert result.metrics["timestamps_equal"]

@@ -55,6 +55,8 @@ class FilmContents:
     """The applications that wrote a Matroska file."""
     hidden: int = 0
     """Number of pictures that an edit list hides; they are not among the packets here."""
+    guesses_times: bool = False
+    """Whether the file does not store the times of all packets, and a reader guesses them."""
 
 
 def read_contents(path: Path, picture_index: int) -> FilmContents:
@@ -108,6 +110,7 @@ def _contents(container: Any, path: Path, picture_index: int, packets: Sequence[
         stored_s,
         written_by(path) if is_matroska else (),
         packets[picture_index].hidden,
+        container.format.name == "mpeg",
     )
 
 

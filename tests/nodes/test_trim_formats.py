@@ -1,0 +1,80 @@
+"""Films whose pictures cannot be stored without loss are refused by a plan, in one line that says what helps."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import odd
+import pytest
+
+from react1.nodes.trim import Trim, TrimParams
+from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.media.probe import probe
+
+pytestmark = pytest.mark.slow
+
+PARAMS = TrimParams(edits=[{"in": "4f", "out": "8f"}], handles="1f")
+
+
+def film_of(context, suffix: str, codec: str, pix_fmt: str, size: str = "64x48"):
+    """Make a film of 12 frames in a pixel format."""
+    path = context.temp_path(f"film{suffix}")
+    picture = f"testsrc2=s={size}:r=24:d=0.5"
+    odd.ffmpeg("-f", "lavfi", "-i", picture, "-c:v", codec, "-pix_fmt", pix_fmt, "-strict", "-2", path)
+    return read(context, path)
+
+
+def read(context, path: Path):
+    """Probe a file in the context."""
+    file = context.add_external(path)
+    return probe(context.path(file), file)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pix_fmt", "reason"),
+    [
+        (".mkv", "exr", "gbrpf32le", "of floating point"),
+        (".mov", "exr", "gbrapf32le", "of floating point"),
+        (".mkv", "ffv1", "gbrpf32le", "of floating point"),
+        (".mkv", "ffv1", "grayf32le", "of floating point"),
+        (".mov", "png", "monow", "stored without loss"),
+        (".mov", "png", "ya16be", "stored without loss"),
+        (".nut", "rawvideo", "monob", "stored without loss"),
+        (".nut", "rawvideo", "rgb8", "stored without loss"),
+        (".mov", "qtrle", "gray", "palette"),
+    ],
+)
+def test_what_cannot_be_stored_without_loss_is_refused_before_anything_is_made(context, suffix, codec, pix_fmt, reason):
+    """By the plan and by the run; and the film that the hint makes is cut."""
+    media = film_of(context, suffix, codec, pix_fmt)
+
+    with pytest.raises(InputMediaError, match=reason) as planned:
+        Trim.forecast(context, PARAMS, {"source": media})
+    with pytest.raises(InputMediaError, match=reason):
+        Trim().run(context, PARAMS, media)
+
+    again = context.temp_path("again.mkv")
+    hint = re.search(r"\(ffmpeg (.*)\)", str(planned.value))
+    words = shlex.split(hint[1].replace("-i film", f"-i {context.path(media.file)}"))
+    odd.ffmpeg(*words[:-1], again)
+    assert Trim().run(context, PARAMS, read(context, again))[0].media.video.frame_count == 6
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pix_fmt"),
+    [
+        (".mov", "png", "pal8"),
+        (".nut", "rawvideo", "pal8"),
+        (".mov", "qtrle", "argb"),
+        (".mov", "png", "rgb48be"),
+        (".mkv", "ffv1", "gray16le"),
+    ],
+)
+def test_unusual_formats_that_are_held_are_cut(context, suffix, codec, pix_fmt):
+    """Palettes inside the pictures, alpha, and sixteen bits."""
+    media = film_of(context, suffix, codec, pix_fmt)
+
+    assert len(Trim.forecast(context, PARAMS, {"source": media}).segments) == 1
+    assert Trim().run(context, PARAMS, media)[0].media.video.frame_count == 6
