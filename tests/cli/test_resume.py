@@ -106,6 +106,18 @@ def test_a_resumed_run_has_cost_what_it_spent_before(paid, monkeypatch):
 
 
 @pytest.mark.slow
+def test_the_list_of_runs_has_what_a_run_spent_after_its_result(paid, react1, monkeypatch):
+    """A done run whose take counts as never made is resumed, pays again, and fails at its end."""
+    assert paid("--yes").status == 0
+    assert react1("jobs", "settle", react1("jobs", "--json").json["jobs"][0]["id"], "--resubmit").status == 0
+    fail_at_the_end(monkeypatch)
+    assert paid.resume(react1("runs", "--json").json["runs"][0]["run"], "--yes").status == 1
+
+    (run,) = react1("runs", "--json").json["runs"]
+    assert (run["status"], run["cost_usd"]) == ("failed", pytest.approx(3 * PRICE))
+
+
+@pytest.mark.slow
 def test_the_limit_of_a_batch_is_for_all_its_films_however_often_it_is_resumed(paid, react1):
     """A limit that the resume names is for what is left of the batch."""
     rows = [f"  - {{preset: paid.yaml, source: film.mov, edits: [{{in: {at}f, out: {at + 10}f}}]}}" for at in (0, 10)]

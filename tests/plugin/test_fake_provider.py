@@ -150,6 +150,40 @@ def test_a_call_whose_response_was_lost_counts_once_for_the_month(paid, monkeypa
 
 
 @pytest.mark.slow
+def test_a_plan_counts_a_lost_call_once_for_the_month(paid, react1, tmp_path, monkeypatch):
+    """As the run does: the month's sum has it, so with room for one call there is no warning; another edit gets one."""
+
+    async def refuse(_client, _submission, _known):
+        raise ProviderError("the history is not available")
+
+    words = ("plan", tmp_path / "paid.yaml", "--set", f"source={tmp_path / 'film.mov'}", "--provider", "fake", "--edit")
+    monkeypatch.setattr(fake_provider._Client, "recover", refuse)
+    with FakeProvider(usd_per_s=2.0, outcomes=["lost"]):
+        with pytest.raises(ProviderError, match="may exist"):
+            paid()
+        monkeypatch.setenv("REACT1_BUDGET_MONTH", "1.5")
+        again, more = react1(*words, EDIT), react1(*words, "0f-10f:happy")
+
+    assert "cost $0.80" in again.out and "a run would stop" not in again.out
+    assert "a run would stop before it sends anything: about $0.80 more is not left of the budget" in more.out
+
+
+@pytest.mark.slow
+def test_a_rehearsal_adds_nothing_to_the_month_of_a_plan(paid, react1, tmp_path, monkeypatch):
+    """A server on this machine charges nothing, and a run against it does not ask the month."""
+    monkeypatch.setenv("REACT1_BUDGET_MONTH", "0.01")
+    monkeypatch.setenv("SEGMIND_API_KEY", "k")
+    monkeypatch.setenv("REACT1_SEGMIND_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(budget, "findings_of", lambda *_: [])  # the clip shows no face
+
+    words = ("--set", f"source={tmp_path / 'film.mov'}", "--provider", "segmind", "--edit", EDIT)
+    plan = react1("plan", tmp_path / "paid.yaml", *words)
+
+    assert "cost $" in plan.out and "cost $0.00" not in plan.out
+    assert "a run would stop" not in plan.out
+
+
+@pytest.mark.slow
 def test_a_budget_that_is_spent_meanwhile_stops_the_next_call(paid, monkeypatch):
     """By another process, between the check of all calls and the intention of one; nothing was sent for it."""
     monkeypatch.setenv("REACT1_BUDGET_MONTH", "1.5")

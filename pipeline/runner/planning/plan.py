@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from ...config.checked_job import Job, Step
@@ -18,7 +19,7 @@ from ...store.keys import digest, explain
 from ...store.store import Store
 from ..deliveries import check_outputs
 from ..external_inputs import ingest, require_providers, resolve_providers
-from ..scheduling.paid_steps import costs_money, is_paid_for, is_voided
+from ..scheduling.paid_steps import costs_money, is_in_month, is_paid_for, is_voided
 from ..scheduling.step import as_list, key_parts, latest_name, load_result, make_record, segment_name, take_name
 from ..scheduling.take_matrix import (
     Picks,
@@ -54,6 +55,8 @@ class PlannedStep:
     """The name of the combination in a matrix, or empty."""
     cost_known: bool = True
     """False for a paid step whose segments are not known yet, such as those of a film that is not downloaded."""
+    month_usd: float = 0.0
+    """How much of the cost is not in the sum of this month (UTC) yet; a call whose response was lost is in it."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ class _Plan:
 
     def __init__(self, job: Job, store: Store, picks: Picks) -> None:
         self._job, self._store, self._picks = job, store, picks
+        self._month = datetime.now(UTC).strftime("%Y-%m")
         self._waiting: set[str] = set()
         """Names of the segments that wait for a choice of takes."""
         self._forecasts: dict[tuple[str, str, str], Forecast] = {}
@@ -220,6 +224,7 @@ class _Plan:
         expected = self._forecast(step, segment, inputs, take) if why else Forecast()
         lines = tuple(line for line in expected.lines if (segment, line) not in self._shown)
         self._shown |= {(segment, line) for line in lines}
+        cost_usd = expected.cost_usd if costs_money(step) else 0.0
         self.rows.append(
             PlannedStep(
                 step=step.id,
@@ -227,12 +232,13 @@ class _Plan:
                 segment=segment,
                 stored=not why,
                 why=why,
-                cost_usd=expected.cost_usd if costs_money(step) else 0.0,
+                cost_usd=cost_usd,
                 known=is_known,
                 remarks=lines,
                 splice=dict(expected.splice),
                 take=take,
                 cost_known=is_known or bool(segment) or not costs_money(step),
+                month_usd=0.0 if not cost_usd or is_in_month(step, inputs, self._store, self._month) else cost_usd,
             )
         )
         return expected

@@ -260,6 +260,20 @@ def is_paid_for(step: Step, inputs: Mapping[str, Any], store: Store) -> bool:
     return entry.state == "done" or entry.charged_failure is not None or (entry.open and bool(entry.request_id))
 
 
+def is_in_month(step: Step, inputs: Mapping[str, Any], store: Store, month: str) -> bool:
+    """Return whether what a step costs adds nothing to the sum of a month, such as "2026-11".
+
+    A rehearsal never does, and an open call whose response was lost is in the sum already (`Estimate.charged_usd`).
+    """
+    provider = paid_provider(step)
+    if provider is None or provider.settings.is_local_server:
+        return provider is not None
+    if not any(isinstance(value, Upload) for value in inputs.values()):
+        return False
+    entry = Ledger(store.root).latest(job_request(step, inputs).call)
+    return entry is not None and entry.open and entry.intended is not None and entry.intended.at.startswith(month)
+
+
 def is_voided(ledger: Ledger, step: Step, key: str, value: Any) -> bool:
     """Return whether the user has declared that the job of a stored result counts as never made.
 

@@ -114,7 +114,7 @@ def _print_plan(rows: Sequence[PlannedStep], existing: Sequence[Path], home: Pat
     cost = sum(row.cost_usd for row in rows)
     _print_rows(rows, existing)
     out(f"cost ${cost:.2f}{unknown_cost(rows)}")
-    for line in _month_lines(home, cost):
+    for line in _month_lines(home, sum(row.month_usd for row in rows)):
         out(line)
     if budget is not None and cost > budget:
         out(f"more than the budget of ${budget:.2f}: a run would stop before it sends anything")
@@ -161,7 +161,7 @@ def _plan_films(
             out(one_line(f"{price.name}: {price.error or f'${price.cost_usd:.2f}{price.unknown}'}"))
         more = " and more" if any(price.unknown for price in prices) else ""
         out(f"{len(prices)} films{f', {broken} of them cannot run' if broken else ''}, cost ${total:.2f}{more}")
-        for line in _month_lines(home, total):
+        for line in _month_lines(home, sum(price.month_usd for price in prices)):
             out(line)
         budget = max_cost_usd(max_cost)
         if budget is not None and total > budget:
@@ -178,6 +178,8 @@ class FilmPrice(NamedTuple):
     unknown: str = ""
     """What is not known of the cost, to be added to it; empty if all is."""
     error: str | None = None
+    month_usd: float = 0.0
+    """How much of the cost is not in the sum of this month yet."""
 
     def to_json(self) -> dict[str, Any]:
         """Return what `plan --json` shows of it."""
@@ -197,16 +199,18 @@ def price_film(job: BatchJob, home: Path) -> FilmPrice:
         steps = plan_job(job.job, Store(home, read_only=True))
     except React1Error as error:
         return FilmPrice(job.name, error=str(error))
-    return FilmPrice(job.name, round(sum(step.cost_usd for step in steps), 6), unknown_cost(steps))
+    cost_usd = round(sum(step.cost_usd for step in steps), 6)
+    month_usd = sum(step.month_usd for step in steps)
+    return FilmPrice(job.name, cost_usd, unknown_cost(steps), month_usd=month_usd)
 
 
-def _month_lines(home: Path, cost_usd: float) -> list[str]:
-    """Return a line if the budget of the month is less than what it has cost and what is planned."""
+def _month_lines(home: Path, more_usd: float) -> list[str]:
+    """Return a line if the budget of the month is less than what it has cost and what is planned to add to it."""
     from ....core.errors import OverBudget
     from ....core.settings import month_budget_usd
 
     usd = month_budget_usd()
-    if usd is None or not cost_usd:
+    if usd is None or not more_usd:
         return []
     from datetime import UTC, datetime
 
@@ -214,7 +218,7 @@ def _month_lines(home: Path, cost_usd: float) -> list[str]:
     from ....jobs.ledger import Ledger
 
     try:
-        MonthBudget(usd).require(Ledger(home), datetime.now(UTC).isoformat(), cost_usd)
+        MonthBudget(usd).require(Ledger(home), datetime.now(UTC).isoformat(), more_usd)
     except OverBudget as error:
         return [f"a run would stop before it sends anything: {error.message}"]
     return []

@@ -46,7 +46,8 @@ def _row(run: RunFolder) -> dict[str, Any]:
         "preset": record.get("what", ""),
         "created": record.get("created", ""),
         "output": result.get("output"),
-        "cost_usd": result.get("cost_usd", record.get("cost_usd", 0.0)),
+        # A run that was resumed has both: of its last result, and of when it failed. What it spends only grows.
+        "cost_usd": max(result.get("cost_usd", 0.0), record.get("cost_usd", 0.0)),
     }
 
 
