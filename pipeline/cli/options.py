@@ -49,6 +49,15 @@ What = Annotated[
         autocompletion=complete_presets,
     ),
 ]
+ListPreset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="PRESET",
+        help="The preset of jobs of a list that name none.",
+        autocompletion=complete_presets,
+    ),
+]
 Film = Annotated[
     str | None,
     typer.Argument(metavar="[FILM]", help="The film, for a preset with an input `source`.", show_default=False),

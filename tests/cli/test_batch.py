@@ -270,6 +270,18 @@ def test_options_of_one_job_are_refused_for_a_list(react1, films):
     assert "--edit, --out: a list of films has its own values" in result.err
 
 
+def test_a_list_is_planned_with_the_preset_that_its_batch_gets(react1, films):
+    """A row may still name its own; a single job names its preset itself."""
+    Path("films.csv").write_text("source,in,out,prompt,preset\nf0.mp4,16f,22f,happy,\nf1.mp4,16f,22f,sad,no-such\n")
+
+    planned = react1("plan", "films.csv", "--preset", "prepare", "--json")
+    alone = react1("plan", "prepare", "f0.mp4", "--preset", "prepare")
+
+    first, second = planned.json["jobs"]
+    assert first["error"] is None and "no-such" in second["error"]
+    assert alone.status == 2 and "--preset is for a list of films; prepare is a single job" in alone.err
+
+
 def test_the_table_has_totals_of_all_films(tmp_path):
     """The share of all, the time left by what was done since the first film started here, and the cost."""
     items = [

@@ -45,9 +45,17 @@ def test_no_name_is_a_yaml_number_or_boolean(job_folder, text, names):
     assert [combination.name for combination in _takes(job_folder, text).takes] == names
 
 
-@pytest.mark.parametrize("pick", ["sad-0.4", "{prompt: sad, temperature: 0.4}", "{temperature: 0.40, prompt: 'sad'}"])
+@pytest.mark.parametrize(
+    "pick",
+    [
+        "sad-0.4",
+        "{prompt: sad, temperature: 0.4}",
+        "{temperature: 0.40, prompt: 'sad'}",
+        "{emotion: sad, temperature: 0.4}",
+    ],
+)
 def test_a_choice_is_a_name_or_values(job_folder, pick):
-    """Both select the same take."""
+    """All select the same take; `emotion` is another name of `prompt`, as in the lists."""
     assert _takes(job_folder, f"{{prompt: [happy, sad], temperature: [0.4], pick: {pick}}}").picked.name == "sad-0.4"
 
 
@@ -68,6 +76,8 @@ def test_a_choice_is_a_name_or_values(job_folder, pick):
          "6:12: takes: 5 x 5 = 25 takes, more than the limit of 24; shorten a list"),
         ("{prompt: [happy, sad], pick: sat}", "6:41: takes.pick: 'sat' is not one of happy, sad; did you mean 'sad'?"),
         ("{prompt: [happy, sad], pick: {prompt: angry}}", "6:41: takes.pick: prompt: 'angry' is not one of happy, sad"),
+        ("{prompt: [happy, sad], pick: {prompt: sad, emotion: sad}}",
+         "6:41: takes.pick: 'emotion' is not one of prompt"),
         ("{prompt: [happy], temperature: [1], pick: {prompt: happy}}",
          "6:54: takes.pick: temperature is missing; a choice needs a value from each list"),
         ("{prompt: [happy], pick: [happy]}", "6:36: takes.pick: expected text or a mapping, not a list"),

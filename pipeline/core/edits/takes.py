@@ -123,7 +123,12 @@ class Matrix(BaseModel):
     @field_validator("pick")
     @classmethod
     def _validate_pick(cls, pick: str | dict[str, Any] | None, info: ValidationInfo) -> str | dict[str, Any] | None:
-        """Refuse a choice that is not one of the takes, unless a list has an error, which is reported instead."""
+        """Refuse a choice that is not one of the takes, unless a list has an error, which is reported instead.
+
+        A mapping may say `emotion` for `prompt`, as the lists may.
+        """
+        if isinstance(pick, dict) and "prompt" not in pick:
+            pick = {"prompt" if name == "emotion" else name: value for name, value in pick.items()}
         axes = {name: info.data[name] for name in AXES if info.data.get(name) is not None}
         if all(name in info.data for name in AXES) and prod(map(len, axes.values())) <= MAX_TAKES:
             _check_pick(pick, axes)

@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...messages import err, one_line, open_home, out, out_json
-from ...options import AsJson, Home, MaxCost, Metrics, PathMap, Pay, Project, ProviderOption, Quiet, Replace, Trace, Yes
+from ...options import (
+    AsJson,
+    Home,
+    ListPreset,
+    MaxCost,
+    Metrics,
+    PathMap,
+    Pay,
+    Project,
+    ProviderOption,
+    Quiet,
+    Replace,
+    Trace,
+    Yes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +49,7 @@ Parallel = Annotated[
 
 def command(
     films: List,
-    preset: Annotated[
-        str | None, typer.Option("--preset", metavar="PRESET", help="The preset of jobs that name none.")
-    ] = None,
+    preset: ListPreset = None,
     parallel: Parallel = None,
     provider: ProviderOption = None,
     max_cost: MaxCost = None,

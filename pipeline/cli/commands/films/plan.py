@@ -15,6 +15,7 @@ from ...options import (
     EditsFile,
     Film,
     Home,
+    ListPreset,
     MaxCost,
     Online,
     Out,
@@ -59,9 +60,11 @@ def command(
     outside: AllowOutside = False,
     until: Until = None,
     path_map: PathMap = None,
+    preset: ListPreset = None,
 ) -> None:
     """Show what a run would do and cost; nothing is written and nothing is spent."""
     from ....config.film_list import is_batch
+    from ....core.errors import PresetError
     from ....core.settings import home_folder, max_cost_usd, require_folder
     from ....runner.deliveries import existing_outputs
     from ....runner.planning.plan import plan_job
@@ -73,8 +76,12 @@ def command(
     others |= {"--online": online, "--start-tc": start_tc, "--script": script, "--until": until}
     with command_settings(path_map=path_map), report_failures(as_json):
         if is_batch(what):
-            _plan_films(what, require_folder(home_folder(home)), provider, max_cost, others, as_json=as_json)
+            named = {"preset": preset, "provider": provider}
+            defaults = {name: value for name, value in named.items() if value}
+            _plan_films(what, require_folder(home_folder(home)), defaults, max_cost, others, as_json=as_json)
             return
+        if preset is not None:
+            raise PresetError(f"--preset is for a list of films; {what} is a single job, which names its own")
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
         job = load_from_options(
@@ -132,9 +139,23 @@ def _print_rows(rows: Sequence[PlannedStep], existing: Sequence[Path]) -> None:
 
 
 def _plan_films(
-    films: str, home: Path, provider: str | None, max_cost: float | None, others: Mapping[str, object], *, as_json: bool
+    films: str,
+    home: Path,
+    defaults: Mapping[str, str],
+    max_cost: float | None,
+    others: Mapping[str, object],
+    *,
+    as_json: bool,
 ) -> None:
-    """Print what every film of a list would cost; nothing is written. `others` are options of a single job.
+    """Print what every film of a list would cost; nothing is written.
+
+    Args:
+        films: the list.
+        home: the home folder.
+        defaults: values of jobs that do not set them.
+        max_cost: the value of `--max-cost`.
+        others: options of a single job.
+        as_json: whether to print JSON.
 
     Raises:
         PresetError: one of `others` is set; or the list cannot be read.
@@ -150,7 +171,7 @@ def _plan_films(
     unused = [name for name, value in others.items() if value]
     if unused:
         raise PresetError(f"{', '.join(unused)}: a list of films has its own values; write them into {films}")
-    jobs = load_films(Path(films), load_registry(), {"provider": provider} if provider else {})
+    jobs = load_films(Path(films), load_registry(), defaults)
     prices = [price_film(job, home) for job in jobs]
     total = round(sum(price.cost_usd for price in prices), 6)
     broken = sum(price.error is not None for price in prices)
