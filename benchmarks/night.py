@@ -10,7 +10,7 @@ for once.
 
 At last the store of `local` is pruned to half its size (its files are dated back two hours, since what was used within
 the last one is always kept), and the batch runs again, which must pay nothing. Ray and Dask listen on loopback in a
-network namespace of their own. The exit status is 1 if anything differs.
+network namespace of their own. The exit status is 1 if anything differs, or nothing was killed.
 """
 
 from __future__ import annotations
@@ -283,7 +283,10 @@ def main() -> int:
     good = {"done": len(films) - 1, "failed": 1}
     expected = (nights[0].films, good, good["done"], 6)
     wrong = [
-        night.executor for night in nights if (night.films, night.counts, night.jobs, night.exit_status) != expected
+        night.executor
+        for night in nights
+        if (night.films, night.counts, night.jobs, night.exit_status) != expected
+        or night.killed != (["batch"] if night.executor == "local" else ["worker", "batch"])
     ]
     print(f"wrong: {', '.join(wrong)}" if wrong else "all films are the same on all executors, each paid for once")
     return bool(wrong)

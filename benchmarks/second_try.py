@@ -64,7 +64,7 @@ def measure_steps(checkouts: list[Path], film: Path, edit: str, folder: Path, ro
                 cpu, wall = costs[0].cpu_s / other.cpu_s, costs[0].wall_s / other.wall_s
                 ratios.setdefault(step, []).append((cpu, wall))
                 print(row("  the other checkout", other, f"ratio: CPU {cpu:.2f}, wall {wall:.2f}"), flush=True)
-        kept_mb = [sum(path.stat().st_size for path in (home / "objects").rglob("*")) / 1e6 for home in homes]
+        kept_mb = [sum(path.stat().st_size for path in (home / "objects").glob("*/*")) / 1e6 for home in homes]
         print("kept in the store: " + ", ".join(f"{size_mb:.1f} MB" for size_mb in kept_mb), flush=True)
         print(row(TAKE, measure(jobs[0][-1])), flush=True)
     for step, pairs in ratios.items():

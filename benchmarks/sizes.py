@@ -61,7 +61,7 @@ def main() -> None:
                 words += ["--provider", "local", "--out", str(home / "film.mp4"), "--yes"]
                 home.mkdir()
                 cost = measure([str(checkout / ".venv" / "bin" / "react1"), *words])
-                stored_mb = sum(path.stat().st_size for path in (home / "objects").rglob("*")) / 1e6
+                stored_mb = sum(path.stat().st_size for path in (home / "objects").glob("*/*")) / 1e6
                 note = f"{cost.cpu_s / pixels:.3f} CPU s per megapixel-frame, {stored_mb:.1f} MB stored"
                 print(row(f"{name}, {label}", cost, note), flush=True)
             film.unlink()
