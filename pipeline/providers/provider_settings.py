@@ -275,7 +275,7 @@ def check_base_url(url: str) -> None:
 def _with_common_settings(
     settings: ProviderSettings, env: Mapping[str, str], requests_per_minute: float
 ) -> ProviderSettings:
-    """Read the settings that both providers have; a server on this machine is fast and may be polled often."""
+    """Read the settings that all providers have; a server on this machine is fast and may be polled often."""
     local, latency = settings.is_local_server, settings.latency
     interval_s = _number(env, "REACT1_POLL_S", 0.5 if local else latency.interval_s)
     return replace(

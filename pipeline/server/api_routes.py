@@ -174,15 +174,18 @@ def _day(text: str | None, name: str) -> datetime | None:
     if not text:
         return None
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise RequestRefused(400, f"{name} must be a date, YYYY-MM-DD") from None
+    if not 1970 <= day.year < 9999:
+        raise RequestRefused(400, f"{name} must be a date from 1970 to 9998")
+    return day
 
 
 def _number(text: str | None, name: str, default: int, maximum: int = MAX_ROWS) -> int:
     if not text:
         return default
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= maximum):
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= maximum):
         raise RequestRefused(400, f"{name} must be an integer from 1 to {maximum}")
     return int(text)
 

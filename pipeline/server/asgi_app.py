@@ -182,7 +182,6 @@ class LocalServer:
 
         store = JobStore(self.options.home)
         store.open()  # raises here; inside the application uvicorn would only log the error
-        store.close()
         queue = JobQueue(store, self.options, self._renderer, self._report, self._now)
         app = build_app(queue, FaultInjector(self._plan))
         quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}

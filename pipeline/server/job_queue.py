@@ -218,14 +218,14 @@ class JobQueue:
     async def _sweep(self) -> None:
         while True:
             limits, now_s = self.options.limits, self.now()
+            outdated = [job for job in self._jobs.values() if job.ended and now_s - job.ended_s > limits.history_s]
             try:
                 await asyncio.to_thread(self.store.sweep, now_s, limits.files_s)
+                for job in outdated:
+                    self.store.forget(job.id)
+                    del self._jobs[job.id], self._ended[job.id]
             except StorageFailed as error:
                 self.report(f"old files are not removed: {error}")
-            outdated = [job for job in self._jobs.values() if job.ended and now_s - job.ended_s > limits.history_s]
-            for job in outdated:
-                del self._jobs[job.id], self._ended[job.id]
-                self.store.forget(job.id)
             await asyncio.sleep(SWEEP_INTERVAL_S)
 
 

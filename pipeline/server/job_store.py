@@ -195,11 +195,13 @@ class JobStore:
         self._lock: FileLock | None = None
 
     def open(self) -> None:
-        """Lock the folder, and remove unfinished files of a stopped server.
+        """Lock the folder, and remove unfinished files of a stopped server; do nothing if this object has the lock.
 
         Raises:
             PresetError: another server uses it.
         """
+        if self._lock is not None:
+            return
         with storage_errors(self.root):
             for name in ("jobs", "outputs", "assets"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
@@ -285,10 +287,12 @@ class JobStore:
         """Remove outputs and uploads older than `files_s` seconds."""
         for folder in ("outputs", "assets"):
             for path in (self.root / folder).glob("*"):
-                with storage_errors(path):
+                with storage_errors(path), suppress(FileNotFoundError):  # an upload has ended since it was listed
                     if now_s - path.stat().st_mtime > files_s:
                         path.unlink(missing_ok=True)
 
     def forget(self, job_id: str) -> None:
         """Remove the record of a request."""
-        (self.root / "jobs" / f"{job_id}.json").unlink(missing_ok=True)
+        path = self.root / "jobs" / f"{job_id}.json"
+        with storage_errors(path):
+            path.unlink(missing_ok=True)

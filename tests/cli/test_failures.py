@@ -163,7 +163,7 @@ def test_doctor_lists_its_checks(react1):
     assert {"local engine", "timelines", "home", "SEGMIND_API_KEY", "provider auto"} <= set(checks)
 
 
-@pytest.mark.parametrize(("name", "mark"), [("scikit-image", "no"), ("yt-dlp", "FAIL")])
+@pytest.mark.parametrize(("name", "mark"), [("scikit-image", "no"), ("obstore", "no"), ("yt-dlp", "FAIL")])
 def test_doctor_tells_an_extra_from_what_belongs_to_every_installation(react1, monkeypatch, name, mark):
     """What is not installed by choice is no failure."""
     installed = metadata.version
@@ -180,6 +180,17 @@ def test_doctor_tells_an_extra_from_what_belongs_to_every_installation(react1, m
     assert [line.split()[0] for line in result.out.splitlines() if f" {name} " in line and "not installed" in line] == [
         mark
     ]
+
+
+def test_doctor_opens_the_shared_store(react1, monkeypatch, tmp_path):
+    """A folder that is not mounted is a failure; without the setting there is no check."""
+    assert "shared store" not in react1("doctor").out
+    monkeypatch.setenv("REACT1_STORE", str(tmp_path / "unmounted"))
+    result = react1("doctor", "--json")
+
+    (store,) = (row for row in result.json["checks"] if row["check"] == "shared store")
+    assert (result.status, store["ok"]) == (1, False)
+    assert "is not a folder; create it, or mount the disk" in store["about"]
 
 
 def test_doctor_never_shows_a_key(react1, monkeypatch):

@@ -31,6 +31,8 @@ def test_the_package_passes_its_own_tests(tmp_path):
     [
         ("Add-Grain", "'Add-Grain' cannot name a node; use lower case, digits and underscores, such as add_grain"),
         ("class", "'class' cannot name a node"),
+        ("none", "'none' cannot name a node"),
+        ("segment", "'segment' cannot name a node"),
         ("splice", "the node 'splice' exists already; choose another name"),
     ],
 )

@@ -245,7 +245,10 @@ def test_the_history_is_paged_and_filtered(serve):
             {"status": "DONE"},
             {"from_date": "1.2.2026"},
             {"page": "0"},
+            {"per_page": "0000000001999999"},
             {"sort_order": "up"},
+            {"to_date": "9999-12-31"},
+            {"to_date": "0001-01-01"},
         ]
         invalid += [{"from_date": "2026-01-01", "to_date": "2026-03-01"}]
         assert [server.get(path, params=query).status_code for query in invalid] == [400] * len(invalid)

@@ -10,11 +10,13 @@ import pytest
 from web import open_web
 
 from react1.pipeline.core.errors import PresetError, StorageFailed
+from react1.pipeline.server import asgi_app
 from react1.pipeline.server.asgi_app import LocalServer
 from react1.pipeline.server.job_queue import MAX_ATTEMPTS
 from react1.pipeline.server.job_store import Job, JobStore
 from react1.pipeline.server.renderers import render_in_process
 from react1.pipeline.server.server_options import ServerOptions
+from react1.pipeline.store.atomic import is_locked
 
 pytestmark = pytest.mark.slow
 
@@ -115,6 +117,36 @@ def test_one_home_has_one_server(serve):
 
         with pytest.raises(PresetError, match="another server uses"):
             second.run()
+
+
+def test_a_server_holds_its_folder_from_its_first_check_on(serve, monkeypatch):
+    """Another one that starts at the same time would let it say that it listens, and end without a word."""
+    held, build = [], asgi_app.build_app
+
+    def build_while_held(queue, faults):
+        held.append(is_locked(queue.store.root / "lock"))
+        return build(queue, faults)
+
+    monkeypatch.setattr(asgi_app, "build_app", build_while_held)
+    with serve():
+        pass
+
+    assert held == [True]
+
+
+def test_old_files_are_removed_beside_uploads_that_end(tmp_path):
+    """A name that is gone by the time it is looked at is passed over."""
+    store = JobStore(tmp_path)
+    store.open()
+    name = store.keep_asset(b"film", "video/mp4")
+    (store.root / "assets" / ".gone.part").symlink_to("nowhere")
+
+    store.sweep(time.time() + 60, files_s=3600)
+    assert store.served_file("assets", name)
+    store.sweep(time.time() + 7200, files_s=3600)
+    store.close()
+
+    assert store.served_file("assets", name) is None
 
 
 def test_a_port_in_use_is_reported(server, tmp_path):

@@ -24,14 +24,22 @@ _KEYS = {
 }
 Check = tuple[str, bool, str]
 """The name of a check, whether it passes, and the details."""
-_REQUIRED = ("python", "ffmpeg", "home")
+_REQUIRED = ("python", "ffmpeg", "home", "shared store")
 """Without these nothing runs."""
-_OPTIONAL = ("local engine", "scikit-image", "timelines", "provenance")
+_EXTRAS = {
+    "timelines": ("timeline", ("opentimelineio", "srt", "webvtt-py", "defusedxml")),
+    "provenance": ("provenance", ("c2pa-python", "cryptography")),
+    "server": ("server", ("fastapi", "uvicorn")),
+    "s3": ("s3", ("obstore",)),
+    "traces": ("trace", ("opentelemetry-sdk", "opentelemetry-exporter-otlp-json-file")),
+}
+"""By the name of the check: an extra and its libraries."""
+_OPTIONAL = ("local engine", "scikit-image", *_EXTRAS)
 """What an extra installs: without it the rest works."""
 
 
 def command(as_json: AsJson = False, home: Home = None) -> None:
-    """Check Python, ffmpeg, the local engine, the home folder and the keys."""
+    """Check Python, ffmpeg, the local engine, the extras, the home folder, the shared store and the keys."""
     with report_failures(as_json):
         checks = [
             *_python_checks(),
@@ -40,6 +48,7 @@ def command(as_json: AsJson = False, home: Home = None) -> None:
             _engine_check(),
             *_extra_checks(),
             _home_folder_check(home),
+            *_shared_store_checks(home),
             *_key_checks(),
         ]
         healthy = all(ok for name, ok, _ in checks if name in _REQUIRED)
@@ -103,8 +112,7 @@ def _extra_checks() -> list[Check]:
             is_demo = name == "scikit-image"
             fix = "`react1 demo` needs it: pip install 'react1-nodes[demo]'" if is_demo else "reinstall react1-nodes"
             checks.append((name, False, f"not installed; {fix}"))
-    timelines = _libraries_check("timelines", "timeline", ("opentimelineio", "srt", "webvtt-py", "defusedxml"))
-    return [*checks, timelines, _libraries_check("provenance", "provenance", ("c2pa-python", "cryptography"))]
+    return [*checks, *(_libraries_check(label, *extra) for label, extra in _EXTRAS.items())]
 
 
 def _libraries_check(label: str, extra: str, names: tuple[str, ...]) -> Check:
@@ -133,6 +141,17 @@ def _home_folder_check(override: str | None) -> Check:
         return f"{home}, {shutil.disk_usage(folder).free / 1e9:.0f} GB free"
 
     return _run_check("home", detail)
+
+
+def _shared_store_checks(override: str | None) -> list[Check]:
+    """Open the store of REACT1_STORE, if it is set, without writing to it."""
+    from ....core.settings import home_folder, shared_store
+    from ....store.store import open_backend
+
+    def detail() -> str:
+        return open_backend(home_folder(override), shared_store(), probe=False).place
+
+    return [_run_check("shared store", detail)] if shared_store() else []
 
 
 def _key_checks() -> list[Check]:

@@ -14,6 +14,9 @@ from ...messages import out, report_failures
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
+_IMPORTED = ("Params", "Segment")
+"""What the module of the node uses after it has defined its class."""
+
 _PYPROJECT = """[build-system]
 requires = ["setuptools>=77"]
 build-backend = "setuptools.build_meta"
@@ -152,13 +155,14 @@ def write_package(name: str, folder: Path) -> list[Path]:
     """
     from ....core.nodes.registry import load_registry
 
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+    cls = "".join(part.title() for part in name.split("_"))
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or keyword.iskeyword(cls) or cls in _IMPORTED:
         raise PresetError(f"{name!r} cannot name a node; use lower case, digits and underscores, such as add_grain")
     if name in load_registry().nodes:
         raise PresetError(f"the node {name!r} exists already; choose another name (react1 nodes lists them)")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PresetError(f"{folder} is not an empty folder; choose another")
-    words = {"name": name, "dashed": name.replace("_", "-"), "cls": "".join(part.title() for part in name.split("_"))}
+    words = {"name": name, "dashed": name.replace("_", "-"), "cls": cls}
     package = folder / "src" / f"react1_{name}"
     files = {
         package / f"{name}.py": _NODE,

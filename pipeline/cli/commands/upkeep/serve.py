@@ -33,7 +33,7 @@ def command(
         ),
     ] = "",
     allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Also download from private and link-local addresses.")
+        bool, typer.Option("--allow-private", help="Also download from private, link-local and loopback addresses.")
     ] = False,
     faults: Annotated[
         Path | None, typer.Option("--faults", metavar="FILE.yaml", help="Inject these faults; see docs/server.md.")
