@@ -279,17 +279,21 @@ def test_what_is_left_out_of_a_list_is_in_the_report(server):
     assert server.renderer.rendered == [("sad", 0.6, "face")]
 
 
-@pytest.mark.parametrize("box", ["react1_edits_from_text", "react1_settings", "react1_edit"])
-def test_a_file_that_a_box_names_is_read_again_when_it_was_written(server, box):
+@pytest.mark.parametrize(
+    ("box", "inputs"),
+    [
+        ("react1_edits_from_text", {"text": "0.4-1.0:sad:audio=line.wav"}),
+        ("react1_settings", {"cues": "words.srt"}),
+        ("react1_settings", {"timeline_file": "a.edl"}),
+        ("react1_settings", {"consent_performer": "Ada", "consent_document": "agreed.pdf"}),
+        ("react1_edit", {"in": "1f", "out": "9f", "consent_performer": "Ada", "consent_document": "agreed.pdf"}),
+    ],
+)
+def test_a_file_that_a_box_names_is_read_again_when_it_was_written(server, box, inputs):
     """The same name with other words or another line is another job."""
-    files = {name: server.folder / "input" / name for name in ("line.wav", "words.srt", "agreed.pdf")}
+    files = {name: server.folder / "input" / name for name in ("line.wav", "words.srt", "agreed.pdf", "a.edl")}
     for path in files.values():
         path.write_bytes(b"before")
-    inputs = {
-        "react1_edits_from_text": {"text": "0.4-1.0:sad:audio=line.wav"},
-        "react1_settings": {"cues": "words.srt"},
-        "react1_edit": {"in": "1f", "out": "9f", "consent_performer": "Ada", "consent_document": "agreed.pdf"},
-    }[box]
     fingerprints = []
 
     for content in (b"before", b"after it"):
@@ -299,6 +303,35 @@ def test_a_file_that_a_box_names_is_read_again_when_it_was_written(server, box):
         fingerprints += [server.classes[box].IS_CHANGED(**inputs) for _ in range(2)]
 
     assert fingerprints[0] == fingerprints[1] != fingerprints[2] == fingerprints[3]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cut.csv", "in,out,prompt,audio\n0.4,1.0,sad,line.wav\n"),
+        (
+            "cut.edl",
+            (
+                "TITLE: a\nFCM: NON-DROP FRAME\n\n001  AX  V  C  00:00:08:10 00:00:09:00 00:00:00:10 00:00:01:00\n"
+                "* COMMENT: react1: sad audio=line.wav\n"
+            ),
+        ),
+    ],
+)
+def test_a_line_that_a_list_names_is_read_again_when_it_was_written(server, name, text):
+    """The list itself is as it was; a list that cannot be read is the run's to refuse."""
+    line, listed = server.folder / "input" / "line.wav", server.folder / "input" / name
+    listed.write_text(text)
+    fingerprints = []
+
+    for content in (b"before", b"after it"):
+        line.write_bytes(content)
+        os.utime(line, ns=(0, len(content)))
+        fingerprints += [server.classes["react1_edits_from_text"].IS_CHANGED(text="", file=name) for _ in range(2)]
+
+    assert fingerprints[0] == fingerprints[1] != fingerprints[2] == fingerprints[3]
+    listed.write_text("no list")
+    assert server.classes["react1_edits_from_text"].IS_CHANGED(text="", file=name) not in fingerprints
 
 
 def test_edits_of_a_file_are_read_with_the_film(server):

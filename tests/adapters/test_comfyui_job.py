@@ -250,13 +250,13 @@ def test_a_message_names_no_command():
     assert in_box_terms(message) == "there is no face 7 in shot 1; the shot shows 1 face(s): 1 at 0.46,0.63"
 
 
-def test_a_marker_without_a_timeline_is_said_to_need_one_beside_the_film(server):
-    """No box has an input for it."""
+def test_a_marker_without_a_timeline_is_said_to_need_one(server):
+    """In Settings, or beside the film."""
     outcome = server.run(workflow(edit={"in": "", "out": "", "at_marker": "M1"}))
 
     assert (
-        "no timeline with markers: put an EDL, OTIO or FCPXML with the film's name beside the film"
-        in outcome.errors["3"]
+        "no timeline with markers: set timeline_file in Settings to an EDL, OTIO or FCPXML, or put one with the film's "
+        "name beside the film" in outcome.errors["3"]
     )
 
 

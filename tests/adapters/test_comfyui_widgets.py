@@ -210,5 +210,29 @@ def test_every_widget_of_settings_is_a_setting(monkeypatch, tmp_path):
     assert read_settings(usual) == read_settings({}) == {}
     for each in box.inputs():
         value = another(dict(each.options), each.type)
-        value = {"cues": "words.srt", "timeline_file": "words.srt"}.get(each.name, value)
+        value = {"cues": "words.srt", "timeline_file": "words.srt", "consent_document": "words.srt"}.get(
+            each.name, value
+        )
         assert read_settings(usual | {each.name: value}), each.name
+    assert not [each.name for each in box.inputs() if "certificate" in each.name or each.name.endswith("_key")]
+
+
+def test_settings_of_the_job_have_what_was_changed_of_them(monkeypatch, tmp_path):
+    """A switch alone leaves the defaults of its step; a changed value needs no switch."""
+    import comfyui
+
+    host = comfyui.install(monkeypatch, tmp_path / "ComfyUI")
+    for name in ("cut.edl", "agreed.pdf"):
+        (host.folder / "input" / name).write_text("content")
+    folder = (host.folder / "input").resolve()
+
+    assert read_settings({"disclosure": True, "provenance": True}) == {"disclosure": {}, "provenance": {}}
+    assert read_settings({"disclosure_where": "top-left"}) == {"disclosure": {"where": "top-left"}}
+    assert read_settings({"timeline_file": "cut.edl", "timeline_clock": "record"}) == {
+        "timeline": {"file": str(folder / "cut.edl"), "clock": "record"}
+    }
+    assert read_settings({"consent_performer": "Ada", "consent_document": "agreed.pdf"}) == {
+        "consent": {"performer": "Ada", "document": str(folder / "agreed.pdf")}
+    }
+    with pytest.raises(PresetError, match=r"consent_document: '\.\./no\.pdf' is not a file|outside ComfyUI's folders"):
+        read_settings({"consent_performer": "Ada", "consent_document": "../no.pdf"})

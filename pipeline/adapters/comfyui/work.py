@@ -39,7 +39,7 @@ _TERMS: tuple[tuple[str, str], ...] = (
     (r"--set (\w+)(?:=…)?", r"\1"),
     (
         r": set `timeline` to an EDL, OTIO or FCPXML file",
-        ": put an EDL, OTIO or FCPXML with the film's name beside the film",
+        ": set timeline_file in Settings to an EDL, OTIO or FCPXML, or put one with the film's name beside the film",
     ),
     (r"give --start-tc\b", "set start_tc in Settings"),
     (r"--provider", "provider"),

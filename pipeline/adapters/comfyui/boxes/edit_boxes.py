@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from ....core.edits.choices import React1Choices
@@ -15,7 +14,7 @@ from .. import folders, host
 from ..box import AUDIO, EDITS, MATRIX, Box, BoxResult, Input, Output
 from ..conversions.edit_values import EditList, local_files, make_edit, parse_edits
 from ..conversions.media_values import line_file
-from ..conversions.widgets import Widget, read_widgets, widgets_of
+from ..conversions.widgets import Widget, advanced, read_widgets, widgets_of
 from ..work import BoxCall
 
 _ALWAYS_SET = {**{name: getattr(React1Choices(), name) for name in ("prompt", "temperature")}, "audio_gain": 0.0}
@@ -29,12 +28,7 @@ def edit_widgets() -> tuple[Widget, ...]:
     widgets = widgets_of(Edit, leave_out=("takes", "audio"), always_set=_ALWAYS_SET)
     ranked = {name: rank for rank, name in enumerate(_SHOWN_FIRST)}
     ordered = sorted(widgets, key=lambda widget: ranked.get(widget.path[0], 98 + (widget.path[0] == "at")))
-    return tuple(widget if widget.path[0] in ranked else _advanced(widget) for widget in ordered)
-
-
-def _advanced(widget: Widget) -> Widget:
-    options = {**widget.input.options, "advanced": True}
-    return replace(widget, input=replace(widget.input, options=options))
+    return tuple(widget if widget.path[0] in ranked else advanced(widget) for widget in ordered)
 
 
 class EditBox(Box):

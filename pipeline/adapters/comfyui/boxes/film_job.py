@@ -1,7 +1,7 @@
 """The whole job of a film: a shipped preset with a film, edits and settings from boxes, run or planned.
 
 The preset decides what the settings are: each is a parameter of a step that the preset makes an input, so its widget is
-generated from that step.
+generated from that step. What a preset adds for a job as a whole, such as a signature, has widgets from its own model.
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ from typing import TYPE_CHECKING, Any
 from ....config.checked_job import Job, Step
 from ....config.presets.raw_preset import VERBATIM, RawPreset, RawStep, parse_preset
 from ....config.presets.shipped import shipped_names, shipped_path
-from ....core.edits.edit import Edit
+from ....core.edits.edit import Consent, Edit
 from ....core.errors import PresetError, not_one_of
 from ....core.file import Deliver, is_marked
 from ....core.nodes.node import delivery
 from ....core.nodes.registry import Registry, load_registry
 from ....core.settings import max_cost_usd
 from ....core.values import Record
+from ....interchange.entries import ListFile
+from ....located_yaml.explain import is_url
 from ....located_yaml.located import Problems, parse_yaml
 from ....providers.choose_provider import hosted_provider, resolve_provider_name
 from ....runner.run_records.outcome import RunResult
 from ....store.store import Store
 from .. import folders, host
+from ..box import Input
 from ..conversions.edit_values import EditList
-from ..conversions.widgets import Widget, read_widgets, widgets_of
+from ..conversions.widgets import Widget, advanced, read_widgets, widgets_of
 from ..work import BoxCall
 
 if TYPE_CHECKING:  # boxes are listed without the libraries that a run needs
@@ -80,6 +83,37 @@ def setting_widgets() -> dict[str, tuple[Widget, ...]]:
             others = [other for other in params.model_fields if other != name]
             settings[setting] = widgets_of(params, leave_out=others)
     return settings
+
+
+@functools.cache
+def job_widgets() -> dict[str, tuple[Widget, ...]]:
+    """Return the widgets of the settings that are no parameter of a preset's own step, by the name of its input.
+
+    A certificate and its key are named by the server's environment: a file in a folder of ComfyUI can be downloaded.
+    """
+    nodes = load_registry().nodes
+    label, sign = (nodes[name].ports.params for name in ("disclose", "sign"))
+    groups: dict[str, tuple[Widget, ...]] = {
+        "timeline": widgets_of(ListFile, prefix=("timeline",)),
+        "consent": widgets_of(Consent, prefix=("consent",)),
+        "disclosure": widgets_of(label, prefix=("disclosure",)),
+        "provenance": widgets_of(sign, leave_out=("certificate", "key", "out"), prefix=("provenance",)),
+    }
+    return {
+        name: (*((_switch(name),) if name in _SWITCHES else ()), *map(advanced, widgets))
+        for name, widgets in groups.items()
+    }
+
+
+_SWITCHES = {
+    "disclosure": "draw a label, such as AI-edited, into the edited frames",
+    "provenance": "sign the film (C2PA; MP4 and MOV) with REACT1_SIGN_CERTIFICATE and REACT1_SIGN_KEY of the server",
+}
+"""Settings that may be on with nothing but defaults."""
+
+
+def _switch(name: str) -> Widget:
+    return Widget((name,), "switch", Input(name, "BOOLEAN", {"default": False, "tooltip": _SWITCHES[name]}, True))
 
 
 def known_preset(name: str) -> RawPreset:
@@ -144,8 +178,14 @@ class FilmJob:
 
     def _load(self, edits: list[Edit] | None = None, edits_list: Mapping[str, Any] | None = None) -> Job:
         from ....config.load import load_job
+        from ....provenance.sign import EMBEDDED
 
         check_settings(self.preset, self.settings)
+        if "provenance" in self.settings and self.source.suffix.lower() not in EMBEDDED:
+            raise PresetError(
+                f"provenance: the manifest of a {self.source.suffix} film is a file of its own, which a VIDEO does not "
+                "carry; only MP4 and MOV hold it"
+            )
         kinds = {name: item.kind for name, item in known_preset(self.preset).inputs.items()}
         sets = {
             name: str(value) if kinds[name] in VERBATIM else json.dumps(value) for name, value in self.settings.items()
@@ -265,9 +305,19 @@ def require_budget(provider: str, max_cost: float) -> float:
     return min(max_cost, allowed)
 
 
-def file_settings() -> list[str]:
-    """Return the settings that are files."""
-    return [name for name, widgets in setting_widgets().items() if any(widget.kind == "path" for widget in widgets)]
+def setting_files(settings: Mapping[str, Any]) -> list[Path]:
+    """Return the local files that settings name."""
+    single = [settings.get(name) for name in setting_widgets() if _is_file(setting_widgets()[name][0])]
+    groups = [settings.get(name, {}).get(widget.path[-1]) for name, widget in _grouped_files()]
+    return [Path(str(path)) for path in (*single, *groups) if path and not is_url(str(path))]
+
+
+def _is_file(widget: Widget) -> bool:
+    return widget.kind == "path"
+
+
+def _grouped_files() -> list[tuple[str, Widget]]:
+    return [(name, widget) for name, widgets in job_widgets().items() for widget in widgets if _is_file(widget)]
 
 
 def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,16 +326,22 @@ def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         PresetError: a file may not be read.
     """
-    files = file_settings()
-    defaults = {
-        widget.input.name: widget.input.options.get("default")
-        for widgets in setting_widgets().values()
-        for widget in widgets
-    }
-    settings = {}
+    settings: dict[str, Any] = {}
     for name, widgets in setting_widgets().items():
-        changed = any(values.get(w.input.name, defaults[w.input.name]) != defaults[w.input.name] for w in widgets)
-        fields = read_widgets(widgets, values) if changed else {}
+        fields = read_widgets(widgets, values) if any(_is_changed(widget, values) for widget in widgets) else {}
         for value in fields.values():
-            settings[name] = folders.input_file_or_url(str(value), name) if name in files else value
+            settings[name] = folders.input_file_or_url(str(value), name) if _is_file(widgets[0]) else value
+    for name, widgets in job_widgets().items():
+        changed = [widget for widget in widgets if _is_changed(widget, values)]
+        if changed:
+            settings[name] = read_widgets((w for w in changed if len(w.path) > 1), values).get(name, {})
+    for name, widget in _grouped_files():
+        members, key = settings.get(name, {}), widget.path[-1]
+        if key in members:
+            members[key] = folders.input_file_or_url(str(members[key]), widget.input.name)
     return settings
+
+
+def _is_changed(widget: Widget, values: Mapping[str, Any]) -> bool:
+    usual = widget.input.options.get("default")
+    return bool(values.get(widget.input.name, usual) != usual)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from ....config.checked_job import OnFailure
@@ -21,12 +20,13 @@ from ..work import BoxCall, in_box_terms, summary
 from .film_job import (
     FilmJob,
     FilmResult,
-    file_settings,
     film_presets,
+    job_widgets,
     preset_provider,
     read_settings,
     require_budget,
     run_job,
+    setting_files,
     setting_widgets,
 )
 
@@ -147,7 +147,10 @@ class SettingsBox(Box):
 
     id: ClassVar[str] = "react1_settings"
     title: ClassVar[str] = "React1 Settings"
-    about: ClassVar[str] = "How takes are joined, checked and placed; for the settings of Re-express and Cost."
+    about: ClassVar[str] = (
+        "How takes are joined, checked and placed, who agreed, a label, and a signature; for the settings of "
+        "Re-express and Cost."
+    )
     outputs: ClassVar[tuple[Output, ...]] = (Output(SETTINGS, "settings", "for Re-express and Cost"),)
     has_fingerprint: ClassVar[bool] = True
 
@@ -155,12 +158,13 @@ class SettingsBox(Box):
     def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
         """Return the state of the files that the widgets name."""
         settings = read_settings({name: value for name, value in values.items() if value is not None})
-        return folders.file_states(Path(settings[name]) for name in file_settings() if name in settings)
+        return folders.file_states(setting_files(settings))
 
     @classmethod
     def inputs(cls) -> tuple[Input, ...]:
-        """Return the widgets of the preset's settings, as the steps declare them."""
-        widgets = [widget.input for widgets in setting_widgets().values() for widget in widgets]
+        """Return the widgets of the preset's settings, as the steps declare them, and those of the job as a whole."""
+        groups = (*setting_widgets().values(), *job_widgets().values())
+        widgets = [widget.input for widgets in groups for widget in widgets]
         return tuple(Input(each.name, each.type, each.options, optional=True) for each in widgets)
 
     @classmethod

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from ....config.checked_job import replace_files
 from ....config.inputs import EDIT_FORM, check_edits, parse_edit
 from ....core.edits.edit import Edit
-from ....core.errors import PresetError
+from ....core.errors import PresetError, React1Error
 from ....core.times import FORMS
 from ....located_yaml.explain import is_url, make_paths_absolute, validate
 from ....located_yaml.located import Located, Location, Problems, from_plain, parse_yaml
@@ -45,7 +46,7 @@ class EditList:
 
 
 def local_files(edits: EditList) -> list[Path]:
-    """Return the local files that edits name, such as new lines of dialogue; not what is named in lists of edits."""
+    """Return the lists of edits, and the local files that edits name, such as new lines of dialogue."""
     paths = [Path(str(listed["file"])) for listed in edits.files]
 
     def collect(text: str) -> str:
@@ -53,9 +54,25 @@ def local_files(edits: EditList) -> list[Path]:
             paths.append(Path(text))
         return text
 
-    for edit in edits.edits:
+    for edit in (*edits.edits, *(edit for listed in list(paths) for edit in _lines_of_list(listed))):
         replace_files(edit, collect)
     return paths
+
+
+def _lines_of_list(path: Path) -> Iterator[Edit]:
+    """Yield an edit for each new line of dialogue that a list names; its place, which only the film tells, is invented.
+
+    A list that cannot be read yields nothing: the run says what is wrong with it.
+    """
+    from ....interchange.classify import classify_entries
+    from ....interchange.entries import ListFile
+    from ....interchange.readers import read_listing
+
+    with suppress(React1Error):
+        listing = read_listing(path, path.name)
+        for entry in classify_entries(listing, None, ListFile(file=str(path))).entries:
+            if "audio" in entry.fields:
+                yield make_edit({"in": "0f", "out": "1f", "audio": entry.fields["audio"]}, path.parent)
 
 
 def make_edit(fields: Mapping[str, Any], folder: Path, label: str = "") -> Edit:

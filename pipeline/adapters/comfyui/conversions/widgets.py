@@ -48,7 +48,11 @@ class Widget:
 
 
 def widgets_of(
-    model: type[BaseModel], *, leave_out: Collection[str] = (), always_set: Mapping[str, Any] | None = None
+    model: type[BaseModel],
+    *,
+    leave_out: Collection[str] = (),
+    always_set: Mapping[str, Any] | None = None,
+    prefix: tuple[str, ...] = (),
 ) -> tuple[Widget, ...]:
     """Return the widgets of a model, in its order, required ones first.
 
@@ -56,10 +60,16 @@ def widgets_of(
         model: the model.
         leave_out: fields that are sockets or have no widget.
         always_set: fields that always get a value, with the default of their widget.
+        prefix: the keys to the model itself; with some, no widget is required.
     """
     schema = _schema_of(model)
-    widgets = list(_widgets(model, schema, schema.get("$defs", {}), (), leave_out, always_set or {}))
+    widgets = list(_widgets(model, schema, schema.get("$defs", {}), prefix, leave_out, always_set or {}))
     return tuple(sorted(widgets, key=lambda widget: widget.input.optional))
+
+
+def advanced(widget: Widget) -> Widget:
+    """Return a widget that the interface shows only on request."""
+    return replace(widget, input=replace(widget.input, options={**widget.input.options, "advanced": True}))
 
 
 @lru_cache(maxsize=256)
