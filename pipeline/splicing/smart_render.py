@@ -246,7 +246,7 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
     complete = len(ranges) == 1 and ranges[0].first == 0 and ranges[0].end == index.grid.samples.count
     if complete and count_frames((insert.start, insert.end) for insert in inserts) < video.frame_count:
         raise NotApplicable("no keyframe lies outside the edit and its partial GOP: nothing could be copied")
-    return RenderPlan(tuple(ranges), encoder, lost_hdr(encoder.settings, frame))
+    return RenderPlan(tuple(ranges), encoder, (*encoder.lost, *lost_hdr(encoder.settings, frame)))
 
 
 def encode_ranges(

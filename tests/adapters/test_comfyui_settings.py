@@ -1,4 +1,4 @@
-"""Settings of a job as a whole in ComfyUI: the timeline of its markers, consent, a label, and a signature."""
+"""Settings of a job in ComfyUI: the timeline of its markers, consent, a label, and a signature."""
 
 from __future__ import annotations
 

@@ -136,6 +136,8 @@ class MatchedEncoder:
     """Convert a packet of the film at which decoding resumes after new pictures."""
     same_config: bool = True
     """Whether the decoder configuration is the same throughout the film."""
+    lost: tuple[str, ...] = ()
+    """What the film's packets have that the encoder's will not."""
 
 
 class CodecFamily(Protocol):

@@ -37,6 +37,7 @@ from ...media.nal_units import (
 from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, pixel_formats
 from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder
+from .hevc_sps import chroma_location
 
 _CHROMA_STEPS, _LUMA_STEPS = 50_000, 10_000
 _STATIC = frozenset({"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"})
@@ -82,6 +83,7 @@ def lost_hdr(settings: EncoderSettings, frame: Any) -> tuple[str, ...]:
     return tuple(lost)
 
 
+_OTHER_LAYERS = "the second view of the pictures (MV-HEVC), or another layer above the base,"
 _CLEAN, _CRA, _BLA_WITHOUT_LEADING = (16, 17, 18, 19, 20), 21, 18
 """BLA and IDR pictures are clean; a CRA becomes a BLA without leading pictures."""
 _FIRST_KEY, _LAST_KEY, _FIRST_NOT_PICTURE = 16, 23, 32
@@ -137,7 +139,7 @@ class Hevc:
         film_sets = tuple(dict.fromkeys((*config_sets, *source.in_band)))
         noted = _parse_x265_note(source.first_packet + source.config)
         match = matching_encoder(video, film_sets, noted, source.reorder)
-        settings = with_static_hdr(match or _default_encoder(video, source.film_reorder, noted), source.frame)
+        settings = with_static_hdr(match or _default_encoder(video, source.film_reorder, film_sets), source.frame)
         sets, sei = parameter_sets(video, settings), _headers(video, settings, (_SEI,))
         config = source.config
         if match is None:
@@ -151,7 +153,15 @@ class Hevc:
             convert_unit=_own_message if match is not None else _renumber,
             is_stale=_is_encoder_note,
         )
-        return MatchedEncoder(settings, config, converter, _Relinker(annexb=annexb), same_config=match is not None)
+        lost = (_OTHER_LAYERS,) if _has_layers(source.first_packet, annexb=annexb) else ()
+        relinker = _Relinker(annexb=annexb)
+        return MatchedEncoder(settings, config, converter, relinker, same_config=match is not None, lost=lost)
+
+
+def _has_layers(packet: bytes, *, annexb: bool) -> bool:
+    """Return whether a packet has pictures of other layers than the base (nuh_layer_id), as those of two views have."""
+    units = (unit for unit in split_units(packet, annexb=annexb) if len(unit) > 1)
+    return any(hevc_unit_type(unit) < _FIRST_NOT_PICTURE and (unit[0] & 1 or unit[1] >> 3) for unit in units)
 
 
 def _config_sets(source: SourceVideo) -> tuple[bytes, ...]:
@@ -197,7 +207,7 @@ def matching_encoder(
     if len(film_sets) != len(_SETS) or _reordered(film_sets) > reorder:
         return None
     params = {name: value.replace(":", ",") for name, value in noted.items() if name in _HEADER_OPTIONS}
-    params |= _chroma_options(noted)
+    params |= _chroma_options(film_sets)
     if noted.get("aq-mode") == noted.get("cutree") == "0":
         params["aq-mode"] = "0"  # else the PPS says that quantisers change within a picture
     crf = max(float(noted["crf"]) - _FINER_STEPS, 0) if noted.get("rc") == "crf" else _FINE_CRF
@@ -242,15 +252,15 @@ def _rate_limit(film_sets: tuple[bytes, ...]) -> dict[str, str]:
     return {"vbv-maxrate": kbps, "vbv-bufsize": kbps}
 
 
-def _chroma_options(noted: dict[str, str]) -> dict[str, str]:
+def _chroma_options(film_sets: tuple[bytes, ...]) -> dict[str, str]:
     """Return the option that says where chroma lies: a player would shift that of new pictures."""
-    place = noted.get("chromaloc-top", "")
-    return {"chromaloc": place} if place.isdecimal() else {}  # a colon would begin another option, such as a file
+    place = next((chroma_location(unit) for unit in film_sets if hevc_unit_type(unit) == _SPS), None)
+    return {} if place is None else {"chromaloc": str(place)}
 
 
-def _default_encoder(video: VideoStream, reorder: int, noted: dict[str, str]) -> EncoderSettings:
-    params = {"bframes": "3" if reorder else "0", "b-pyramid": "1" if reorder > 1 else "0", **_chroma_options(noted)}
-    return _settings(video, str(_FINE_CRF), params)
+def _default_encoder(video: VideoStream, reorder: int, film_sets: tuple[bytes, ...]) -> EncoderSettings:
+    params = {"bframes": "3" if reorder else "0", "b-pyramid": "1" if reorder > 1 else "0"}
+    return _settings(video, str(_FINE_CRF), params | _chroma_options(film_sets))
 
 
 def _settings(video: VideoStream, crf: str, params: dict[str, str]) -> EncoderSettings:

@@ -7,16 +7,21 @@ import pytest
 from numbered_clips import frame_number
 from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
 
-from react1.pipeline.media.nal_units import escape, split_start_codes, split_units, unescape
+from react1.pipeline.media.nal_units import escape, hevc_unit_type, join_units, split_start_codes, split_units, unescape
 from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs import h264, h264_headers, hevc
+from react1.pipeline.splicing.codecs.hevc_sps import chroma_location
 
 pytestmark = pytest.mark.slow
 
 X265 = {"codec": "libx265", "options": {"preset": "superfast", "x265-params": "log-level=none:open-gop=1:bframes=3"}}
+
+
+MATCHING_ENCODER = hevc.matching_encoder
+"""The real search, which the films here do without."""
 
 
 @pytest.fixture(autouse=True)
@@ -52,26 +57,64 @@ def test_the_film_is_spliced_packet_by_packet_all_the_same(context, suffix, chan
     assert packets(result.path, "audio") == packets(source, "audio")
 
 
-def test_both_sets_say_alike_where_chroma_lies(context):
-    """A player would shift the color of new pictures by half a pixel; x265 notes it, other encoders are not read."""
-    options = {"options": {"preset": "superfast", "x264-params": "chromaloc=2"}}
-    media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **options)
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_both_sets_say_alike_where_chroma_lies(context, codec):
+    """A player would shift the color of new pictures by half a pixel. Of HEVC no encoder's note is needed."""
+    library, params = {"h264": ("libx264", "x264-params"), "hevc": ("libx265", "x265-params")}[codec]
+    words = "chromaloc=2" if codec == "h264" else "log-level=none:info=0:chromaloc=2"
+    recipe = {"codec": library, "options": {"preset": "superfast", params: words}}
+    media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **recipe)
 
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
 
-    own = h264_headers.parse_avcc(config(result.path)[1])
-    assert [h264_headers.parse_sps(unit).chroma_location for unit in own.sps] == [2, 2]
-    new = hevc._default_encoder(media.video, 2, {"chromaloc": "1", "chromaloc-top": "2"})
-    assert "chromaloc=2" in new.options["x265-params"].split(":")
+    stored = config(result.path)[1]
+    if codec == "h264":
+        places = [h264_headers.parse_sps(unit).chroma_location for unit in h264_headers.parse_avcc(stored).sps]
+    else:
+        places = [chroma_location(unit) for unit in hevc.hvcc_units(stored) if hevc_unit_type(unit) == 33]
+    assert result.metrics["twin"] is False
+    assert places == [2, 2]
 
 
-def test_a_note_in_the_film_gives_no_options_of_its_own(context):
-    """X265 would write its log where the film says."""
-    media = film(context, gop=8, frames=8, size=(192, 108), tracks=0)
+def test_a_second_view_is_said_to_be_lost_in_the_edit(context):
+    """As of a phone's spatial video, whose packets have pictures of another layer besides the base."""
+    base = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **X265)
+    path = context.temp_path("views.mp4")
+    with av.open(str(context.path(base.file))) as source, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                units = list(split_units(bytes(packet), annexb=False))
+                views = [bytes([unit[0], unit[1] | 1 << 3]) + unit[2:] for unit in units if hevc_unit_type(unit) < 32]
+                both = av.Packet(join_units([*units, *views], annexb=False))
+                both.pts, both.dts, both.time_base = packet.pts, packet.dts, packet.time_base
+                both.is_keyframe, both.stream = packet.is_keyframe, stream
+                out.mux(both)
+    file = context.store(path)
+    media = probe(context.path(file), file)
 
-    new = hevc._default_encoder(media.video, 2, hevc._parse_x265_note(b"x265 (build 1) options: chromaloc-top=2:csv=a"))
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    plain = splicing.splice(context, ffmpeg_path(), base, [numbered_take(context, segment(base, 10, 14))])
 
-    assert "csv" not in new.options["x265-params"]
+    assert result.metrics["way"] == plain.metrics["way"] == "exact"
+    assert [note for note in result.notes if "second view" in note and "could not be kept in the edits" in note]
+    assert not any("view" in note for note in plain.notes)
+
+
+def test_a_note_in_the_film_gives_no_options_of_its_own(context, monkeypatch):
+    """X265 would write its log where the film says; not even where an encoder is searched by the note."""
+    media = film(context, gop=8, frames=8, size=(192, 108), tracks=0, **X265)
+    stored = hevc.hvcc_units(config(context.path(media.file))[1])
+    film_sets = tuple(unit for unit in stored if hevc_unit_type(unit) in (32, 33, 34))
+    note = b"x265 (build 1) options: chromaloc-top=2:csv=a bframes=3:csv=a ref=2,csv=a"
+    tried = []
+    monkeypatch.setattr(hevc, "parameter_sets", lambda _, settings: tried.append(settings) or ())
+
+    assert MATCHING_ENCODER(media.video, film_sets, hevc._parse_x265_note(note), 2) is None
+    tried.append(hevc._default_encoder(media.video, 2, film_sets))
+
+    words = {word.partition("=")[0] for settings in tried for word in settings.options["x265-params"].split(":")}
+    assert "bframes" in words and "csv" not in words
 
 
 def test_both_sets_are_in_the_hvcc_and_the_tag_stays(context):

@@ -1,7 +1,7 @@
 """The whole job of a film: a shipped preset with a film, edits and settings from boxes, run or planned.
 
 The preset decides what the settings are: each is a parameter of a step that the preset makes an input, so its widget is
-generated from that step. What a preset adds for a job as a whole, such as a signature, has widgets from its own model.
+generated from that step. What a job adds to any preset, such as a signature, has widgets from its own model.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class SettingsBox(Box):
 
     @classmethod
     def inputs(cls) -> tuple[Input, ...]:
-        """Return the widgets of the preset's settings, as the steps declare them, and those of the job as a whole."""
+        """Return the widgets of the preset's settings, as the steps declare them, and those of the job."""
         groups = (*setting_widgets().values(), *job_widgets().values())
         widgets = [widget.input for widgets in groups for widget in widgets]
         return tuple(Input(each.name, each.type, each.options, optional=True) for each in widgets)

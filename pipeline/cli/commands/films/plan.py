@@ -64,7 +64,6 @@ def command(
 ) -> None:
     """Show what a run would do and cost; nothing is written and nothing is spent."""
     from ....config.film_list import is_batch
-    from ....core.errors import PresetError
     from ....core.settings import home_folder, max_cost_usd, require_folder
     from ....runner.deliveries import existing_outputs
     from ....runner.planning.plan import plan_job
@@ -77,11 +76,9 @@ def command(
     with command_settings(path_map=path_map), report_failures(as_json):
         if is_batch(what):
             named = {"preset": preset, "provider": provider}
-            defaults = {name: value for name, value in named.items() if value}
-            _plan_films(what, require_folder(home_folder(home)), defaults, max_cost, others, as_json=as_json)
+            _plan_films(what, require_folder(home_folder(home)), named, max_cost, others, as_json=as_json)
             return
-        if preset is not None:
-            raise PresetError(f"--preset is for a list of films; {what} is a single job, which names its own")
+        _refuse_preset(preset, what)
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
         job = load_from_options(
@@ -104,6 +101,14 @@ def command(
             out_json(_plan_object(job, rows, existing))
         else:
             _print_plan(rows, existing, store.root, budget)
+
+
+def _refuse_preset(preset: str | None, what: str) -> None:
+    """Raise PresetError if a single job is given the preset of a list."""
+    from ....core.errors import PresetError
+
+    if preset is not None:
+        raise PresetError(f"--preset is for a list of films; {what} is a single job, which names its own")
 
 
 def _plan_object(job: Job, rows: Sequence[PlannedStep], existing: Sequence[Path]) -> dict[str, object]:
@@ -141,7 +146,7 @@ def _print_rows(rows: Sequence[PlannedStep], existing: Sequence[Path]) -> None:
 def _plan_films(
     films: str,
     home: Path,
-    defaults: Mapping[str, str],
+    named: Mapping[str, str | None],
     max_cost: float | None,
     others: Mapping[str, object],
     *,
@@ -152,7 +157,7 @@ def _plan_films(
     Args:
         films: the list.
         home: the home folder.
-        defaults: values of jobs that do not set them.
+        named: the preset and the provider of jobs that name none.
         max_cost: the value of `--max-cost`.
         others: options of a single job.
         as_json: whether to print JSON.
@@ -171,7 +176,7 @@ def _plan_films(
     unused = [name for name, value in others.items() if value]
     if unused:
         raise PresetError(f"{', '.join(unused)}: a list of films has its own values; write them into {films}")
-    jobs = load_films(Path(films), load_registry(), defaults)
+    jobs = load_films(Path(films), load_registry(), {name: value for name, value in named.items() if value})
     prices = [price_film(job, home) for job in jobs]
     total = round(sum(price.cost_usd for price in prices), 6)
     broken = sum(price.error is not None for price in prices)
