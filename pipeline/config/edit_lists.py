@@ -57,13 +57,24 @@ def _with_cues(
         if subtitles is None or "subtitles" in explicit:
             return {}
         return {"subtitles": subtitles.with_value(True)}
-    path = _sidecar_file(source, CUES, "cues", problems)
+    path = _sidecar_of(source, CUES, "cues", problems)
     return {"cues": cues.with_value(str(path))} if path is not None else {}
 
 
-def _sidecar_file(source: Located, suffixes: tuple[str, ...], name: str, problems: Problems) -> Path | None:
-    """Find a file with the film's name next to it, also with a language in its name."""
-    film = Path(str(source.value))
+def _sidecar_of(source: Located, suffixes: tuple[str, ...], name: str, problems: Problems) -> Path | None:
+    try:
+        return sidecar_file(Path(str(source.value)), suffixes, name)
+    except PresetError as error:
+        problems.add(source, error.problems[0].message)
+        return None
+
+
+def sidecar_file(film: Path, suffixes: tuple[str, ...], name: str) -> Path | None:
+    """Find a file with the film's name next to it, also with a language in its name; `name` is the input that it sets.
+
+    Raises:
+        PresetError: there are several.
+    """
     try:
         files = sorted(path for path in film.parent.iterdir() if path.suffix.lower() in suffixes and path.is_file())
     except OSError:
@@ -72,8 +83,9 @@ def _sidecar_file(source: Located, suffixes: tuple[str, ...], name: str, problem
     matches = matches or [path for path in files if _has_language_suffix(path, film)]
     if len(matches) > 1:
         names = ", ".join(path.name for path in matches)
-        problems.add(source, f"{len(matches)} files next to it could be {name}: {names}; set {name} to one of them")
-        return None
+        raise PresetError(
+            f"{len(matches)} files beside {film.name} could be `{name}`: {names}; set `{name}` to one of them"
+        )
     return matches[0] if matches else None
 
 
@@ -134,7 +146,7 @@ def _timeline_value(inputs: Mapping[str, Located], problems: Problems) -> Locate
         return timeline
     if source is None or not isinstance(source.value, str) or is_url(source.value):
         return None
-    path = _sidecar_file(source, TIMELINES, "timeline", problems)
+    path = _sidecar_of(source, TIMELINES, "timeline", problems)
     return from_plain({"file": str(path)}, source.location, ("timeline",)) if path is not None else None
 
 

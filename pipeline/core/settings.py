@@ -73,6 +73,15 @@ def map_path(path: str, environ: Mapping[str, str] | None = None) -> str:
     return path
 
 
+def path_in(folder: Path, written: str) -> Path:
+    """Return where a path that is written in a file of a folder is on this machine.
+
+    Raises:
+        PresetError: REACT1_PATH_MAP cannot be read.
+    """
+    return folder / map_path(written)
+
+
 def path_rules(text: str) -> list[PathRule]:
     """Return the rules of a setting, the longest first.
 

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from ..core.errors import PresetError, not_one_of, shorten
 from ..core.file import Deliver, Ingest, LocalOnly
-from ..core.settings import map_path
+from ..core.settings import path_in
 from .located import Located, Problems, describe, parse_yaml
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+://")
@@ -84,7 +84,7 @@ def _absolute_path(tree: Located, problems: Problems) -> Located:
     elif not _is_encodable(text):
         problems.add(tree, "a path cannot contain an unpaired surrogate")
     elif not is_url(text):
-        return tree.with_value(str(tree.location.folder / Path(map_path(text))))
+        return tree.with_value(str(path_in(tree.location.folder, text)))
     elif not _is_splittable(text):
         problems.add(tree, f"{shorten(repr(text))} is not a valid URL")
     else:

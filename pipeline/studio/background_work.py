@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,8 @@ class Work:
         self._paid = ThreadPoolExecutor(_PAID_AT_ONCE, thread_name_prefix="react1-studio-paid")
         self._lock = threading.Lock()
         self._stops: dict[str, Callable[[], None]] = {}
+        self._queued: dict[str, tuple[Future[None], Callable[[BaseException], None]]] = {}
+        """The items that may not have begun, with what is called if they never do."""
         self._stopped: set[str] = set()
         self._unpaid: set[str] = set()
         """The items that are made one after another."""
@@ -102,7 +104,7 @@ class Work:
         agreed_usd: float | None = None,
         replace: bool = False,
     ) -> None:
-        """Queue a job.
+        """Queue a job; nothing is done for an item that is being made already.
 
         Args:
             item: the ID of what it makes.
@@ -113,15 +115,12 @@ class Work:
             agreed_usd: the cost that the person has agreed to; None allows no cost.
             replace: whether the film may replace a file that this job did not write.
         """
-        with self._lock:
-            waits_for_others = not paid and bool(self._unpaid)
-            if not paid:
-                self._unpaid.add(item)
-        self.progress[item] = Progress(doing=WAITS_FOR_OTHERS if waits_for_others else "waiting")
+        progress = Progress()
 
         def run() -> None:
-            progress = self.progress[item]
             try:
+                with self._lock:
+                    self._queued.pop(item, None)
                 if item in self._stopped:
                     raise Interrupted("stopped")
                 job = load()
@@ -140,12 +139,23 @@ class Work:
             except Exception as error:  # the page reports it; the other items go on
                 failed(error)
             finally:
-                with self._lock:
-                    self._stopped.discard(item)
-                    self._unpaid.discard(item)
-                    self.progress.pop(item, None)
+                self._forget(item)
 
-        (self._paid if paid else self._free).submit(run)
+        with self._lock:
+            if item in self.progress:
+                return
+            if not paid:
+                progress.doing = WAITS_FOR_OTHERS if self._unpaid else progress.doing
+                self._unpaid.add(item)
+            self.progress[item] = progress
+            self._queued[item] = ((self._paid if paid else self._free).submit(run), failed)
+
+    def _forget(self, item: str) -> None:
+        with self._lock:
+            self._stopped.discard(item)
+            self._unpaid.discard(item)
+            self._queued.pop(item, None)
+            self.progress.pop(item, None)
 
     def stop(self, item: str) -> bool:
         """Stop an item, or keep it from starting; return whether it was there."""
@@ -153,8 +163,11 @@ class Work:
             if item not in self.progress:
                 return False
             self._stopped.add(item)
-            stop = self._stops.get(item)
-        if stop is not None:
+            stop, queued = self._stops.get(item), self._queued.get(item)
+        if queued is not None and queued[0].cancel():  # it would else wait for its turn to be stopped
+            self._forget(item)
+            queued[1](Interrupted("stopped"))
+        elif stop is not None:
             stop()
         return True
 

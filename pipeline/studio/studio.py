@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ..config.checked_job import Job
+from ..core.cancellation import exclusive
 from ..core.errors import Interrupted, PresetError, React1Error
+from ..core.settings import path_in
 from ..jobs.ledger import Ledger
 from ..providers.choose_provider import get_provider, provider_names, resolve_provider_name
 from ..providers.prices import current_price
@@ -30,7 +32,7 @@ from .page_words import page_message
 from .projects.job_file import JobFile, Mark
 from .projects.library import FILMS, Library, is_job, project_id
 from .projects.project import Project
-from .projects.project_state import describe_project
+from .projects.project_state import describe_project, take_owners
 from .projects.signing import signer_of
 from .projects.take_list import MadeFilm, WantedTake
 from .studio_options import StudioOptions
@@ -66,9 +68,12 @@ class EventStream:
             queue.put_nowait(None)
 
     def _put(self, event: ServerEvent) -> None:
-        for queue in self._queues:
+        for queue in list(self._queues):
             if queue.qsize() < _MOST_WAITING:
                 queue.put_nowait(event)
+            else:  # a page that falls behind connects again, and asks for everything
+                self._queues.discard(queue)
+                queue.put_nowait(None)
 
     async def listen(self) -> AsyncIterator[str]:
         """Yield events as `text/event-stream`."""
@@ -131,7 +136,7 @@ class Studio:
             raise PresetError(f"{path.name} names no film")
         if "://" in source:
             raise PresetError(f"{path.name} names the film {source}; download it first, and name the file")
-        return self._open(path, self.library.resolve(str(path.parent / source)))
+        return self._open(path, self.library.resolve(str(path_in(path.parent, source))))
 
     def project(self, name: str) -> Project:
         """Return an open project; it is opened again after a restart.
@@ -157,11 +162,13 @@ class Studio:
 
     def _open(self, job: Path, film: Path, new_source: str = "") -> Project:
         name = project_id(job)
-        with self._lock:
+        with exclusive(f"studio project {name}"):  # a long film takes a while, in which the open ones go on
             if name not in self._projects:
                 source = new_source if job.parent == film.parent else str(film)
-                self._projects[name] = Project(self.options.home, job, film, self.events.send, new_source=source)
-                self._projects[name].list.save()
+                project = Project(self.options.home, job, film, self.events.send, new_source=source)
+                project.list.save()
+                with self._lock:
+                    self._projects[name] = project
             return self._projects[name]
 
     def state(self, project: Project) -> JobState:
@@ -209,7 +216,7 @@ class Studio:
 
     def _make_take(self, project: Project, take: WantedTake) -> None:
         def load() -> Job:
-            project.list.update(take, state="working", error="")
+            project.list.update(take, state="working", error="", film=project.media.file.digest)
             self.changed(project)
             return project.take_job(take)
 
@@ -241,14 +248,11 @@ class Studio:
         self, project: Project, kind: str, provider: str, agreed_usd: float | None, replace: bool
     ) -> MadeFilm:
         """Queue the film, or the package for an editing system."""
-        version = project.job.version
-        film_version = project.media.file.digest
-        film = project.list.add_film(
-            MadeFilm.model_validate({"kind": kind, "job_version": version, "film": film_version})
-        )
+        film = project.list.add_film(MadeFilm.model_validate({"kind": kind, "job_version": project.job.version}))
 
         def load() -> Job:
-            project.list.update(film, state="working")
+            version, film_version = project.job.version, project.media.file.digest  # it may have waited for long
+            project.list.update(film, state="working", job_version=version, film=film_version)
             self.changed(project)
             return project.film_job(provider, kind)
 
@@ -327,6 +331,13 @@ class Studio:
         ]
         sums = ledger.sums()
         return LedgerAnswer(calls=rows, usd=round(sums.cost_usd + sums.rehearsal_cost_usd, 6))
+
+    def stop_takes_without_edit(self, project: Project) -> None:
+        """Stop the takes that no edit shows any more: nobody could stop them on the page, and others wait for them."""
+        owners = take_owners(project, project.edits())
+        for take in project.list.record.takes:
+            if take.id not in owners:
+                self.work.stop(take.id)
 
     def media_file(self, project: Project, what: str) -> tuple[Path | None, float, str]:
         """Return the proxy or the waveform of a film, or the share that is made and what went wrong.

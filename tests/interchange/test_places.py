@@ -191,7 +191,7 @@ def test_sidecar_subtitles_are_found(reel, tmp_path):
     (tmp_path / "A001C003_0101.de.vtt").write_text("WEBVTT\n")
     with pytest.raises(
         PresetError,
-        match=r"2 files next to it could be cues: A001C003_0101\.de\.vtt, A001C003_0101\.en\.srt; set cues to one",
+        match=r"could be `cues`: A001C003_0101\.de\.vtt, A001C003_0101\.en\.srt; set `cues` to one of them",
     ):
         _load(tmp_path)
 

@@ -140,6 +140,7 @@ def test_a_face_is_named_by_its_place_in_the_edit(page, studio):
 
     page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(15))")
     wait_for_frame(page, 15)
+    until(page, "import('/page/store.js').then((store) => store.state.faces.frame === 15)")
     page.select_option("#face-rule", "2")
 
     wait_for(lambda: "face: {at: [0.7, 0.4], frame: 15f}" in job.read_text())

@@ -63,6 +63,57 @@ def test_markers_are_those_of_the_film_and_of_the_timeline_beside_it(folder):
     project.close()
 
 
+def test_several_lists_beside_a_film_are_refused_as_a_run_refuses_them(folder):
+    """The page shows none of them, and says in the run's sentence which input decides."""
+    from react1.pipeline.studio.viewing.marks import markers, spoken_lines
+
+    for name in ("film.en.srt", "film.de.srt"):
+        (folder / name).write_text(SRT)
+    for name in ("film.v1.edl", "film.v2.edl"):
+        (folder / name).write_text(EDL)
+    edits = "  - {at: {cue: 2}, prompt: sad}\n  - {at: {marker: smile here}, prompt: sad}\n"
+    project = opened(folder, f"preset: emotion-edit\nsource: film.mp4\nedits:\n{edits}")
+
+    with pytest.raises(PresetError) as of_lines:
+        spoken_lines(folder / "film.mp4", None)
+    with pytest.raises(PresetError) as of_markers:
+        markers(folder / "film.mp4", project.media, None)
+    shown = [edit.problem for edit in describe_project(project, {}).edits]
+    with pytest.raises(PresetError) as of_run:
+        project.film_job("local", "film")
+
+    lines = "2 files beside film.mp4 could be {0}: film.de.srt, film.en.srt; set {0} to one of them"
+    timelines = "2 files beside film.mp4 could be {0}: film.v1.edl, film.v2.edl; set {0} to one of them"
+    assert (str(of_lines.value), str(of_markers.value)) == (lines.format("`cues`"), timelines.format("`timeline`"))
+    assert str(of_lines.value) in str(of_run.value) and str(of_markers.value) in str(of_run.value)
+    assert shown == [lines.format("“Spoken lines”"), timelines.format("“Timeline with markers”")]
+    project.close()
+
+
+def test_paths_of_another_machine_are_found(folder, monkeypatch):
+    """As a run of the job finds them: the film, the list that places an edit, a line, a certificate."""
+    from react1.pipeline.studio.studio import Studio
+    from react1.pipeline.studio.studio_options import StudioOptions
+
+    (folder / "words").mkdir()
+    (folder / "words" / "spoken.srt").write_text(SRT)
+    job = folder / "job.yaml"
+    text = 'preset: emotion-edit\nsource: "D:\\\\films\\\\film.mp4"\ncues: /Volumes/films/words/spoken.srt\nedits:\n'
+    job.write_text(f"{text}  - {{at: {{cue: 2}}, prompt: sad, audio: /Volumes/films/a.wav}}\n")
+    monkeypatch.setenv("REACT1_PATH_MAP", f"D:\\films={folder};/Volumes/films={folder}")
+    studio = Studio(StudioOptions(folder / "home", (folder,)))
+
+    project = studio.open(job)
+    (shown,) = studio.state(project).edits
+    set_option(project.job, "cues", "/Volumes/films/words/spoken.srt")
+    python = project.as_text("python")
+
+    assert project.film_path == folder / "film.mp4"
+    assert (shown.problem, shown.frames) == ("", (25, 35))
+    assert f"audio='{folder}/a.wav'" in python and f"cues='{folder}/words/spoken.srt'" in python
+    studio.close()
+
+
 def test_an_edit_is_placed_as_the_job_says(folder):
     """By the words of the subtitles that the job names, which lie elsewhere than beside the film."""
     (folder / "words").mkdir()

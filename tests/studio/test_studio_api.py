@@ -429,7 +429,7 @@ def test_what_nothing_else_here_asks_for_is_what_its_model_declares(studio, proj
     assert studio.json("GET", "/ledger") == {"calls": [], "usd": 0.0}
     assert len(studio.json("GET", f"{base}/faces-path?start=3&end=9")["boxes"]) == 6
     assert studio.json("GET", f"{base}/cuts?start=0&end=20") == {"start": 0, "end": 20, "cuts": []}
-    assert studio.json("GET", f"{base}/cues") == {"cues": [], "markers": []}
+    assert studio.json("GET", f"{base}/cues") == {"cues": [], "markers": [], "problem": ""}
     for direction in ("undo", "redo"):
         studio.json("POST", f"{base}/{direction}")
 

@@ -12,7 +12,7 @@ from typing import Any
 from ...core.errors import PresetError, StorageFailed, list_available, shorten
 from ...core.nodes.plugins import BrokenPlugin, plugin_presets, printable
 from ...core.nodes.registry import SHIPPED
-from ...core.settings import map_path
+from ...core.settings import path_in
 from ...located_yaml.located import MAX_BYTES, Located, Location, Problems, parse_yaml
 
 _HEAD_BYTES = 4096
@@ -129,7 +129,7 @@ def find_file(name_or_path: str, base: Path) -> tuple[Path, str]:
     Raises:
         PresetError: there is no such file and no such preset.
     """
-    path = base / map_path(name_or_path)
+    path = path_in(base, name_or_path)
     if _file_check(path.is_file):
         return path, name_or_path
     named = _named_path(name_or_path)

@@ -107,6 +107,8 @@ class Marks(Answer):
 
     cues: list[Cue]
     markers: list[Marker]
+    problem: PageText
+    """Why there may be others that are not shown, as a run of the job says it; empty if nothing is wrong."""
 
 
 class Check(Answer):

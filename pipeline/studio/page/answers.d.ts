@@ -195,6 +195,7 @@ export interface Marker {
 export interface Marks {
   cues: Cue[];
   markers: Marker[];
+  problem: string;
 }
 
 /** A check of a finished film. */

@@ -1,6 +1,6 @@
 /* The page: starts the components, the keys, the tabs, the theme, undo and the ledger. */
 import { ask, h } from "/page/dom.js";
-import { change, events, listen, open, request, say, selectedEdit, set, state, watch } from "/page/store.js";
+import { change, events, listen, open, request, say, selectedEdit, set, state, unsaved, watch } from "/page/store.js";
 import { second, seek } from "/page/viewer.js";
 import "/page/library.js";
 import { addEdit, removeEdit } from "/page/edits.js";
@@ -109,7 +109,7 @@ const ACTIONS = {
 
 function pressed(event) {
   const target = event.target, type = target.type;
-  const typing = target.isContentEditable || ["TEXTAREA", "SELECT"].includes(target.tagName) || (target.tagName === "INPUT" && !["checkbox", "range", "radio"].includes(type));
+  const typing = target.isContentEditable || ["TEXTAREA", "SELECT", "AUDIO"].includes(target.tagName) || (target.tagName === "INPUT" && !["checkbox", "range", "radio"].includes(type));
   if (typing || event.defaultPrevented || !state.film || document.querySelector("dialog[open]")) return;
   if (event.ctrlKey || event.metaKey) {
     if (event.key.toLowerCase() === "z") {
@@ -129,6 +129,7 @@ function pressed(event) {
     viewer().step(event.shiftKey ? by * second() : by);
     return;
   }
+  if (event.repeat && !/^(Arrow|\[|\])/.test(event.key)) return event.preventDefault(); // a held key is one press
   if (/^[1-6]$/.test(event.key)) return void setEmotion(Number(event.key) - 1);
   const action = ACTIONS[event.key] ?? ACTIONS[event.key.toLowerCase()];
   if (action) {
@@ -142,6 +143,7 @@ async function start() {
   startTabs();
   listen();
   document.addEventListener("keydown", pressed);
+  window.addEventListener("pagehide", () => unsaved.write());
   document.addEventListener("keyup", (event) => event.key.toLowerCase() === "b" && state.film && viewer().holdBefore(false));
   document.getElementById("undo")?.addEventListener("click", () => change("POST", "/undo"));
   document.getElementById("redo")?.addEventListener("click", () => change("POST", "/redo"));

@@ -3,8 +3,20 @@ import { h } from "/page/dom.js";
 import { change, selectedEdit, set, state, watch } from "/page/store.js";
 import { label, seek } from "/page/viewer.js";
 
+let isBusy = false;
+/** Do one thing with the edits at a time: a double click, or a held key, would add a second one over the first. @param {() => Promise<void>} act */
+async function once(act) {
+  if (isBusy) return;
+  isBusy = true;
+  try {
+    await act();
+  } finally {
+    isBusy = false;
+  }
+}
+
 /** Make an edit of the marked frames; without marks of two seconds from the playhead on. */
-export async function addEdit() {
+export const addEdit = () => once(async () => {
   const { film, frame } = state;
   const second = Math.round(film.rate[0] / film.rate[1]);
   let { markIn: start, markOut: end } = state;
@@ -17,13 +29,13 @@ export async function addEdit() {
     set({ markIn: null, markOut: null, selected: answer.added });
     if (state.frame < start || state.frame >= end) seek(start);
   }
-}
+});
 
 /** Remove the selected edit. */
-export async function removeEdit() {
+export const removeEdit = () => once(async () => {
   const edit = selectedEdit();
   if (edit) await change("POST", "/edits/remove", { index: edit.index, digest: edit.digest });
-}
+});
 
 class EditList extends HTMLElement {
   connectedCallback() {

@@ -1,7 +1,7 @@
 /* Expressions: six cards with this face in this frame, the temperature, and the other settings of the edit. */
 import { h, quiet } from "/page/dom.js";
-import { events, fetched, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
-import { chooseFace, faceNumber, faceOfShot, isInEdit, label, live, pointOf, seek, setFaceOfShot, shotAt, shotsOf } from "/page/viewer.js";
+import { events, fetched, selectedEdit, set, setFields, state, unsaved, url, watch } from "/page/store.js";
+import { chooseFace, faceNumber, faceOfShot, facesFrame, isInEdit, label, live, pointOf, seek, setFaceOfShot, shotAt, shotsOf } from "/page/viewer.js";
 
 export const EMOTIONS = ["happy", "sad", "angry", "disgusted", "surprised", "neutral"];
 
@@ -30,6 +30,12 @@ class ExpressionPanel extends HTMLElement {
     );
     this.loadCards = quiet(() => this.fillCards(), 500);
     this.saveSoon = quiet(() => this.write(), 400);
+    unsaved.write = () => this.write();
+    events.addEventListener("refused", () => {
+      this.shown = this.rulesKey = "";
+      this.fromEdit();
+      this.drawRules();
+    });
     watch(["project"], () => {
       this.cardsKey = "";
       for (const image of Object.values(this.cardImages)) image.removeAttribute("src");
@@ -113,15 +119,17 @@ class ExpressionPanel extends HTMLElement {
   drawFaces() {
     const faces = state.faces?.faces ?? [];
     const isChosen = (face) => state.faces?.in_shot === 1 || faceNumber() === face.number;
+    const focused = this.faceRow.contains(document.activeElement) && document.activeElement?.getAttribute("data-face");
     this.faceRow.replaceChildren(...faces.map((face) => h("button", {
-      type: "button", "aria-pressed": String(isChosen(face)), onclick: () => chooseFace(face), title: `Change face ${face.number}`,
+      type: "button", "data-face": face.number, "aria-pressed": String(isChosen(face)), onclick: () => chooseFace(face), title: `Change face ${face.number}`,
     }, h("img", { alt: "", width: "48", height: "48", src: url(`/card/${state.faces.frame}`, { face: face.number }) }), h("span", {}, `Face ${face.number}`))));
+    if (focused) /** @type {any} */ (this.faceRow.querySelector(`[data-face="${focused}"]`))?.focus();
   }
 
   /** Which face is meant: in the whole edit, or in each of its shots where it has several. */
   drawRules() {
     const edit = selectedEdit(), shots = shotsOf(edit);
-    const key = JSON.stringify([edit?.digest, shots, state.faces?.faces.map((face) => face.number), state.faces?.in_shot, shotAt(edit, state.frame)]);
+    const key = JSON.stringify([edit?.digest, shots, state.faces?.faces.map((face) => face.number), state.faces?.in_shot, shotAt(edit, facesFrame())]);
     if (!edit || key === this.rulesKey) return void (edit || this.faceRule.replaceChildren());
     this.rulesKey = key;
     const rows = shots.length > 1 ? shots.map((frames, index) => this.shotRule(edit, frames, index + 1)) : [];
@@ -134,7 +142,7 @@ class ExpressionPanel extends HTMLElement {
 
   shotRule(edit, frames, shot) {
     const [start, end] = frames;
-    const rule = this.rule(`face-shot-${shot}`, `Shot ${shot}`, faceOfShot(edit, shot), (face) => setFaceOfShot(edit, shot, face), "as in all shots", shotAt(edit, state.frame) === shot);
+    const rule = this.rule(`face-shot-${shot}`, `Shot ${shot}`, faceOfShot(edit, shot), (face) => setFaceOfShot(edit, shot, face), "as in all shots", shotAt(edit, facesFrame()) === shot);
     rule.append(h("button", { type: "button", className: "link hint", onclick: () => seek(start), title: "Go to this shot" }, `${label(start)} – ${label(end - 1)}`));
     return rule;
   }
@@ -175,6 +183,7 @@ class ExpressionPanel extends HTMLElement {
     for (const emotion of EMOTIONS) {
       const response = await fetched(url(`/card/${frame}`, { prompt: emotion, temperature, model_mode, face }));
       if (this.cardsKey !== key) return;
+      if (!response.status) return void (this.cardsKey = ""); // the studio does not answer now
       if (response.status !== 200) continue;
       const image = this.cardImages[emotion];
       URL.revokeObjectURL(image.src);

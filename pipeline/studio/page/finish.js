@@ -1,6 +1,6 @@
 /* Finishing: the film, the package for an editing system, what the checks found, and the job as text. */
 import { ask, copy, h } from "/page/dom.js";
-import { change, events, fetched, request, say, set, state, url, watch } from "/page/store.js";
+import { change, events, fetched, request, saved, say, set, state, url, watch } from "/page/store.js";
 import { agree, providerRow, providerSelect } from "/page/takes.js";
 import { label, seek } from "/page/viewer.js";
 
@@ -97,9 +97,11 @@ class FinishPanel extends HTMLElement {
   }
 
   async make(kind) {
-    await /** @type {any} */ (document.querySelector("expression-panel")).write();
-    const body = { kind, provider: providerRow().name };
+    if (this.making) return; // a double click
+    this.making = true;
     try {
+      if (!(await saved())) return;
+      const body = { kind, provider: providerRow().name };
       let agreed = null;
       if (body.provider !== "local") {
         agreed = await agree(await request("POST", `/projects/${state.project}/films/bill`, body), "The missing takes");
@@ -108,11 +110,13 @@ class FinishPanel extends HTMLElement {
       await change("POST", "/films", { ...body, agreed_usd: agreed, replace: false });
     } catch (error) {
       say(error.message, "error");
+    } finally {
+      this.making = false;
     }
   }
 
   async copy(kind) {
-    await /** @type {any} */ (document.querySelector("expression-panel")).write();
+    if (!(await saved())) return;
     const response = await fetched(url(`/text/${kind}`)), text = await response.text();
     if (!response.ok) say(response.status ? JSON.parse(text).error : "the studio does not answer", "error");
     else if (await copy(text)) say("Copied.");

@@ -1,18 +1,22 @@
 /* A new line of dialogue: dropped, chosen or recorded; its waveform, its mix with the film's sound, its gain. */
 import { drawPeaks } from "/page/player.js";
 import { h } from "/page/dom.js";
-import { request, say, selectedEdit, setFields, state, takeJob, watch } from "/page/store.js";
+import { events, putLine, request, say, selectedEdit, setFields, state, watch } from "/page/store.js";
 
 const MIXES = [["", "replace the film's sound in the span"], ["mix", "mix both"], ["keep", "keep the film's sound; the line only moves the lips"]];
 
 class LinePanel extends HTMLElement {
   connectedCallback() {
     watch(["selected", "job"], () => this.draw());
+    events.addEventListener("refused", () => {
+      this.shown = "";
+      this.draw();
+    });
     for (const name of ["dragover", "drop"]) this.addEventListener(name, (event) => this.dropped(/** @type {any} */ (event)));
   }
 
   draw() {
-    const edit = selectedEdit(), key = edit ? `${edit.name} ${edit.digest}` : "";
+    const edit = selectedEdit(), key = edit ? `${state.project} ${edit.name} ${edit.digest}` : "";
     if (this.shown === key || this.recorder) return;
     this.shown = key;
     if (!edit) {
@@ -80,24 +84,23 @@ class LinePanel extends HTMLElement {
     if (file) this.send(file, file.name);
   }
 
-  async send(content, name) {
-    const edit = selectedEdit();
-    if (!edit) return;
-    try {
-      const query = new URLSearchParams({ name, index: String(edit.index), digest: edit.digest });
-      takeJob((await request("PUT", `/projects/${state.project}/line?${query}`, content)).state);
-    } catch (error) {
-      say(error.message, "error");
-    }
+  /** Put a sound into an edit, which may not be the selected one any more when a recording ends. */
+  async send(content, name, edit = selectedEdit()) {
+    if (edit) await putLine(edit, name, content);
   }
 
   async toggleRecording() {
     if (this.recorder) return this.recorder.stop();
+    if (this.starting) return undefined;
+    this.starting = true;
+    const edit = selectedEdit(), { project } = state;
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
     } catch (error) {
       return say(`The microphone cannot be used: ${error.message}`, "error");
+    } finally {
+      this.starting = false;
     }
     const parts = [], recorder = (this.recorder = new MediaRecorder(stream));
     recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
@@ -106,8 +109,10 @@ class LinePanel extends HTMLElement {
       for (const track of stream.getTracks()) track.stop();
       this.record.textContent = "Record";
       this.shown = "";
+      this.draw();
+      if (project !== state.project) return say("The recording was not used: another film was opened before it ended.", "error");
       const type = recorder.mimeType.includes("mp4") ? "m4a" : recorder.mimeType.includes("ogg") ? "ogg" : "webm";
-      this.send(new Blob(parts, { type: recorder.mimeType }), `recorded.${type}`);
+      return this.send(new Blob(parts, { type: recorder.mimeType }), `recorded.${type}`, edit);
     });
     recorder.start();
     this.record.textContent = "Stop recording";

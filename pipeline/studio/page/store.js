@@ -6,11 +6,11 @@
 
 export const events = new EventTarget();
 
-/** @type {{library: import("/page/answers.js").LibraryAnswer, film: import("/page/answers.js").FilmFacts, job: import("/page/answers.js").JobState, project: string, frame: number, selected: string, markIn: number | null, markOut: number | null, face: {number: number, frame: number, at: number[] | null, saved: boolean} | null, draft: Object<string, any>, tab: string, compare: string[] | null, watching: string, faces: import("/page/answers.js").Faces & {frame: number}, cuts: number[], cues: import("/page/answers.js").Cue[], markers: import("/page/answers.js").Marker[], wave: Uint8Array | null, playing: boolean}} */
+/** @type {{library: import("/page/answers.js").LibraryAnswer, film: import("/page/answers.js").FilmFacts, job: import("/page/answers.js").JobState, project: string, frame: number, selected: string, markIn: number | null, markOut: number | null, face: {number: number, frame: number, at: number[] | null, saved: boolean} | null, draft: Object<string, any>, tab: string, compare: string[] | null, watching: string, faces: import("/page/answers.js").Faces & {frame: number}, cuts: number[], cues: import("/page/answers.js").Cue[], markers: import("/page/answers.js").Marker[], marksProblem: string, wave: Uint8Array | null, playing: boolean}} */
 export const state = {
   library: null, film: null, job: null, project: "", frame: 0, selected: "", markIn: null, markOut: null, face: null,
   draft: { prompt: "happy", temperature: 0.7, model_mode: "face" }, tab: "expression", compare: null, watching: "",
-  faces: null, cuts: [], cues: [], markers: [], wave: null, playing: false,
+  faces: null, cuts: [], cues: [], markers: [], marksProblem: "", wave: null, playing: false,
 };
 
 /** Change the state and tell which parts changed. @param {Partial<typeof state>} changes */
@@ -45,6 +45,7 @@ export async function request(method, path, body) {
   const isRaw = body instanceof Blob;
   const response = await fetched(`/api${path}`, {
     method,
+    keepalive: body !== undefined && !isRaw, // a change that was made right before the page is left
     headers: body === undefined || isRaw ? {} : { "Content-Type": "application/json" },
     body: body === undefined ? undefined : isRaw ? body : JSON.stringify(body),
   });
@@ -105,27 +106,59 @@ function noteSuccessor(before, job) {
   }
 }
 
-let queue = Promise.resolve();
-/** Change the job, one change after the other; a conflict shows the new state and says so, or tells `refused`. @returns {Promise<any>} */
-export function change(method, path, body, refused = (message) => say(message, "error")) {
-  const turn = queue.then(() => changeNow(method, path, body, refused));
+/** Writes what a slider or a choice has changed and what is not sent yet; the panel of expressions sets it. */
+export const unsaved = { write: () => {} };
+
+let queue = Promise.resolve(), refusedAt = -Infinity;
+const REACTION_MS = 1000;
+
+/** Do something with the job after all changes that were made before. @template Result @param {() => Promise<Result>} act @returns {Promise<Result>} */
+function inTurn(act) {
+  unsaved.write(); // what was changed before goes first
+  const turn = queue.then(act);
   queue = turn.then(() => {}, () => {});
   return turn;
 }
 
-async function changeNow(method, path, body, refused) {
-  const project = state.project, sent = body?.digest ? { ...body, digest: newest(body.digest) } : body;
-  const before = sent?.digest ? state.job?.edits.find((edit) => edit.digest === sent.digest) : null;
+/** Change the job, one change after the other; a conflict shows the new state and says so, or tells `refused`. @returns {Promise<any>} */
+export function change(method, path, body, refused = (message) => say(message, "error")) {
+  const { project } = state;
+  return inTurn(() => changeNow(project, method, path, body?.digest ? { ...body, digest: newest(body.digest) } : body, refused));
+}
+
+/** Put a sound file into an edit as its new line. @param {StudioEdit} edit @param {string} name @param {Blob} content */
+export function putLine(edit, name, content) {
+  const { project } = state;
+  return inTurn(() => {
+    const digest = newest(edit.digest), query = new URLSearchParams({ name, index: String(edit.index), digest });
+    return changeNow(project, "PUT", `/line?${query}`, content, (message) => say(message, "error"), digest);
+  });
+}
+
+/** Save all changes; false if the last one was refused, which nobody can have seen yet: what is made now would be made of the job as it was. */
+export async function saved() {
+  const began = performance.now();
+  unsaved.write();
+  await queue;
+  if (refusedAt < began - REACTION_MS) return true;
+  say("Nothing is made: the change before was refused. Look at it, then do this again.", "error");
+  return false;
+}
+
+async function changeNow(project, method, path, body, refused, digest = body?.digest) {
+  const before = digest ? state.job?.edits.find((edit) => edit.digest === digest) : null;
   try {
-    const answer = await request(method, `/projects/${project}${path}`, sent);
+    const answer = await request(method, `/projects/${project}${path}`, body);
     if (answer.state && project === state.project) {
       noteSuccessor(before, answer.state);
       takeJob(answer.state);
     }
     return answer;
   } catch (error) {
+    refusedAt = performance.now();
     refused(error.message);
-    await refresh();
+    if (error.status) await refresh();
+    events.dispatchEvent(new CustomEvent("refused")); // controls show again what the job has
     return null;
   }
 }
@@ -162,7 +195,7 @@ export async function refresh() {
 }
 
 /** What belongs to a film, and to none after it. */
-const NOTHING_OF_A_FILM = { markIn: null, markOut: null, face: null, faces: null, cuts: [], cues: [], markers: [], wave: null, compare: null, watching: "" };
+const NOTHING_OF_A_FILM = { markIn: null, markOut: null, face: null, faces: null, cuts: [], cues: [], markers: [], marksProblem: "", wave: null, compare: null, watching: "" };
 
 /** Show the film as it is now, if another program has written it. @param {import("/page/answers.js").FilmFacts} film */
 function takeFilm(film) {
@@ -172,10 +205,14 @@ function takeFilm(film) {
   loadMarks();
 }
 
+let opening = 0;
 /** Open a film or a job. @param {string} path */
 export async function open(path) {
+  unsaved.write();
+  const turn = ++opening, slow = setTimeout(say, 700, `Opening ${path.split(/[\\/]/).pop()}…`);
   try {
     const answer = /** @type {import("/page/answers.js").Opened} */ (await request("POST", "/open", { path }));
+    if (turn !== opening) return false; // another one was chosen meanwhile
     lastJob = "";
     set({ ...NOTHING_OF_A_FILM, film: answer.film, project: answer.state.id, job: null, frame: 0 });
     takeJob(answer.state);
@@ -186,8 +223,10 @@ export async function open(path) {
     loadMarks();
     return true;
   } catch (error) {
-    say(error.message, "error");
+    if (turn === opening) say(error.message, "error");
     return false;
+  } finally {
+    clearTimeout(slow);
   }
 }
 
@@ -195,17 +234,40 @@ let moved = -Infinity;
 events.addEventListener("frame", () => (moved = performance.now()));
 
 /** Load what lies on the timeline: the waveform, the spoken lines, the cuts. */
-async function loadMarks() {
-  const { project, film } = state, isShown = () => project === state.project && film === state.film;
+function loadMarks() {
+  marksKey = "";
   loadWave();
-  request("GET", `/projects/${project}/cues`).then((answer) => isShown() && set({ cues: answer.cues, markers: answer.markers }), () => {});
+  loadCues();
+  loadCuts(0);
+}
+
+const MARK_OPTIONS = ["cues", "timeline", "start_tc"];
+let marksKey = "";
+/** Load the spoken lines and the markers, again if the job names other files. */
+function loadCues() {
+  const { project, film, job } = state;
+  if (!job) return;
+  const key = JSON.stringify([project, film.version, ...job.options.filter((option) => MARK_OPTIONS.includes(option.name)).map((option) => option.value)]);
+  if (key === marksKey) return;
+  marksKey = key;
+  request("GET", `/projects/${project}/cues`).then((answer) => key === marksKey && set({ cues: answer.cues, markers: answer.markers, marksProblem: answer.problem }), () => key === marksKey && (marksKey = ""));
+}
+events.addEventListener("job", loadCues);
+
+/** The first frame from which on cuts are not known, because the server did not answer. @type {number | null} */
+let cutsMissedFrom = null;
+/** Load the cuts from a frame on. @param {number} from */
+async function loadCuts(from) {
+  const { project, film } = state, isShown = () => project === state.project && film === state.film;
   const block = 500;
-  for (let start = 0; start < film.frames && isShown(); start += block) {
+  cutsMissedFrom = null;
+  for (let start = from; start < film.frames && isShown(); start += block) {
     while (performance.now() - moved < 700) await new Promise((resolve) => setTimeout(resolve, 300)); // scrubbing comes first
     try {
       const answer = await request("GET", `/projects/${project}/cuts?start=${start}&end=${start + block + 1}`);
       if (isShown() && answer.cuts.length) set({ cuts: [...new Set([...state.cuts, ...answer.cuts])].sort((a, b) => a - b) });
     } catch {
+      if (isShown()) cutsMissedFrom = start;
       return;
     }
   }
@@ -213,9 +275,13 @@ async function loadMarks() {
 
 /** Load the waveform, if it is ready. */
 export async function loadWave() {
-  const response = await fetched(url("/wave"));
-  if (response.status === 200) set({ wave: new Uint8Array(await response.arrayBuffer()) });
+  const { film } = state, response = await fetched(url("/wave"));
+  if (response.status !== 200) return;
+  const wave = new Uint8Array(await response.arrayBuffer());
+  if (film === state.film) set({ wave });
 }
+
+const AGAIN_MS = 2000;
 
 /**
  * Listen to the server while the page is seen, and catch up with what was missed; it reconnects by itself.
@@ -226,7 +292,7 @@ export function listen() {
   let source = null;
   let missed = false;
   const follow = () => {
-    source = document.hidden ? null : new EventSource("/api/events");
+    const opened = (source = document.hidden ? null : new EventSource("/api/events"));
     source?.addEventListener("open", () => {
       document.body.classList.remove("offline");
       if (missed) catchUp();
@@ -235,6 +301,8 @@ export function listen() {
     source?.addEventListener("error", () => {
       missed = true;
       document.body.classList.add("offline");
+      // A proxy that answers for the studio is an end to the browser, which tries no more.
+      if (opened?.readyState === EventSource.CLOSED) setTimeout(() => opened === source && follow(), AGAIN_MS);
     });
     source?.addEventListener("message", heard);
   };
@@ -251,6 +319,8 @@ function catchUp() {
   if (!state.project) return;
   refresh();
   loadWave();
+  loadCues();
+  if (cutsMissedFrom !== null) loadCuts(cutsMissedFrom);
   events.dispatchEvent(new CustomEvent("server-back"));
 }
 

@@ -1,6 +1,6 @@
 /* Takes: which to make and what they cost, how far they are, and the choice. */
 import { ask, h } from "/page/dom.js";
-import { change, events, request, say, selectedEdit, set, state, watch } from "/page/store.js";
+import { change, events, request, saved, say, selectedEdit, set, state, watch } from "/page/store.js";
 import { EMOTIONS } from "/page/expression.js";
 
 const TEMPERATURES = [0.3, 0.5, 0.7, 1];
@@ -54,11 +54,9 @@ class TakesPanel extends HTMLElement {
     return { prompt: of("prompt", EMOTIONS), temperature: of("temperature", [...new Set([...TEMPERATURES, own.temperature])].sort()), model_mode: of("model_mode", REGIONS), face: of("face", this.faces()) };
   }
 
-  /** The faces that can be compared, if there are several. */
+  /** The faces that can be compared, if the shot has several: by rules, since a number of the page may be another one in the span. */
   faces() {
-    const faces = state.faces?.faces ?? [];
-    if (faces.length < 2) return [];
-    return state.faces?.in_shot === 2 ? ["left", "right"] : faces.map((face) => face.number); // a number may be another one in the span
+    return (state.faces?.in_shot ?? 0) > 1 ? ["left", "right"] : [];
   }
 
   count() {
@@ -106,11 +104,12 @@ class TakesPanel extends HTMLElement {
   }
 
   async make() {
-    await /** @type {any} */ (document.querySelector("expression-panel")).write();
-    const edit = selectedEdit();
-    if (!edit) return;
-    const body = { index: edit.index, digest: edit.digest, choices: this.choices(), provider: providerRow().name };
+    if (this.making) return; // a double click, or the key while the bill is shown
+    this.making = true;
     try {
+      const edit = (await saved()) && selectedEdit();
+      if (!edit) return;
+      const body = { index: edit.index, digest: edit.digest, choices: this.choices(), provider: providerRow().name };
       let agreed = null;
       if (body.provider !== "local") {
         agreed = await agree(await request("POST", `/projects/${state.project}/bill`, body), this.count() === 1 ? "This take would" : "These takes would");
@@ -120,6 +119,8 @@ class TakesPanel extends HTMLElement {
       this.drawPicker();
     } catch (error) {
       say(error.message, "error");
+    } finally {
+      this.making = false;
     }
   }
 

@@ -23,8 +23,9 @@ class FilmTimeline extends HTMLElement {
       if (event.key === "Enter") /** @type {any} */ (document.querySelector("studio-viewer")).jump(this.search.value);
     });
     this.searchBox = h("span", { className: "search", hidden: true }, this.search, this.cueList);
+    this.problem = h("p", { className: "problem", role: "status" });
     this.append(
-      h("div", { className: "timeline-tools" }, this.searchBox, h("span", { className: "spacer" }),
+      h("div", { className: "timeline-tools" }, this.searchBox, this.problem, h("span", { className: "spacer" }),
         button("−", "Zoom out", 1.6), button("+", "Zoom in", 1 / 1.6),
         h("button", { type: "button", onclick: () => this.show(0, state.film.frames) }, "All")),
       this.canvas
@@ -36,6 +37,7 @@ class FilmTimeline extends HTMLElement {
       this.searchBox.hidden = !texts.length;
       this.cueList.replaceChildren(...texts.slice(0, 300).map((text) => h("option", { value: text })));
     });
+    watch(["marksProblem"], () => (this.problem.textContent = state.marksProblem));
     watch(["job"], () => this.loadLines());
     watch(["job", "selected", "markIn", "markOut", "cuts", "cues", "markers", "wave"], () => this.redraw());
     new ResizeObserver(() => this.redraw()).observe(this.canvas);

@@ -69,6 +69,9 @@ export function setFaceOfShot(edit, shot, face) {
   return setFields(edit, { faces: Object.keys(faces).length ? faces : null });
 }
 
+/** The frame that the listed faces are of: that of the playhead, or until its own are known the one before. */
+export const facesFrame = () => state.faces?.frame ?? state.frame;
+
 /** Whether a face that was clicked is still the one that is meant: in its shot, and while the edit says nothing else. @param {any} face */
 function isClicked(face) {
   const { face: clicked, faces } = state, [start, end] = faces?.shot ?? [0, 0];
@@ -79,7 +82,7 @@ function isClicked(face) {
 /** The number of the face that is changed: the one that was clicked, else the one that the edit names; 0 for the largest. */
 export function faceNumber() {
   const faces = state.faces?.faces ?? [];
-  const edit = selectedEdit(), face = faceOfShot(edit, shotAt(edit, state.frame)) ?? edit?.fields.face;
+  const edit = selectedEdit(), face = faceOfShot(edit, shotAt(edit, facesFrame())) ?? edit?.fields.face;
   if (state.face && isClicked(face)) return state.face.number;
   if (typeof face === "number") return face;
   if (face === "left") return faces[0]?.number ?? 0;
@@ -93,6 +96,8 @@ class StudioViewer extends HTMLElement {
   connectedCallback() {
     this.stills = new Stills();
     this.isSlow = this.loading = false;
+    this.frameProblem = "";
+    this.facesTurn = 0;
     this.moved = () => {};
     this.sequence = 0;
     this.busy = false;
@@ -105,15 +110,16 @@ class StudioViewer extends HTMLElement {
     watch(["film", "watching"], () => this.openFilm());
     watch(["frame"], () => !state.playing && this.showFrame());
     watch(["draft", "selected", "face", "job"], () => this.showPreview());
-    watch(["faces", "face", "playing", "watching", "selected", "job"], () => this.drawFaces());
+    watch(["frame", "faces", "face", "playing", "watching", "selected", "job"], () => this.drawFaces());
     watch(["frame", "playing", "markIn", "markOut", "film", "job"], () => this.showPosition());
     events.addEventListener("live", () => this.showPreview());
     events.addEventListener("server-faces", (event) => this.scanned(/** @type {any} */ (event).detail));
     events.addEventListener("server-proxy", (event) => this.proxyMoved(/** @type {any} */ (event).detail.share));
     events.addEventListener("server-back", () => {
-      if (state.faces && state.faces.share < 1) this.loadFaces();
-      if (!this.video.src) this.loadVideo();
+      if (!this.video.src || this.video.error) this.loadVideo();
+      if (state.film && !state.playing) this.showFrame();
     });
+    this.video.addEventListener("error", () => this.cannotPlay());
     new ResizeObserver(() => this.fit()).observe(this.stageBox);
     document.addEventListener("visibilitychange", () => document.hidden && state.playing && this.pause());
   }
@@ -179,13 +185,13 @@ class StudioViewer extends HTMLElement {
   }
 
   async loadVideo() {
-    const source = url("/video", { of: this.of() }), film = state.film;
+    const source = url("/video", { of: this.of() });
     this.video.removeAttribute("src");
     this.video.load();
     this.notice.hidden = true;
-    if (!state.watching && !film.playable) {
+    if (!state.watching && !state.film.playable) {
       const response = await fetched(source, { headers: { Range: "bytes=0-0" } });
-      if (film !== state.film) return;
+      if (source !== url("/video", { of: this.of() })) return; // another one is shown now
       if (response.status === 202) return this.proxyMoved((await response.json()).share);
       if (response.status === 422) return this.say(`This film cannot be played: ${(await response.json()).problem}`);
     }
@@ -196,6 +202,13 @@ class StudioViewer extends HTMLElement {
     if (state.watching) return;
     if (share === 1) this.loadVideo();
     else this.say(`Making a small copy to play, ${Math.round(100 * share)} %. Frames are shown from the film itself meanwhile.`);
+  }
+
+  /** Say why the film does not play; its frames can be stepped through all the same. */
+  cannotPlay() {
+    if (!this.video.src) return; // what was played before was taken away
+    if (state.playing) this.pause();
+    this.say("This film cannot be played by this browser, or is not there any more. Its frames can be stepped through.");
   }
 
   say(text) {
@@ -252,7 +265,7 @@ class StudioViewer extends HTMLElement {
     while (this.wanted !== null) {
       const frame = this.wanted, began = performance.now(), moved = new Promise((resolve) => (this.moved = () => resolve(null)));
       this.wanted = null;
-      const exact = this.stills.ask(frame, this.look(), true).then((bitmap) => bitmap && this.arrived(frame, bitmap), (error) => frame === state.frame && this.say(error.message));
+      const exact = this.stills.ask(frame, this.look(), true).then((bitmap) => bitmap && this.arrived(frame, bitmap), (error) => frame === state.frame && this.say((this.frameProblem = error.message)));
       const done = exact.then(() => true);
       let isDone = await Promise.race([done, new Promise((resolve) => setTimeout(resolve, this.isSlow ? 0 : SLOW_MS, false))]);
       if (!isDone) {
@@ -267,6 +280,7 @@ class StudioViewer extends HTMLElement {
   /** The exact frame is here. */
   arrived(frame, bitmap) {
     if (frame !== state.frame || state.playing) return;
+    if (this.notice.textContent === this.frameProblem) this.say("");
     this.draw(bitmap, "still");
     this.showPreview();
     this.later();
@@ -292,9 +306,11 @@ class StudioViewer extends HTMLElement {
   async loadFaces() {
     const frame = state.frame, project = state.project;
     if (state.watching || state.playing) return;
-    const response = await fetched(url(`/faces/${frame}`));
-    if (!response.ok || frame !== state.frame || project !== state.project) return;
-    set({ faces: { ...(await response.json()), frame } });
+    const turn = ++this.facesTurn, response = await fetched(url(`/faces/${frame}`));
+    if (!response.ok) return;
+    const faces = await response.json();
+    if (turn !== this.facesTurn || frame !== state.frame || project !== state.project) return;
+    set({ faces: { ...faces, frame } });
     this.scanNotice();
     this.showPreview();
   }
@@ -310,9 +326,10 @@ class StudioViewer extends HTMLElement {
 
   /** @param {import("/page/store.js").ServerEvent} event */
   scanned(event) {
-    if (!state.faces || state.faces.share >= 1 || state.frame < event.first || state.frame >= event.first + 125) return;
-    if (event.share === 1) this.loadFaces();
-    else {
+    const isOfFrame = state.faces?.frame === state.frame;
+    if (state.frame < event.first || state.frame >= event.first + 125 || (isOfFrame && state.faces.share >= 1)) return;
+    if (event.share === 1) this.loadFaces(); // also while an answer from before is still on its way
+    else if (isOfFrame) {
       set({ faces: { ...state.faces, share: event.share } });
       this.scanNotice();
     }
@@ -360,7 +377,7 @@ class StudioViewer extends HTMLElement {
   }
 
   drawFaces() {
-    const faces = state.faces, svg = this.overlay;
+    const faces = state.faces, svg = this.overlay, focused = svg.contains(document.activeElement) && document.activeElement?.getAttribute("aria-label");
     svg.replaceChildren();
     if (!faces || state.playing || state.watching || faces.frame !== state.frame) return;
     svg.setAttribute("viewBox", "0 0 1000 1000");
@@ -376,6 +393,7 @@ class StudioViewer extends HTMLElement {
       const chosen = faces.in_shot === 1 || faceNumber() === face.number;
       const group = make("g", { class: chosen ? "face chosen" : "face", role: "button", tabindex: 0, "aria-label": `Face ${face.number}`, "aria-pressed": chosen }, svg);
       make("rect", { x: 1000 * face.left, y: 1000 * face.top, width: 1000 * (face.right - face.left), height: 1000 * (face.bottom - face.top), rx: 8, "vector-effect": "non-scaling-stroke" }, group);
+      if (focused === `Face ${face.number}`) group.focus();
       const choose = () => chooseFace(face);
       group.addEventListener("click", choose);
       group.addEventListener("keydown", (event) => {
@@ -452,9 +470,10 @@ class StudioViewer extends HTMLElement {
       this.speed = speed;
       return this.rewind();
     }
+    if (this.video.error) return this.cannotPlay();
     if (!this.video.src) return this.say(this.notice.textContent || "The film is not ready to play yet.");
     if (state.frame >= state.film.frames - 1) seek(0);
-    this.video.currentTime = timeOf(state.frame) + 0.5 / (state.film.rate[0] / state.film.rate[1]);
+    this.video.currentTime = (timeOf(state.frame) + timeOf(state.frame + 1)) / 2;
     this.video.playbackRate = speed;
     set({ playing: true });
     try {
@@ -500,27 +519,28 @@ class StudioViewer extends HTMLElement {
   }
 }
 
-/** Where a face is in the shown frame, as an edit names it. A number of the page may be another one in the span of the edit. */
+/** Where a listed face is in its frame, as an edit names it. A number of the page may be another one in the span of the edit. */
 export function pointOf(face) {
   const at = [(face.left + face.right) / 2, (face.top + face.bottom) / 2].map((share) => Math.round(share * 1000) / 1000);
-  return { at, frame: `${state.frame}f` };
+  return { at, frame: `${facesFrame()}f` };
 }
 
-/** Whether the shown frame is one of an edit; if not, say that faces are chosen in it. @param {any} edit */
+/** Whether the shown frame, and that of the listed faces, are of an edit; if not, say that faces are chosen in it. @param {any} edit */
 export function isInEdit(edit) {
-  const isIn = !edit.frames || (state.frame >= edit.frames[0] && state.frame < edit.frames[1]);
-  if (!isIn) say(`Go to a frame of ${edit.name} to choose its face: it is named by its place there.`, "error");
-  return isIn;
+  const isOf = (frame) => !edit.frames || (frame >= edit.frames[0] && frame < edit.frames[1]);
+  if (!isOf(state.frame)) say(`Go to a frame of ${edit.name} to choose its face: it is named by its place there.`, "error");
+  else if (!isOf(facesFrame())) say("The faces of this frame are not found yet; choose one when they are shown.", "error");
+  return isOf(state.frame) && isOf(facesFrame());
 }
 
 /** Choose a face for the selected edit. */
 export async function chooseFace(face) {
   const edit = selectedEdit(), several = state.faces.in_shot > 1;
   if (edit && !isInEdit(edit)) return;
-  const point = several ? pointOf(face) : null, clicked = { number: face.number, frame: state.frame, at: point?.at ?? null, saved: false };
+  const point = several ? pointOf(face) : null, frame = facesFrame(), clicked = { number: face.number, frame, at: point?.at ?? null, saved: false };
   set({ face: clicked });
   if (!edit) return;
-  await (shotsOf(edit).length < 2 ? setFields(edit, { face: point }) : setFaceOfShot(edit, shotAt(edit, state.frame), point));
+  await (shotsOf(edit).length < 2 ? setFields(edit, { face: point }) : setFaceOfShot(edit, shotAt(edit, frame), point));
   if (state.face === clicked) set({ face: { ...clicked, saved: true } });
 }
 

@@ -16,6 +16,7 @@ from ...config.presets.raw_preset import VERBATIM
 from ...config.presets.shipped import find_file, load_preset_info
 from ...core.errors import PresetError, React1Error, not_one_of, shorten
 from ...core.nodes.registry import load_registry
+from ...core.settings import path_in
 from ...located_yaml.explain import is_url
 from ...located_yaml.located import Problems, parse_yaml
 from ..answers.job_answers import Option
@@ -100,7 +101,7 @@ def _require_file(value: Any, kind: str, folder: Path) -> None:
         return
     exists = False
     with suppress(OSError, ValueError):  # the system takes no such name
-        exists = (folder / named).is_file()
+        exists = path_in(folder, named).is_file()
     if not exists:
         raise PresetError(f"{shorten(named)} is not a file in {folder}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.edits.edit import Edit
+from ...core.settings import path_in
 from .film_options import path_options
 from .job_file import NEW_JOB_PRESET, JobFile
 
@@ -64,4 +65,4 @@ def _with_full_path(value: Any, is_file: bool, folder: Path) -> Any:
     """Return a value with the full path if it names a file, also where it is a mapping such as `consent`."""
     if isinstance(value, Mapping):
         return {name: _with_full_path(item, name in _FILES, folder) for name, item in value.items()}
-    return str(folder / value) if is_file and isinstance(value, str) and "://" not in value else value
+    return str(path_in(folder, value)) if is_file and isinstance(value, str) and "://" not in value else value

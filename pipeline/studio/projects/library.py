@@ -27,6 +27,15 @@ class LibraryFile:
     """`film` or `job`."""
 
 
+def is_text(path: Path) -> bool:
+    """Return whether a path can be sent to a page: names of old archives may be bytes that are no text."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_job(path: Path) -> bool:
     """Return whether a YAML file looks like a job or a preset."""
     try:
@@ -69,15 +78,17 @@ class Library:
         return any(path.is_relative_to(folder) for folder in (*self.folders, self._jobs))
 
     def files(self) -> list[LibraryFile]:
-        """Return the films and jobs under the folders, jobs first; at most 500, four folders deep."""
+        """Return the films and jobs under the folders, jobs first; at most 500, four folders deep.
+
+        Those whose name is not text are left out: no page can name them.
+        """
         found_files: list[LibraryFile] = []
         for folder in self.folders:
             for path in _walk(folder):
                 suffix = path.suffix.lower()
-                if suffix in FILMS:
-                    found_files.append(LibraryFile(path, "film"))
-                elif suffix in JOBS and is_job(path):
-                    found_files.append(LibraryFile(path, "job"))
+                kind = "film" if suffix in FILMS else "job" if suffix in JOBS and is_job(path) else ""
+                if kind and is_text(path):
+                    found_files.append(LibraryFile(path, kind))
                 if len(found_files) >= _MOST_FILES:
                     break
         unique = {file.path: file for file in found_files}

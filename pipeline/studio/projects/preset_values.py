@@ -24,6 +24,7 @@ from ...config.steps import substitute
 from ...core.edits.choices import CHOICE_NAMES, React1Overrides
 from ...core.edits.edit import Edit
 from ...core.errors import PresetError, React1Error
+from ...core.settings import path_in
 from ...interchange.places import PlaceOptions, Snap
 from ...located_yaml.located import Location, Problems, from_plain
 from .job_file import NEW_JOB_PRESET, JobFile, file_mark
@@ -65,7 +66,7 @@ class JobValues:
         options = json.loads(self.options)
         named = [options.get(name) for name in ("cues", "timeline")]
         files = [value.get("file") if isinstance(value, dict) else value for value in named]
-        return [self.file.parent / file for file in files if isinstance(file, str)]
+        return [path_in(self.file.parent, file) for file in files if isinstance(file, str)]
 
 
 def values_of(job: JobFile) -> JobValues | None:

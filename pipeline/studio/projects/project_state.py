@@ -32,7 +32,7 @@ def describe_project(project: Project, progress: Mapping[str, Any]) -> JobState:
         written_edits = project.job.edits()
         owners = take_owners(project, written_edits)
         shown = [_describe_edit(project, written, progress, values, owners) for written in written_edits]
-        edits = _with_overlaps(shown)
+        edits = _with_own_names(_with_overlaps(shown))
         options = describe_options(project.job)
     except (React1Error, OSError) as error:
         problem = problem or page_message(error)
@@ -125,6 +125,19 @@ def _with_overlaps(edits: list[EditState]) -> list[EditState]:
         )
         problem = f"overlaps {over.name}: move the in or the out point of one of them" if over else ""
         shown.append(edit.model_copy(update={"problem": problem}) if problem and not edit.problem else edit)
+    return shown
+
+
+def _with_own_names(edits: list[EditState]) -> list[EditState]:
+    """Return the edits, each by a name of its own: the page tells them apart by it, and no film is made of a copy."""
+    names: set[str] = set()
+    shown: list[EditState] = []
+    for edit in edits:
+        copy = edit.name in names
+        problem = f"another edit has the name {edit.name} too; give this one its own in the job file" if copy else ""
+        own = {"name": f"{edit.name} ({edit.index + 1})", "problem": edit.problem or problem} if copy else {}
+        shown.append(edit.model_copy(update=own))
+        names.add(edit.name)
     return shown
 
 

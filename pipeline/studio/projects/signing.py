@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import MissingExtra, PresetError, React1Error
+from ...core.settings import path_in
 from ...provenance.credentials import (
     CERTIFICATE_VARIABLE,
     INSTALL_HINT,
@@ -108,7 +109,7 @@ def _places(value: Any) -> Json:
 def _row(value: Any, about: str, folder: Path | None = None) -> Certificate:
     places, problem, signer = _places(value), "", ""
     try:
-        signer = _read({name: str((folder or Path()) / path) for name, path in places.items()}).subject
+        signer = _read({name: str(path_in(folder or Path(), path)) for name, path in places.items()}).subject
     except React1Error as error:
         problem = str(error)
     return Certificate(value=places, signer=signer, about=about, problem=problem, current=False, test=False)

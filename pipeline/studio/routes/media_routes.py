@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from ...core.edits.choices import ModelMode, Prompt, React1Choices
 from ...core.edits.edit import Edit
-from ...core.errors import InputMediaError
+from ...core.errors import InputMediaError, React1Error
+from ...core.settings import path_in
 from ...core.times import frames_text
 from ...core.values import Media
 from ...executors.base import StoreContext
@@ -25,6 +26,7 @@ from ...report.preview_clip import SAMPLE_RATE_HZ
 from ...splicing.splice_params import SoundParams
 from ..answers.film_answers import Cuts, FacePath, Faces, LineWave, Marks
 from ..answers.general_answers import MediaProgress
+from ..page_words import page_message
 from ..projects.library import SOUNDS
 from ..projects.project import Project
 from ..projects.project_state import take_owners
@@ -38,10 +40,8 @@ from .project_routes import project_of, studio_of
 
 router = APIRouter(prefix="/api/projects/{project}")
 _CLIP_PX = 960
-MAX_CLIP_FRAMES = 1800
-"""Frames of the longest clip that a page may ask for."""
-MAX_PATH_FRAMES = 20_000
-"""Frames that are searched at once for cuts, or for what is known of a face."""
+MAX_FRAMES = 20_000
+"""Frames of the longest clip that a page may ask for, or that are searched at once for cuts or for a face."""
 _HEARD = {"audio", "audio_mix", "audio_gain"}
 _CACHED = {"Cache-Control": "private, max-age=86400, immutable"}
 _TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
@@ -103,7 +103,7 @@ def faces(request: Request, project: str, frame: int) -> Faces:
 def faces_path(request: Request, project: str, start: int, end: int, face: int = 0) -> FacePath:
     """Return where a face is in each frame of [start, end), as shares of the picture; null where it is not known."""
     opened = project_of(request, project)
-    _require_frames(opened, start, end, MAX_PATH_FRAMES)
+    _require_frames(opened, start, end)
     return FacePath(boxes=opened.live.path(start, end, face))
 
 
@@ -195,7 +195,7 @@ def play_line(request: Request, project: str, file: str) -> Response:
 def _line_path(request: Request, project: str, file: str) -> Path:
     """Return the path of a line; it is asked for by its file, because its edit may change at any time."""
     opened = project_of(request, project)
-    path = studio_of(request).library.resolve(str(opened.job.path.parent / file))
+    path = studio_of(request).library.resolve(str(path_in(opened.job.path.parent, file)))
     if path.suffix.lower() not in SOUNDS:
         raise InputMediaError(f"{path.name} is not a sound file")
     return path
@@ -203,9 +203,9 @@ def _line_path(request: Request, project: str, file: str) -> Path:
 
 @router.get("/cuts")
 def cuts(request: Request, project: str, start: int, end: int) -> Cuts:
-    """Return the frames in [start, end) that begin a shot; at most `MAX_PATH_FRAMES` are searched at once."""
+    """Return the frames in [start, end) that begin a shot; at most `MAX_FRAMES` are searched at once."""
     opened = project_of(request, project)
-    end = min(end, opened.video.frame_count, start + MAX_PATH_FRAMES)
+    end = min(end, opened.video.frame_count, start + MAX_FRAMES)
     with closing(opened.new_context()) as context:
         cut_frames = cuts_between(opened.film_path, opened.media, start, end, context)
     return Cuts(start=start, end=end, cuts=cut_frames)
@@ -217,14 +217,21 @@ def cues(request: Request, project: str) -> Marks:
     opened = project_of(request, project)
     options, folder = opened.options(), opened.job.path.parent
     listed = options.get("cues")
-    lines = spoken_lines(opened.film_path, folder / listed if isinstance(listed, str) else None)
     timeline = options.get("timeline")
     named = {"file": timeline} if isinstance(timeline, str) else timeline
     file = None
     with suppress(ValidationError, KeyError, TypeError):  # the page shows elsewhere what is wrong with the job
-        file = ListFile.model_validate({**named, "file": str(folder / named["file"])}) if named else None
-    found_marks = markers(opened.film_path, opened.labelled_media(), file, opened.start_tc())
-    return Marks(cues=lines, markers=found_marks)
+        file = ListFile.model_validate({**named, "file": str(path_in(folder, named["file"]))}) if named else None
+    spoken, marked, problems = [], [], []
+    try:
+        spoken = spoken_lines(opened.film_path, path_in(folder, listed) if isinstance(listed, str) else None)
+    except React1Error as error:
+        problems.append(page_message(error))
+    try:
+        marked = markers(opened.film_path, opened.labelled_media(), file, opened.start_tc())
+    except React1Error as error:
+        problems.append(page_message(error))
+    return Marks(cues=spoken, markers=marked, problem="; ".join(problems))
 
 
 @router.get("/takes/{take}/clip")
@@ -272,7 +279,7 @@ def take_line(request: Request, project: str, take: str) -> Response:
 def source_clip(request: Request, project: str, start: int, end: int) -> Response:
     """Return the frames [start, end) of the film as a small clip."""
     opened = project_of(request, project)
-    _require_frames(opened, start, end, MAX_CLIP_FRAMES)
+    _require_frames(opened, start, end)
     return _clip(opened, [(opened.media, start, end)], start, end)
 
 
@@ -290,9 +297,9 @@ def _send(path: Path) -> Response:
     return FileResponse(path, media_type=_TYPES.get(path.suffix.lower(), "application/octet-stream"))
 
 
-def _require_frames(project: Project, start: int, end: int, most: int) -> None:
-    if not 0 <= start < end <= project.video.frame_count or end - start > most:
-        limits = f"1 to {most} frames of the film's {project.video.frame_count} can be shown at once"
+def _require_frames(project: Project, start: int, end: int) -> None:
+    if not 0 <= start < end <= project.video.frame_count or end - start > MAX_FRAMES:
+        limits = f"1 to {MAX_FRAMES} frames of the film's {project.video.frame_count} can be shown at once"
         raise InputMediaError(f"{frames_text(start, end)}: {limits}; choose another span")
 
 

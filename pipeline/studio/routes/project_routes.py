@@ -20,7 +20,7 @@ from ..answers.general_answers import Bill, FilmBill, LedgerAnswer, LibraryAnswe
 from ..answers.job_answers import Added, Changed, Opened
 from ..projects.film_options import set_option
 from ..projects.job_file import WrittenEdit
-from ..projects.library import FILMS, SOUNDS
+from ..projects.library import FILMS, SOUNDS, is_text
 from ..projects.project import Project
 from ..projects.signing import make_certificate, signed_by
 from ..projects.take_list import WantedTake
@@ -69,7 +69,7 @@ def library(request: Request) -> LibraryAnswer:
         files=[
             LibraryItem(path=str(file.path), name=file.path.name, kind=file.kind) for file in studio.library.files()
         ],
-        first=str(first) if first else None,
+        first=str(first) if first and is_text(first) else None,
         controls=edit_controls(),
         gain=gain_control(),
         providers=studio.providers(),
@@ -116,9 +116,10 @@ def change_edit(request: Request, project: str, body: ChangeEdit) -> Changed:
 
 @router.post("/projects/{project}/edits/remove")
 def remove_edit(request: Request, project: str, body: EditRef) -> Changed:
-    """Remove an edit; undo brings it back."""
+    """Remove an edit, and stop the takes that are made of it; undo brings it back."""
     opened = project_of(request, project)
     opened.job.remove(body.index, body.digest)
+    studio_of(request).stop_takes_without_edit(opened)
     return _changed(request, opened)
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from ...config.edit_lists import CUES, TIMELINES, sidecar_file
 from ...core.errors import React1Error
 from ...core.times import Frames, Moment, Seconds, Timecode, timecode_to_frames
 from ...core.values import Media
@@ -19,19 +20,15 @@ from ...media.frames.film_readers import open_media
 from ...media.timing.clock import frame_at
 from ..answers.film_answers import Cue, Marker
 
-_SUBTITLES, _TIMELINES = (".srt", ".vtt"), (".edl", ".otio", ".fcpxml")
-
-
-def sidecar(film: Path, suffixes: tuple[str, ...]) -> Path | None:
-    """Return the file beside a film that has its name, such as `interview.srt` or `interview.en.srt`."""
-    files = [path for path in sorted(film.parent.iterdir()) if path.suffix.lower() in suffixes]
-    return next((path for path in files if path.name.startswith(f"{film.stem}.")), None)
-
 
 def spoken_lines(film: Path, listed: Path | None) -> list[Cue]:
-    """Return the spoken lines in seconds: of the job's list, of a subtitle file beside the film, or of its stream."""
+    """Return the spoken lines in seconds: of the job's list, of a subtitle file beside the film, or of its stream.
+
+    Raises:
+        PresetError: several files beside the film could have them.
+    """
     entries: tuple[Any, ...] = ()
-    file = listed or sidecar(film, _SUBTITLES)
+    file = listed or sidecar_file(film, CUES, "cues")
     try:
         entries = tuple(read_listing(file, file.name).entries) if file else read_embedded_cues(film)
     except React1Error:
@@ -53,9 +50,12 @@ def markers(film: Path, media: Media, timeline: ListFile | None, start_tc: str =
         media: its probe, with the timecode of the first frame that the job says.
         timeline: the job's timeline, with its full path.
         start_tc: the timecode of the first frame, if the job says one.
+
+    Raises:
+        PresetError: several files beside the film could be its timeline.
     """
     rows = _chapters(film, media)
-    file = timeline.file if timeline is not None else sidecar(film, _TIMELINES)
+    file = timeline.file if timeline is not None else sidecar_file(film, TIMELINES, "timeline")
     if file is not None:
         with suppress(React1Error, OSError):
             rows += _timeline_markers(film, media, Path(str(file)), timeline or ListFile(file=str(file)), start_tc)

@@ -63,9 +63,10 @@ def _serve(options: object, *, open_browser: bool) -> None:
 def _folders(paths: list[Path]) -> tuple[tuple[Path, ...], Path | None]:
     """Return the folders that the page may read, and the file that it opens first."""
     from ....core.errors import PresetError
+    from ....core.settings import map_path
 
     folders, files = [], []
-    for path in paths or [Path.cwd()]:
+    for path in [Path(map_path(str(path))) for path in paths] or [Path.cwd()]:
         if path.is_dir():
             folders.append(path.absolute())
         elif path.is_file():

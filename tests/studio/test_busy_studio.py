@@ -1,0 +1,220 @@
+"""A studio that is busy: work that waits, pages that fall behind, films that take long to open, edits that go."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from types import SimpleNamespace
+
+import pytest
+from numbered_clips import make_clip
+from running_studio import wait_for
+
+from react1.pipeline.core.errors import Interrupted, PresetError
+from react1.pipeline.studio import studio as studio_module
+from react1.pipeline.studio.background_work import Work
+from react1.pipeline.studio.projects.project import Project
+from react1.pipeline.studio.projects.project_state import describe_project
+from react1.pipeline.studio.studio import EventStream, Studio
+from react1.pipeline.studio.studio_options import StudioOptions
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a film of 40 frames."""
+    make_clip(tmp_path / "film.mp4", frames=40, size=(64, 48), tracks=0)
+    return tmp_path
+
+
+@pytest.fixture
+def studio(folder):
+    opened = Studio(StudioOptions(folder / "home", (folder,)))
+    yield opened
+    opened.close()
+
+
+def test_what_waits_stops_at_once(tmp_path):
+    """Not only when its turn would come, which may be hours later; and it is not done then."""
+    work, go, stopped, begun = Work(tmp_path, lambda *_: None), threading.Event(), [], []
+
+    def refuse(name: str) -> None:
+        begun.append(name)
+        go.wait(20)
+        raise PresetError("to end it here")
+
+    for name in ("first", "second"):
+        work.start(name, lambda name=name: refuse(name), lambda *_: None, lambda error, name=name: stopped.append(name))
+    wait_for(lambda: begun)
+    work.stop("second")
+
+    assert stopped == ["second"]
+    assert list(work.progress) == ["first"]
+    go.set()
+    work.close()
+    assert begun == ["first"]
+
+
+def test_what_is_being_made_is_not_begun_twice(tmp_path):
+    """Two tabs may ask for it in the same moment."""
+    work, go, begun = Work(tmp_path, lambda *_: None), threading.Event(), []
+
+    def load() -> None:
+        begun.append(1)
+        go.wait(20)
+        raise PresetError("to end it here")
+
+    for _ in range(2):
+        work.start("take", load, lambda *_: None, lambda _: None, paid=True)
+    wait_for(lambda: begun)
+    go.set()
+    wait_for(lambda: not work.progress)
+    work.close()
+
+    assert begun == [1]
+
+
+def test_a_page_that_falls_behind_connects_again():
+    """It would else miss an event, and show for ever what was before it."""
+
+    async def heard() -> list[str]:
+        events = EventStream()
+        events.bind(asyncio.get_running_loop())
+        stream = events.listen()
+        lines = [await anext(stream)]
+        for number in range(500):
+            events.send("progress", item=str(number))
+        events.send("project", project="p")
+        await asyncio.sleep(0)
+        return lines + [line async for line in stream]
+
+    lines = asyncio.run(asyncio.wait_for(heard(), 20))
+
+    assert lines[0].startswith("retry")
+    assert '"399"' in lines[-1]
+
+
+def test_a_film_that_takes_long_to_open_holds_up_no_other(folder, studio, monkeypatch):
+    """An hour of film is read from its first to its last byte before it can be shown."""
+    make_clip(folder / "long.mp4", frames=5, size=(64, 48), tracks=0)
+    project, go, opening, got = studio.open(folder / "film.mp4"), threading.Event(), threading.Event(), []
+
+    class SlowProject(Project):
+        def __init__(self, *arguments, **options):
+            opening.set()
+            go.wait(20)
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(studio_module, "Project", SlowProject)
+    threads = [threading.Thread(target=lambda: got.append(studio.open(folder / "long.mp4"))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert opening.wait(10)
+    other = threading.Thread(target=lambda: got.append(studio.project(project.id)))
+    other.start()
+    other.join(5)
+
+    assert got == [project]
+    go.set()
+    for thread in threads:
+        thread.join(20)
+    assert got[1] is got[2]
+
+
+def test_takes_of_an_edit_that_is_removed_are_stopped(folder, studio, monkeypatch):
+    """Nobody sees them any more, and others wait for them; those of other edits go on."""
+    lines = [f"  - {{{span}, prompt: sad}}\n" for span in ("name: a, in: 1f, out: 9f", "name: b, in: 20f, out: 29f")]
+    edits = "".join(lines)
+    (folder / "film.mp4.react1.yaml").write_text(f"preset: emotion-edit\nsource: film.mp4\nedits:\n{edits}")
+    project, go = studio.open(folder / "film.mp4"), threading.Event()
+
+    def stuck(_take):
+        go.wait(20)
+        raise Interrupted("stopped")
+
+    monkeypatch.setattr(project, "take_job", stuck)
+    for written in project.edits():
+        studio.make_takes(project, project.want_takes(written, [{}], "local", None))
+    first, second = project.list.record.takes
+    wait_for(lambda: first.state == "working")
+
+    written = project.edits()[1]
+    project.job.remove(written.index, written.digest)
+    studio.stop_takes_without_edit(project)
+    states = (first.state, second.state)
+    go.set()
+
+    assert states == ("working", "stopped")
+
+
+def test_a_film_is_recorded_with_the_job_that_it_is_made_of(folder, studio, monkeypatch):
+    """It may have waited for others while the job was changed; the page says of an older one that it is."""
+    job = folder / "film.mp4.react1.yaml"
+    job.write_text("preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f, prompt: sad}\n")
+    project, go, begun = studio.open(folder / "film.mp4"), threading.Event(), threading.Event()
+
+    def first(*_):
+        begun.set()
+        go.wait(20)
+        raise PresetError("to end it here")
+
+    monkeypatch.setattr(project, "film_job", first)
+    for _ in range(2):
+        studio.make_film(project, "film", "local", None, False)
+    assert begun.wait(10)
+    job.write_text(job.read_text().replace("sad", "happy"))
+    go.set()
+    wait_for(lambda: not studio.work.progress)
+
+    films = studio.state(project).films
+    assert [film.is_current for film in films] == [True, False]
+
+
+def test_edits_of_one_name_are_told_apart(folder, studio):
+    """A line that was copied in a text editor: no film is made of both, and the page names the second one otherwise."""
+    line = "  - {in: 1f, out: 9f, prompt: sad, name: a}\n"
+    (folder / "film.mp4.react1.yaml").write_text(
+        f"preset: emotion-edit\nsource: film.mp4\nedits:\n{line}{line.replace('1f, out: 9f', '20f, out: 29f')}"
+    )
+
+    first, second = describe_project(studio.open(folder / "film.mp4"), {}).edits
+
+    assert (first.name, first.problem) == ("a", "")
+    assert (second.name, second.problem) == (
+        "a (2)",
+        "another edit has the name a too; give this one its own in the job file",
+    )
+
+
+def test_a_name_that_is_no_text_hides_no_other_film(folder):
+    """Archives have names in other encodings; no page can name such a film, and all others are listed."""
+    from react1.pipeline.studio.routes.project_routes import library
+
+    film = folder / os.fsdecode(b"caf\xe9.mp4")
+    (folder / "film.mp4").rename(folder / "kept.mp4")
+    try:
+        os.link(folder / "kept.mp4", film)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    options = StudioOptions(folder / "home", (folder,), film)
+    studio = Studio(options)
+
+    answer = library(SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(studio=studio))))
+
+    assert [item["name"] for item in answer.model_dump(mode="json")["files"]] == ["kept.mp4"]
+    assert answer.model_dump_json()
+    studio.close()
+
+
+@pytest.mark.slow
+def test_a_minute_of_film_is_shown_beside_its_take(tmp_path):
+    """At 59.94 frames/s it has twice the frames."""
+    from react1.pipeline.studio.routes.media_routes import source_clip
+
+    make_clip(tmp_path / "film.mp4", frames=3700, size=(64, 48), tracks=0)
+    studio = Studio(StudioOptions(tmp_path / "home", (tmp_path,)))
+    project = studio.open(tmp_path / "film.mp4")
+    request = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(studio=studio)))
+
+    assert source_clip(request, project.id, 0, 3650).media_type == "video/mp4"
+    studio.close()

@@ -1,0 +1,313 @@
+"""An editor on a deadline, in a real Chromium: clicks too early or too often, a refused change, a lost connection."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import numpy as np
+import pytest
+from numbered_clips import make_clip
+from running_studio import start_studio, stop_studio, wait_for
+from studio_page import close_page, open_page, until, wait_for_frame
+
+from react1.pipeline.media.audio.samples import write_wav
+
+pytestmark = pytest.mark.slow
+SIDES = {"top": 0.2, "bottom": 0.6, "frames": 40}
+FACES = [{"number": 1, "left": 0.1, "right": 0.3, **SIDES}, {"number": 2, "left": 0.6, "right": 0.8, **SIDES}]
+TWO_FACES = {"share": 1, "problem": "", "shot": [0, 40], "faces": FACES, "in_shot": 2}
+SEEK = "(frame) => import('/page/viewer.js').then((viewer) => viewer.seek(frame))"
+DISPATCH = (
+    "(detail) => import('/page/store.js')"
+    ".then((store) => store.events.dispatchEvent(new CustomEvent('server-faces', { detail })))"
+)
+NO_MAKING = "Nothing is made: the change before was refused."
+
+
+@pytest.fixture
+def studio(tmp_path):
+    """A studio on a film of 40 frames with one edit."""
+    folder = tmp_path / "films"
+    folder.mkdir()
+    film = make_clip(folder / "film.mp4", frames=40, size=(64, 48), tracks=0)
+    edit = "{name: edit-1, in: 10f, out: 30f, prompt: sad, temperature: 1}"
+    job_of(folder).write_text(f"preset: emotion-edit\nsource: film.mp4\nedits:\n  - {edit}\n")
+    running = start_studio(tmp_path / "home", folder, film)
+    yield running
+    stop_studio(running)
+
+
+def job_of(folder):
+    return folder / "film.mp4.react1.yaml"
+
+
+@pytest.fixture
+def page(chromium, studio):
+    opened = open_page(chromium, studio.url)
+    opened.wait_for_selector("canvas[data-shows]")
+    yield opened
+    opened.complaints[:] = [text for text in opened.complaints if "422" not in text]  # what was refused
+    close_page(opened)
+
+
+def edits_in(job) -> int:
+    return job.read_text().count("- {")
+
+
+def refuse(page, pattern: str, *, after=None) -> None:
+    """Answer an endpoint with a refusal, after an event if one is given."""
+
+    def answer(route) -> None:
+        if after is not None:
+            after.wait(20)
+        route.fulfill(status=422, json={"error": "refused, to try it"})
+
+    page.route(pattern, answer)
+
+
+def test_a_face_is_saved_with_the_frame_that_it_was_found_in(page, studio):
+    """The playhead may have moved since, and the faces of its frame not have arrived."""
+    job = job_of(studio.folder)
+    page.route("**/faces/12*", lambda route: route.fulfill(json=TWO_FACES))
+    page.route("**/faces/25*", lambda _route: None)  # never answered
+    page.route("**/cuts?*", lambda route: route.fulfill(json={"start": 0, "end": 40, "cuts": []}))
+    page.reload()
+    page.wait_for_selector("canvas[data-shows]")
+    page.evaluate(SEEK, 12)
+    page.wait_for_selector(".face-row button >> text=Face 2")
+    until(page, "document.querySelectorAll('svg.faces .face').length === 2")
+
+    page.evaluate(SEEK, 25)
+    wait_for_frame(page, 25)
+    outlined = page.evaluate("document.querySelectorAll('svg.faces .face').length")
+    page.click(".face-row button >> text=Face 2")
+
+    wait_for(lambda: "face: {at: [0.7, 0.4], frame: 12f}" in job.read_text())
+    assert outlined == 0
+
+
+def test_faces_of_a_crowd_are_compared_by_rules(page):
+    """Their numbers count the faces of what was searched, which need not be those of the span."""
+    crowd = [{**FACES[0], "number": number, "left": number / 5, "right": number / 5 + 0.1} for number in (1, 2, 3)]
+    page.route("**/faces/*", lambda route: route.fulfill(json={**TWO_FACES, "faces": crowd, "in_shot": 3}))
+    page.evaluate(SEEK, 12)
+    page.wait_for_selector(".face-row button >> text=Face 3")
+
+    assert page.evaluate("document.querySelector('takes-panel').faces().join()") == "left,right"
+
+
+@pytest.mark.parametrize("button", ["#make-film", "#make-takes"])
+def test_nothing_is_made_while_the_last_change_is_refused(page, studio, button):
+    """It would be made of the edit as it was before, and the message of the refusal would be too late."""
+    refuse(page, "**/projects/*/edits", after=(refused := threading.Event()))
+    asked = []
+    for what in ("films", "takes"):
+        page.route(f"**/projects/*/{what}", lambda route: asked.append(route.request.url) or route.continue_())
+
+    page.evaluate("document.querySelector('expression-panel').save({ temperature: 0.25 })")
+    page.evaluate(f"document.querySelector('{button}').click()")
+    refused.set()
+
+    page.wait_for_selector(f"#messages >> text={NO_MAKING}")
+    page.unroute("**/projects/*/edits")
+    assert asked == []
+
+
+def test_a_refused_change_leaves_nothing_of_it_on_the_page(page):
+    """What is shown is what the film would be made of."""
+    refuse(page, "**/projects/*/edits")
+
+    page.click("[data-emotion=happy]")
+    page.wait_for_selector("#messages >> text=refused, to try it")
+
+    until(page, "document.querySelector('[data-emotion=sad]').getAttribute('aria-checked') === 'true'")
+
+
+def test_what_was_just_set_is_what_undo_undoes(page, studio):
+    """A slider is written a moment later; undone before that, it would come back."""
+    job = job_of(studio.folder)
+    page.evaluate("document.querySelector('expression-panel').save({ temperature: 0.25 })")
+    page.keyboard.press("Control+z")
+
+    until(page, "!document.getElementById('redo').disabled")
+    page.wait_for_timeout(700)
+    assert "temperature: 1" in job.read_text()
+
+
+def test_what_was_just_set_is_saved_when_the_page_is_left(page, studio):
+    """Who closes the tab right after a click loses nothing."""
+    page.evaluate("document.querySelector('expression-panel').save({ temperature: 0.25 })")
+    page.reload()
+
+    wait_for(lambda: "temperature: 0.25" in job_of(studio.folder).read_text(), limit_s=10)
+
+
+def test_a_double_click_makes_one_edit_and_one_film(page, studio):
+    """On a slow line the second click comes before the answer to the first."""
+    slow = threading.Event()
+    page.route("**/projects/*/edits", lambda route: (slow.wait(0.3), route.continue_()))
+    films = []
+    page.route("**/projects/*/films", lambda route: films.append(1) or route.continue_())
+    page.evaluate(SEEK, 32)
+    wait_for_frame(page, 32)
+
+    page.dblclick("edit-list >> text=New edit here")
+    wait_for(lambda: edits_in(job_of(studio.folder)) == 2)
+    page.click("#tab-finish")
+    page.dblclick("#make-film")
+    page.wait_for_selector(".film-item")
+    page.wait_for_timeout(500)
+
+    assert edits_in(job_of(studio.folder)) == 2
+    assert len(films) == 1
+
+
+def test_a_held_delete_key_removes_one_edit(page, studio):
+    """The others are not meant, and an edit that is gone already is no conflict."""
+    job = job_of(studio.folder)
+    job.write_text(job.read_text() + "  - {name: edit-2, in: 31f, out: 39f, prompt: happy, temperature: 1}\n")
+    page.wait_for_selector("[data-name=edit-2]")
+
+    for _ in range(5):
+        page.keyboard.down("Delete")
+    page.keyboard.up("Delete")
+    wait_for(lambda: edits_in(job) == 1)
+    page.wait_for_timeout(500)
+
+    assert edits_in(job) == 1
+    assert not page.query_selector("#messages .error")
+
+
+def test_a_recording_goes_into_the_edit_for_which_it_was_begun(page, studio):
+    """Another one may be selected before it ends."""
+    job = job_of(studio.folder)
+    job.write_text(job.read_text() + "  - {name: edit-2, in: 31f, out: 39f, prompt: happy, temperature: 1}\n")
+    page.wait_for_selector("[data-name=edit-2]")
+    page.click("#tab-line")
+    page.context.grant_permissions(["microphone"])
+    page.click("line-panel >> text=Record")
+    page.wait_for_selector("text=Stop recording")
+    page.wait_for_timeout(400)
+    page.click("[data-name=edit-2]")
+    page.click("text=Stop recording")
+
+    wait_for(lambda: "audio:" in job.read_text())
+    first, second = [line for line in job.read_text().splitlines() if "- {" in line]
+    assert "audio:" in first and "audio:" not in second
+
+
+def test_the_newest_film_that_was_chosen_is_opened(page, studio):
+    """Also where the answer about one before it comes later."""
+    make_clip(studio.folder / "slow.mp4", frames=10, size=(64, 48), tracks=0)
+    make_clip(studio.folder / "quick.mp4", frames=10, size=(64, 48), tracks=0)
+    opened = threading.Event()
+
+    def late(route) -> None:
+        if "slow" in json.dumps(route.request.post_data):
+            threading.Thread(target=lambda: opened.wait(5)).start()
+            page.held = route
+        else:
+            route.continue_()
+
+    page.route("**/api/open", late)
+    script = "(path) => void import('/page/store.js').then((store) => store.open(path))"
+    page.evaluate(script, str(studio.folder / "slow.mp4"))
+    wait_for(lambda: page.evaluate("1") and hasattr(page, "held"))
+    page.evaluate(script, str(studio.folder / "quick.mp4"))
+    until(page, "document.getElementById('film-name').textContent === 'quick.mp4'")
+    page.held.continue_()
+    page.wait_for_timeout(1500)
+
+    assert page.text_content("#film-name") == "quick.mp4"
+
+
+def test_faces_that_are_found_while_an_answer_is_on_its_way_appear(page):
+    """The event may come before the answer that was given earlier."""
+    page.evaluate(SEEK, 3)
+    wait_for_frame(page, 3)
+    page.wait_for_timeout(400)
+    early = []
+
+    def answer(route) -> None:
+        if early:
+            route.fulfill(json=TWO_FACES)
+        else:
+            early.append(route)
+
+    page.route("**/faces/*", answer)
+    page.evaluate(SEEK, 12)
+    wait_for(lambda: page.evaluate("1") and early)
+    page.evaluate(DISPATCH, {"first": 0, "share": 1})
+    page.wait_for_selector(".face-row button >> text=Face 2")
+    early[0].fulfill(json={**TWO_FACES, "share": 0.9, "faces": [], "shot": None, "in_shot": 0})
+    page.wait_for_timeout(300)
+
+    assert page.query_selector(".face-row button >> text=Face 2")
+
+
+def test_the_page_comes_back_after_a_proxy_has_answered_for_the_studio(page):
+    """A browser gives up at any other answer than a stream of events; the frame asked for meanwhile is shown."""
+    page.route("**/api/events", lambda route: route.fulfill(status=502, body="bad gateway"))
+    page.route("**/still/**", lambda route: route.fulfill(status=502, json={"error": "bad gateway"}))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    until(page, "document.body.classList.contains('offline')")
+    page.evaluate(SEEK, 20)
+    page.wait_for_selector("studio-viewer .notice >> text=bad gateway")
+
+    page.unroute("**/api/events")
+    page.unroute("**/still/**")
+
+    until(page, "!document.body.classList.contains('offline')", limit_ms=10_000)
+    until(page, "document.querySelector('canvas[data-frame]').dataset.frame === '20'", limit_ms=10_000)
+    until(page, "!document.querySelector('studio-viewer .notice').textContent.includes('bad gateway')")
+    page.complaints[:] = [text for text in page.complaints if "502" not in text]
+
+
+def test_the_keys_of_a_sound_are_its_own(page, studio):
+    """Space plays the new line, not the film."""
+    job = job_of(studio.folder)
+    write_wav(studio.folder / "line.wav", np.zeros((1, 240_000), np.float32), 48_000)
+    job.write_text(job.read_text().replace("temperature: 1", "temperature: 1, audio: line.wav"))
+    page.click("#tab-line")
+    page.wait_for_selector("line-panel audio")
+    page.focus("line-panel audio")
+    page.keyboard.press("Space")
+
+    until(page, "!document.querySelector('line-panel audio').paused", limit_ms=5000)
+    assert page.evaluate("document.querySelector('studio-viewer video').paused")
+
+
+def test_a_face_that_is_chosen_by_keys_keeps_the_focus(page):
+    """In the list, and in the picture."""
+    page.route("**/faces/*", lambda route: route.fulfill(json=TWO_FACES))
+    page.evaluate(SEEK, 12)
+    page.wait_for_selector(".face-row button >> text=Face 2")
+    until(page, "document.querySelectorAll('svg.faces .face').length === 2")
+    focused = []
+    for selector in (".face-row button:nth-child(2)", "svg.faces .face:nth-child(1)"):
+        page.focus(selector)
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(500)
+        focused.append(page.evaluate("document.activeElement.textContent || document.activeElement.ariaLabel"))
+
+    assert focused == ["Face 2", "1"]
+
+
+def test_lists_that_the_job_names_later_are_shown_at_once(page, studio):
+    """And which of several lists beside the film is meant is asked in one sentence."""
+    srt = "1\n00:00:00,200 --> 00:00:00,900\nI said so.\n"
+    for name in ("film.en.srt", "film.de.srt"):
+        (studio.folder / name).write_text(srt)
+    page.reload()
+    page.wait_for_selector(
+        "film-timeline .problem >> text=2 files beside film.mp4 could be “Spoken lines”: film.de.srt, film.en.srt; "
+        "set “Spoken lines” to one of them"
+    )
+    assert not page.is_visible("film-timeline input[type=search]")
+
+    job = job_of(studio.folder)
+    job.write_text(job.read_text().replace("edits:", "cues: film.en.srt\nedits:"))
+
+    page.wait_for_selector("film-timeline input[type=search]")
+    assert page.text_content("film-timeline .problem") == ""
