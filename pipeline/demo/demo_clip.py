@@ -9,6 +9,7 @@ Source  scikit-image's `data.astronaut()`: NASA's portrait of Eileen Collins, in
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 import wave
 from collections.abc import Callable, Iterable, Iterator
@@ -56,7 +57,7 @@ def make_demo_clip(
     rate: int = 25,
     progress: Callable[[float], None],
 ) -> None:
-    """Write the clip to `out`.
+    """Write the clip to `out`, where it appears when it is complete.
 
     Args:
         out: the output; an existing file is replaced.
@@ -77,7 +78,12 @@ def make_demo_clip(
             yield camera_frame(picture, index / max(1, count - 1), size)
             progress(_MOUTH_SHARE + (1 - _MOUTH_SHARE) * (index + 1) / count)
 
-    write_clip(out, camera_frames(), voice, size, rate)
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        write_clip(part, camera_frames(), voice, size, rate)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def plate() -> Picture:

@@ -55,6 +55,20 @@ def test_the_clip_has_the_same_bytes_every_time(clip, tmp_path):
     assert digest(second) == digest(clip[0])
 
 
+def test_an_interrupted_clip_has_no_name(tmp_path, monkeypatch):
+    """It would be taken for the complete one, which is made only once."""
+
+    def pictures(still, *_):
+        yield from [still] * 60
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo_clip, "speaking_pictures", pictures)
+    with pytest.raises(KeyboardInterrupt):
+        make_demo_clip(tmp_path / "demo.mp4", seconds=3, size=(320, 180), progress=lambda share: None)
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
