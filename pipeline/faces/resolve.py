@@ -22,10 +22,7 @@ from ..media.probe import require_video
 from ..preflight.clip_checks import sampled_faces
 from ..providers.local import detect_faces_cached, edited_frames
 from .choose import ShotChoice, check_seen, choose_faces, describe_faces, several_people_note
-from .crop import LEAST_EYES_PX, SMALL_SHARE, FacePath, crop_side, follow, sent_side, write_crop
-
-_CROP_SHARE = 0.35
-"""The crop's share of the work, after detection."""
+from .crop import LEAST_EYES_PX, SMALL_SHARE, WORK_SHARE, FacePath, crop_side, follow, sent_side, write_crop
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def resolve_face(context: NodeContext, segment: Segment, request: FaceRequest) -
         return segment
     available.require()
     detections = detect_faces_cached(
-        context, segment.media.file, lambda done: context.progress((1 - _CROP_SHARE) * done)
+        context, segment.media.file, lambda done: context.progress((1 - WORK_SHARE) * done)
     )
     fps, span = require_video(segment.media).rate, edited_frames(segment)
     shots = people_in_shots(detections, span)
