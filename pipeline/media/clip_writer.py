@@ -124,7 +124,7 @@ class ClipWriter:
         self, target: Path | BinaryIO, *, container: str | None = None, options: Mapping[str, str] | None = None
     ) -> None:
         """Open `target`; `container` and `options` are ffmpeg's muxer and its options, by default by the suffix."""
-        opened = str(target) if isinstance(target, Path) else target
+        opened = f"file:{target}" if isinstance(target, Path) else target
         self._container: Any = av.open(opened, "w", format=container, options=dict(options or {}))
         self._video: Any = None
         self._audio: Any = None

@@ -62,7 +62,7 @@ class ClipFrames:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._container = av.open(str(path))
+            self._container = av.open(f"file:{path}")
         except (av.error.FFmpegError, OSError) as error:
             raise InputMediaError(f"{path.name} cannot be read: {error}; give an H.264 mp4") from error
         if not self._container.streams.video:

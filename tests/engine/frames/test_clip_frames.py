@@ -54,6 +54,18 @@ def test_frames_can_be_read_in_any_order(tmp_path: Path, monkeypatch: pytest.Mon
     assert cached <= 7
 
 
+def test_a_name_may_look_like_a_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path with a colon is a file, for the take, the clip and the voice."""
+    monkeypatch.chdir(tmp_path)
+    sound = VoiceAudio(np.zeros((1, RATE // 5), np.float32), RATE)
+
+    path = write(Path("scene:2.mp4"), 5, sound=sound)
+
+    with ClipFrames(path) as clip:
+        assert number_of(next(map(planes_of, clip.decode_all()))) == 0
+    assert read_audio(path).rate == RATE
+
+
 def test_a_take_is_coded_to_be_decoded_fast(tmp_path: Path) -> None:
     """Its picture parameter set names variable-length codes, not arithmetic coding."""
     with av.open(str(write(tmp_path / "n.mp4", 3))) as clip:
