@@ -5,6 +5,8 @@ A mask blends a layer into a picture.
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from fractions import Fraction
 from typing import Any, TypeAlias, TypeVar
 
@@ -12,6 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatT = TypeVar("FloatT", np.float32, np.float64)
+
+NPZ_ERRORS = (
+    OSError, ValueError, KeyError, EOFError, TypeError, IndexError, RuntimeError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
+"""What reading an npz file raises if it is damaged or is another file."""
 
 Box: TypeAlias = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels, ends excluded."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import itertools
-import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from ...core.side_by_side import read_ahead
 from ...media.frames.shots import THUMBNAIL_PX, Thumbnail, find_cuts, thumbnail
-from ..arrays import Image, Points
+from ..arrays import NPZ_ERRORS, Image, Points
 from ..frames.clip_frames import ClipFrames, Picture, VideoFormat, planes_of
 from ..frames.frame_color import frame_rgb, small_rgb, to_rgb
 from ..frames.threads import single_threaded_opencv
@@ -151,7 +150,7 @@ def shrink_for_detection(picture: Image) -> tuple[Image, float]:
     return (picture, 1.0) if scale == 1 else (cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale)
 
 
-CACHE_VERSION = 8
+CACHE_VERSION = 9
 """Raise it when detection results or the file format change."""
 CACHE_SUFFIX = ".npz"
 _DID_NOT_RUN = -1
@@ -209,7 +208,7 @@ def read_detections(path: Path) -> Detections | None:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
             return _from_arrays(arrays)
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+    except NPZ_ERRORS:
         return None
 
 

@@ -88,7 +88,8 @@ def _select_face(
         return ShotFace(shot, None, no_points, (), Occlusion(zeros, zeros, no_points), zeros)
     track = extend_track(chosen.track, tracks)
     faces = [track.points.get(number) for number in range(first, last)]
-    smoothed = smooth_track(fill_gaps(faces, float(fps)), float(fps))
+    filled = fill_gaps(faces, float(fps))
+    smoothed = smooth_track(filled, float(fps))
     thumbnails = [frame.thumbnail for frame in frames[first:last] if frame.thumbnail is not None]
     has_thumbnails = len(thumbnails) == len(faces)
     hidden = hidden_by_flash(thumbnails, [face is not None for face in faces]) if has_thumbnails else frozenset()
@@ -97,7 +98,7 @@ def _select_face(
     texels = {frame - first: face_texels for frame, face_texels in track.texels.items()}
 
     def find() -> Occlusion:
-        return find_occlusion([texels.get(frame) for frame in range(last - first)], faces, fps)
+        return find_occlusion([texels.get(frame) for frame in range(last - first)], filled, fps)
 
     return ShotFace(
         shot,

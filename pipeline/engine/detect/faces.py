@@ -32,6 +32,8 @@ class FaceFinder:
     def __init__(self) -> None:
         self._landmarker = Landmarker()
         self._small_calls = 0
+        self._small_count = 0
+        """How many small faces are followed or have been lost since the detector last looked for all."""
         self.small_boxes: tuple[Box, ...] = ()
         """Boxes of the faces that `find_small_faces` found last; a box moves with its face."""
         self._missed: tuple[Box, ...] = ()
@@ -52,16 +54,20 @@ class FaceFinder:
     def find_small_faces(self, picture: Image) -> list[Points]:
         """Return the landmarks of faces that are too small for `find`; the picture must have its full size.
 
-        Faces are searched at their last positions; the detector runs if one is lost, and on every sixth call.
+        Faces are searched at their last positions. The detector runs on every sixth call, and while one is lost.
         """
         self._small_calls += 1
-        faces: list[Points] = []
+        faces = list[Points]()
         if self.small_boxes and self._small_calls % REDETECT_EVERY:
             faces, self.small_boxes = self._faces_in(picture, self.small_boxes)
-        if not faces or len(faces) < len(self.small_boxes):
-            boxes = list(self.detect_boxes(picture)) or self._detect_in_tiles(picture, MIN_TILE_PX)
-            faces, self.small_boxes = self._faces_in(picture, boxes[:MAX_FACES])
-        return faces
+            if len(faces) >= self._small_count:
+                return faces
+        boxes = list(self.detect_boxes(picture)) or self._detect_in_tiles(picture, MIN_TILE_PX)
+        others = [box for box in boxes if not _has_face(box, faces)]
+        new_faces, new_boxes = self._faces_in(picture, others[: MAX_FACES - len(faces)])
+        self.small_boxes = (*self.small_boxes, *new_boxes) if faces else new_boxes
+        self._small_count = max(self._small_count, len(self.small_boxes)) if faces else len(new_faces)
+        return faces + new_faces
 
     def wants_missed_faces(self, faces: Sequence[Points], boxes: Sequence[Box] | None) -> bool:
         """Return whether `find` has missed a face that the detector sees, or that was found by it and followed since.

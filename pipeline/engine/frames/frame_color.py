@@ -56,7 +56,7 @@ def to_rgb(picture: Picture, box: Box, video_format: VideoFormat) -> Image:
 
 def frame_rgb(frame: VideoFrame, video_format: VideoFormat) -> Image:
     """Return a complete frame as RGB by swscale: faster than `to_rgb`; chroma is not interpolated."""
-    known = video_format.matrix if video_format.matrix in _WEIGHTS else 1 if video_format.height >= 720 else 5
+    known = _known_matrix(video_format)
     rgb: Image = reformat(
         frame,
         pix_fmt="rgb24",
@@ -181,15 +181,16 @@ def _scales(video_format: VideoFormat) -> tuple[float, float, float]:
     return (0.0, 255.0, 255.0) if video_format.range == 2 else (16.0, 219.0, 224.0)
 
 
-def luma_weights(video_format: VideoFormat) -> tuple[float, float]:
-    """Return the weights of red and blue in luma; untagged files are BT.709 from 720 lines up, else BT.601."""
-    return _WEIGHTS.get(video_format.matrix, _BT709 if video_format.height >= 720 else _BT601)
+def _known_matrix(video_format: VideoFormat) -> int:
+    """Return the number of a clip's matrix; without one, HD is BT.709 and SD is BT.601, as in `media/frames/color`."""
+    is_hd = video_format.width >= 1280 or video_format.height > 576
+    return video_format.matrix if video_format.matrix in _WEIGHTS else 1 if is_hd else 6
 
 
 @lru_cache(maxsize=16)
 def _from_rgb_matrix(video_format: VideoFormat) -> NDArray[np.float64]:
     black, luma_swing, chroma_swing = _scales(video_format)
-    red, blue = luma_weights(video_format)
+    red, blue = _WEIGHTS[_known_matrix(video_format)]
     luma = np.array([red, 1 - red - blue, blue])
     cb = (np.array([0, 0, 1]) - luma) / (2 * (1 - blue))
     cr = (np.array([1, 0, 0]) - luma) / (2 * (1 - red))

@@ -6,13 +6,14 @@ followed than can be, and finds the new ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from ..arrays import Image, Points
 from ..geometry.mesh import EYES
-from .detector import FAR, NEAR, Detector
+from .detector import FAR, NEAR, Detection, Detector
 from .face_mesh import FaceMesh
 from .region import Region, distinct, region_around
 
@@ -48,9 +49,18 @@ class Landmarker:
         return faces
 
     def find_face(self, picture: Image) -> Points | None:
-        """Return the landmarks of the surest face of an unrelated picture; None if there is no face."""
+        """Return the landmarks of the face nearest to the middle of an unrelated picture; None if there is no face.
+
+        The picture is cut out around one face, and may show a neighbour that the detector is surer of.
+        """
+        middle = np.array(picture.shape[1::-1]) / 2
+
+        def off_px(detection: Detection) -> float:
+            left, top, right, bottom = detection.box
+            return math.dist(((left + right) / 2, (top + bottom) / 2), middle)
+
         detections = self._near.find(picture)
-        return self._mesh.find(picture, detections[0].region()) if detections else None
+        return self._mesh.find(picture, min(detections, key=off_px).region()) if detections else None
 
     def detect_boxes(self, picture: Image) -> Sequence[Box]:
         """Return the boxes of the far detector, which `track_faces` does not use."""

@@ -14,7 +14,7 @@ without pickle), exact to the bit. A file that is damaged or has another format 
 from __future__ import annotations
 
 import hashlib
-import zipfile
+from bisect import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +24,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Curve, Field, Image, Points
+from ..arrays import NPZ_ERRORS, Curve, Field, Image, Points
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import SKIN_COUNT
 from . import texels
@@ -77,7 +77,7 @@ def find_occlusion(
 
     Args:
         texels_per_frame: the texels of the face in each frame; None if it was not detected.
-        faces: its landmarks, (478, 3) px; None if it was not detected.
+        faces: its landmarks, (478, 3) px; None if it was not detected, except in gaps that were filled.
         fps: frames per second.
     """
     pairs = {
@@ -109,6 +109,14 @@ def find_occlusion(
                 np.clip((CERTAIN[1] - quartile) / (CERTAIN[1] - CERTAIN[0]), 0, 1)
             )
             masks[frame] = hidden[nearest_skin]
+    # A face is often lost because of what covers it: where it was not detected, what covers it before and after counts.
+    known = list(pairs)
+    for frame in (frame for frame, face in enumerate(faces) if face is not None and frame not in pairs):
+        after = bisect(known, frame)
+        sides = known[max(0, after - 1) : after + 1]
+        covered[frame], uncertain[frame] = covered[sides].max(), uncertain[sides].max()
+        hidden_masks = [mask for side in sides if (mask := masks[side]) is not None]
+        masks[frame] = np.logical_or.reduce(hidden_masks) if hidden_masks else None
     return Occlusion(covered, uncertain, tuple(masks))
 
 
@@ -273,7 +281,7 @@ def read_occlusion(path: Path, count: int) -> Occlusion | None:
             covered, uncertain = stored["covered"], stored["uncertain"]
             frames, texels = stored["frames"].tolist(), int(stored["texels"])
             masks = np.unpackbits(stored["masks"], axis=1, count=texels).astype(bool)
-    except (OSError, ValueError, KeyError, EOFError, TypeError, IndexError, zipfile.BadZipFile):
+    except NPZ_ERRORS:
         return None
     if covered.shape != (count,) or uncertain.shape != (count,) or len(frames) != len(masks):
         return None

@@ -59,6 +59,18 @@ def test_small_face_in_a_large_picture_is_tracked(portrait) -> None:
     assert calls == calls_in_first > 1
 
 
+def test_a_small_face_that_is_lost_for_a_moment_comes_back_at_once(portrait) -> None:
+    """Of two that are followed, one is hidden in the second picture of six."""
+    picture, _ = small_face(36)
+    picture[:, :640] = picture[:, 640:]
+    hidden = picture.copy()
+    hidden[:, :640] = 120
+    with FaceFinder() as finder:
+        counts = [len(finder.find_small_faces(hidden if number == 1 else picture)) for number in range(5)]
+
+    assert counts == [2, 1, 2, 2, 2]
+
+
 def test_tiles_cover_a_picture_and_overlap_by_half() -> None:
     """Every area of 200 px lies completely in a tile, and a small picture has no tiles."""
     assert detection_tiles(1280, 720) == [(0, 0, 960, 720), (320, 0, 1280, 720)]

@@ -8,10 +8,28 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 
-from react1.pipeline.engine.frames.clip_frames import VideoFormat, planes_of
+from react1.pipeline.core.values import VideoStream
+from react1.pipeline.engine.frames.clip_frames import Picture, VideoFormat, planes_of
 from react1.pipeline.engine.frames.frame_color import frame_rgb, to_rgb
+from react1.pipeline.media.frames.color import full_color
 
 SIDE = 64
+
+
+@pytest.mark.parametrize("size", [(720, 576), (1024, 576), (1280, 536), (640, 640), (1920, 1080), (576, 1024)])
+def test_a_clip_without_a_matrix_has_that_of_its_size(size: tuple[int, int]) -> None:
+    """The engine guesses as the rest of the package does."""
+    unset = dict.fromkeys(("color_space", "color_primaries", "color_transfer", "color_range"), "")
+    stream = VideoStream.model_construct(width_px=size[0], height_px=size[1], pix_fmt="yuv420p", **unset)
+    number = {"bt709": 1, "smpte170m": 6}[full_color(stream).space]
+    luma, blue, red = (np.full((side, side), value, np.uint8) for side, value in ((2, 120), (1, 80), (1, 180)))
+    picture = Picture(luma, blue, red)
+
+    unknown, known = (
+        to_rgb(picture, (0, 0, 2, 2), VideoFormat(*size, Fraction(25), matrix, 1, 1, 1)) for matrix in (2, number)
+    )
+
+    assert (unknown == known).all()
 
 
 @pytest.mark.parametrize("matrix", [1, 2, 5, 6, 9, 10])

@@ -60,6 +60,16 @@ def test_landmarks_of_a_picture_are_those_of_mediapipe(by_mediapipe, name: str, 
     assert_agrees(face, by_mediapipe[name])
 
 
+def test_the_face_in_the_middle_is_found_beside_a_clearer_one() -> None:
+    """A crop around a face that is in the dark shows its neighbour, too."""
+    picture = side_by_side(0, 0, None)
+    picture[:, 320:640] //= 6
+
+    face = Landmarker().find_face(picture)
+
+    assert np.abs(face[:, :2] - Landmarker().find_face(still())[:, :2] - [320, 0]).mean() < 3
+
+
 def test_a_face_is_followed_as_by_mediapipe(by_mediapipe) -> None:
     """After eight pictures of a moving face, each searched where the face was in the one before."""
     landmarker = Landmarker()

@@ -15,8 +15,10 @@ from react1.pipeline.engine.occlusion.occlusion import (
     Occlusion,
     find_occlusion,
     occluder_mask,
+    read_occlusion,
     restore_occluder,
     sample_face,
+    write_occlusion,
 )
 
 pytestmark = pytest.mark.slow
@@ -167,3 +169,18 @@ def test_real_hand_clip_is_separated(media_folder, engine_ready) -> None:
 
     assert occlusion.covered[:18].max() < 0.02
     assert occlusion.uncertain[24:].min() > UNSURE_COVERED
+
+
+def test_a_damaged_occlusion_is_ignored(tmp_path) -> None:
+    """Whichever byte is wrong, in what is compressed or in what says how, nothing is raised."""
+    masks = np.random.default_rng(0).random((4, 300)) < 0.3
+    path = tmp_path / "occlusion.npz"
+    write_occlusion(path, Occlusion(np.zeros(4), np.zeros(4), tuple(masks)))
+    content = path.read_bytes()
+
+    occlusions = []
+    for number in range(len(content)):
+        path.write_bytes(content[:number] + bytes([content[number] ^ 0x41]) + content[number + 1 :])
+        occlusions.append(read_occlusion(path, 4))
+
+    assert sum(occlusion is None for occlusion in occlusions) > 0.6 * len(occlusions)

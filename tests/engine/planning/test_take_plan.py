@@ -272,6 +272,24 @@ def test_what_covers_a_face_is_found_once_per_clip(face, portrait, tmp_path, mon
     assert plan(300, "sad")[1] == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", [1, 3])
+def test_what_covers_a_face_covers_it_while_the_face_is_lost(face, portrait, lost) -> None:
+    """Its landmarks are interpolated there: without a mask the expression would be painted over what is in front."""
+    texels = NORMAL.copy()
+    texels[positions(portrait.face.local)[:, 1] > 0.9] = (20, 60, 220, 120)
+    covered = [detections_of(face(300), texels=(FaceTexels(texels),))] * 8
+    frames = [*[detections_of(face(300))] * 20, *covered, *[detections_of()] * lost, *covered]
+    choices = React1Choices(prompt="sad", occlusion_detection_enabled=True)
+
+    plan = plan_take(Detections(tuple(frames)), FORMAT, None, choices, None, None, "film.mp4")
+
+    masks = plan.masks[28 : 28 + lost]
+    assert all(plan.faces[number] is not None for number in range(28, 28 + lost))
+    assert all(mask is not None and (mask == plan.masks[27] | plan.masks[28 + lost]).all() for mask in masks)
+    assert plan.masks[0] is None
+
+
 def test_the_unselected_face_keeps_its_bytes(portrait) -> None:
     """Of two portraits side by side, no sample of the unselected one changes before encoding."""
     both = np.hstack([portrait.picture, portrait.picture])

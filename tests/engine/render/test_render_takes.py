@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
 from pathlib import Path
 
@@ -150,10 +151,11 @@ def plain(value):
     [
         lambda content: content[: len(content) // 2],
         lambda content: content[:3000] + bytes([content[3000] ^ 0x40]) + content[3001:],
+        lambda content: re.sub(rb"(PK\x01\x02....)\x00", b"\\1\x01", content, flags=re.DOTALL),
         lambda content: b"",
         lambda content: b"not a file of arrays",
     ],
-    ids=["cut", "one bit", "empty", "text"],
+    ids=["cut", "one bit", "encrypted", "empty", "text"],
 )
 def test_a_damaged_cache_file_is_ignored(detections: detect.Detections, tmp_path: Path, damage) -> None:
     """A truncated, corrupted, empty or foreign file gives None, without an error."""
