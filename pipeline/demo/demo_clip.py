@@ -9,7 +9,7 @@ Source  scikit-image's `data.astronaut()`: NASA's portrait of Eileen Collins, in
 from __future__ import annotations
 
 import math
-import os
+import secrets
 import tempfile
 import wave
 from collections.abc import Callable, Iterable, Iterator
@@ -78,7 +78,7 @@ def make_demo_clip(
             yield camera_frame(picture, index / max(1, count - 1), size)
             progress(_MOUTH_SHARE + (1 - _MOUTH_SHARE) * (index + 1) / count)
 
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     try:
         write_clip(part, camera_frames(), voice, size, rate)
         part.replace(out)
