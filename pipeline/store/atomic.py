@@ -100,6 +100,8 @@ _REFUSED = {
     errno.ENAMETOOLONG: "choose a shorter one",
     errno.ELOOP: "its links lead in a circle",
 }
+_STEM_BYTES = 100
+"""A name has at most 255 bytes, and a letter up to four."""
 _counter = itertools.count()
 _process = secrets.token_hex(4)
 """Distinguishes this process from others with its id: those of other containers and machines."""
@@ -167,7 +169,8 @@ def sync_file(path: Path) -> None:
 
 def temporary_path(path: Path) -> Path:
     """Return a hidden path next to `path` that no other process or call uses."""
-    return path.with_name(f".{path.name[:100]}.{_process}-{os.getpid()}-{next(_counter)}.part")
+    stem = os.fsencode(path.name)[:_STEM_BYTES].decode("utf-8", "ignore")
+    return path.with_name(f".{stem}.{_process}-{os.getpid()}-{next(_counter)}.part")
 
 
 def publish(part: Path, final: Path) -> None:

@@ -19,7 +19,7 @@ from ..core.errors import PresetError, StorageFailed
 from ..core.file import File
 from ..storage.object_bucket import ObjectBucket
 from .atomic import publish, storage_errors, temporary_path
-from .store_backend import Backend, DirectoryBlobs, StoredRecord
+from .store_backend import Backend, DirectoryBlobs, StoredRecord, mark_used
 
 REFRESH_S = 86400.0
 """A result's record that was not changed for this time is changed when it is read: buckets keep no time of use."""
@@ -127,9 +127,7 @@ class CachedBlobs:
             StorageFailed: what the bucket has is not the content; it is removed, so that it is made again.
         """
         final = self._cache.object_path(file)
-        if self._cache.has(file):
-            with storage_errors(final):
-                os.utime(final)  # so that `prune` sees the use
+        if self._cache.has(file) and mark_used(final):
             return final
         part = temporary_path(final)
         try:

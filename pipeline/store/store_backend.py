@@ -124,9 +124,7 @@ class DirectoryBlobs:
         """Store a finished file; content that is stored already is marked as used, so that `prune` keeps it."""
         final = self.object_path(file)
         with storage_errors(self.root):
-            if self.has(file):
-                with contextlib.suppress(PermissionError):  # another user's, in a shared folder
-                    os.utime(final)
+            if self.has(file) and mark_used(final):
                 if move:
                     path.unlink()
                 return
@@ -145,6 +143,17 @@ class DirectoryBlobs:
     def remove(self, file: File) -> None:
         """Remove content."""
         self.object_path(file).unlink(missing_ok=True)
+
+
+def mark_used(path: Path) -> bool:
+    """Set the time of content to now, so that `prune` keeps it; return False if it has just been pruned."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except PermissionError:  # another user's, in a shared folder
+        pass
+    return True
 
 
 def _same_disk(path: Path, folder: Path) -> bool:

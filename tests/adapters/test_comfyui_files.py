@@ -61,6 +61,16 @@ def test_the_container_of_the_film_is_kept(server):
     assert [path.name for path in (server.folder / "output" / "react1").iterdir()] == ["film_00001_.mkv"]
 
 
+def test_a_film_whose_name_is_as_long_as_the_system_allows_is_saved(server):
+    """The name of its copy is not built upon it."""
+    name = f"{'x' * 251}.mp4"
+    server.film.rename(server.folder / "input" / name)
+
+    saved_as = server.run(load_and_save(name)).outputs["2"][0]
+
+    assert saved_as == [str(server.folder / "output" / "react1" / "film_00001_.mp4")]
+
+
 def test_a_film_whose_name_comes_from_another_box_is_saved_again_when_it_is_gone(server):
     """The name is not known while ComfyUI asks whether the box has to run."""
 

@@ -131,3 +131,13 @@ import pathlib; print(temporary(pathlib.Path({str(path)!r})))"
 
     assert names[0] != names[1]
     assert b"-7-0.part" in names[0]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "映" * 85], ids=["one byte a letter", "three bytes a letter"])
+def test_a_temporary_name_is_never_too_long(tmp_path, name):
+    """Whatever the name that the file gets at last, which is as long as the system allows."""
+    (tmp_path / name).write_text("film")
+
+    atomic.write_text(tmp_path / name, "another film")
+
+    assert (tmp_path / name).read_text() == "another film"

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import os
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -374,3 +375,19 @@ def test_content_that_another_user_has_stored_is_used(tmp_path, monkeypatch):
 
     monkeypatch.setattr("react1.pipeline.store.store_backend.os.utime", refused)
     assert store.add_file(_scratch_file(store, "TAKE")) == file
+
+
+def test_content_that_is_pruned_as_it_is_added_is_stored_again(tmp_path, monkeypatch):
+    """Between the look and the mark that it is used."""
+    store = Store(tmp_path / "home")
+    file = store.add_file(_scratch_file(store, "TAKE"))
+    mark = os.utime
+
+    def pruned_before(path):
+        store.object_path(file).unlink()
+        mark(path)
+
+    monkeypatch.setattr("react1.pipeline.store.store_backend.os.utime", pruned_before)
+    store.add_file(_scratch_file(store, "TAKE"))
+
+    assert store.path(file).read_text() == "TAKE"

@@ -22,7 +22,7 @@ from ...core.file import real_path
 from ...core.settings import home_folder
 from ...located_yaml.explain import is_url
 from ...media.tools.file_copy import copy_file
-from ...store.atomic import storage_errors
+from ...store.atomic import storage_errors, temporary_path
 from . import host
 
 _FILMS = (".mp4", ".m4v", ".webm", ".mov")
@@ -40,7 +40,7 @@ def save_numbered(source: Path, prefix: str) -> Path:
     folder, stem = split_prefix(prefix)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".react1-{os.getpid()}-{source.name}.part"
+        part = temporary_path(folder / source.name)
         try:
             copy_file(source, part)
             part.chmod(0o644)
