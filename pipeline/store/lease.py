@@ -89,7 +89,9 @@ class Leases:
         if held is None or (held.holder, held.fence) != (lease.holder, lease.fence):
             raise LeaseTaken(held or Lease(lease.name, "", "nobody", lease.fence))
         if stored and not self._records.replace(f"leases/{lease.name}", _text(renewed), stored.version):
-            raise LeaseTaken(held)
+            changed = self._records.read(f"leases/{lease.name}")
+            if changed is None or changed.text != _text(renewed):  # else a bucket's answer to our change was lost
+                raise LeaseTaken(held)
         return renewed
 
     def release(self, lease: Lease) -> None:

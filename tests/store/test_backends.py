@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+from types import SimpleNamespace
 
 import pytest
 from bucket import BUCKET, open_bucket
@@ -11,6 +12,7 @@ from bucket import BUCKET, open_bucket
 from react1.pipeline.core.errors import PresetError, StorageFailed
 from react1.pipeline.store import store as store_module
 from react1.pipeline.store import store_backend
+from react1.pipeline.store.lease import Leases, LeaseTaken
 from react1.pipeline.store.store import Store
 from react1.testing import StoreTests
 
@@ -205,3 +207,20 @@ def test_a_film_is_never_delivered_as_a_link_into_the_shared_folder(tmp_path):
     assert Store(tmp_path / "other", place=store.place).path(file).read_bytes() == b"film"
     with pytest.raises(PresetError, match="is inside the store"):
         check_destination(store, tmp_path / "mounted" / "objects" / "x.mp4", "job", replace=False, sources=[])
+
+
+def test_a_renewal_whose_answer_was_lost_has_happened(tmp_path):
+    """The library sends it again, and the bucket refuses what is changed already."""
+    records = Store(tmp_path / "home", place="").backend.records
+    leases = Leases(records, "owner")
+    lease = leases.acquire("x", 0)
+    lost = SimpleNamespace(
+        read=records.read, replace=lambda *change: records.replace(*change) and records.replace(*change)
+    )
+
+    renewed = Leases(lost, "owner", leases.holder).renew(lease)
+
+    assert (renewed.beat, leases.renew(renewed).beat) == (1, 2)
+    taken = SimpleNamespace(read=records.read, replace=lambda *_: False)
+    with pytest.raises(LeaseTaken):
+        Leases(taken, "owner", leases.holder).renew(lease)
