@@ -73,6 +73,7 @@ class ClipFrames:
         self._cached: OrderedDict[int, Picture] = OrderedDict()
         self._decoder: Iterator[tuple[int, VideoFrame]] | None = None
         self._next = 0
+        self._seeks = True
         context = self._stream.codec_context
         self._capacity = max(2, CACHE_BYTES // max(1, context.width * context.height * 3 // 2))
 
@@ -150,13 +151,25 @@ class ClipFrames:
             self._restart(number)
         elif number < self._next:
             self._restart(max(0, number - self._capacity + 1))
+        picture = self._decode_to(number)
+        if picture is None and self._seeks:
+            # A film that is refreshed part by part has no complete picture for a while after its keyframes.
+            self._seeks = False
+            self._restart(0)
+            picture = self._decode_to(number)
+        if picture is None:
+            raise InputMediaError(f"{self._path.name} has no frame {number} on the second reading")
+        return picture
+
+    def _decode_to(self, number: int) -> Picture | None:
+        """Decode up to a frame, and return it; None if it does not come."""
         assert self._decoder is not None
         for index, frame in self._decoder:
             self._next = index + 1
             self._cache(index, planes_of(frame))
-            if index == number:
-                return self._cached[number]
-        raise InputMediaError(f"{self._path.name} has no frame {number} on the second reading")
+            if index >= number:
+                break
+        return self._cached.get(number)
 
     def _cache(self, index: int, picture: Picture) -> None:
         self._cached[index] = picture
@@ -165,7 +178,7 @@ class ClipFrames:
 
     def _restart(self, first: int) -> None:
         self._cached.clear()
-        frames = decode_frames(self._path, self._stream.index, start_pts=self._times[first])
+        frames = decode_frames(self._path, self._stream.index, start_pts=self._times[first] if self._seeks else None)
         numbers = {time: index for index, time in enumerate(self._times)}
         self._decoder = ((numbers[frame.pts], frame) for frame in frames if frame.pts in numbers)
 

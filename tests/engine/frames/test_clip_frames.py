@@ -12,6 +12,7 @@ import pytest
 from react1.pipeline.engine.frames import clip_frames as frames_module
 from react1.pipeline.engine.frames.clip_frames import ClipFrames, Picture, TakeWriter, VideoFormat, planes_of
 from react1.pipeline.engine.voice.voice_features import VoiceAudio, read_audio
+from react1.pipeline.media.clip_writer import ClipWriter, VideoSettings, rgb_frame
 
 RATE = 48_000
 SIZE = (48, 64)
@@ -52,6 +53,24 @@ def test_frames_can_be_read_in_any_order(tmp_path: Path, monkeypatch: pytest.Mon
 
     assert shown == order
     assert cached <= 7
+
+
+def test_frames_of_a_clip_that_is_refreshed_part_by_part_are_read(tmp_path: Path) -> None:
+    """No picture is complete at its keyframes; each is the same as when all are read in order."""
+    path = tmp_path / "refreshed.mp4"
+    options = {"preset": "veryfast", "x264-params": "intra-refresh=1:keyint=20"}
+    with ClipWriter(path) as writer:
+        writer.add_video(VideoSettings("libx264", (128, 96), Fraction(25), options=options))
+        noise = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
+        for number in range(60):
+            frame = rgb_frame(np.roll(noise, 3 * number, 1))
+            frame.pts = number
+            writer.write_frame(frame)
+
+    with ClipFrames(path) as clip:
+        expected = [planes_of(frame).luma for frame in clip.decode_all()]
+        for number in (45, 30, 59, 2, 58):
+            assert (clip.picture(number).luma == expected[number]).all()
 
 
 def test_a_name_may_look_like_a_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
