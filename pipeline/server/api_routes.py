@@ -11,8 +11,6 @@ import hmac
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -277,14 +275,8 @@ def uploaded_files(queue: JobQueue, parameters: React1Request, base_url: str) ->
         path = queue.store.uploaded_file(url, base_url)
         if path is None:
             continue
-        problem = _media_problem(path, f"{name}_url")
+        problem = media_checker().problem(path, f"{name}_url")
         if problem:
             raise RequestRefused(400, problem)
         files[f"{name}_file"] = str(path)
     return files
-
-
-@lru_cache(1024)
-def _media_problem(path: Path, name: str) -> str:
-    """Return why an uploaded file cannot be used, or ""; cached, since an upload never changes."""
-    return media_checker().problem(path, name)

@@ -100,6 +100,19 @@ def test_check_that_takes_too_long_ends_its_process_only(files):
     assert again == ""
 
 
+def test_an_upload_whose_check_was_cut_short_is_checked_again(server, files, monkeypatch):
+    """A busy machine, or a killed process, says nothing of the file."""
+    urls = [put(server, files[name], upload) for name, upload in zip(("good", "voice"), NAMES, strict=True)]
+    with monkeypatch.context() as patch:
+        patch.setattr(sources.media_checker(), "_time_s", 0.0)
+        busy = server.submit(video_url=urls[0], audio_url=urls[1])
+
+    again = server.submit(video_url=urls[0], audio_url=urls[1])
+
+    assert (busy.status_code, again.status_code) == (400, 200)
+    assert "needs more than 0 s" in busy.json()["error"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are read on Linux")
 def test_memory_of_a_check_is_limited(checker, files):
     """To what the process has at its start and 1 GiB."""
