@@ -33,6 +33,7 @@ from .core.nodes.registry import load_registry
 from .core.settings import home_folder, max_cost_usd
 from .runner.events import SilentWatcher, Watcher
 from .runner.planning.plan import PlannedStep
+from .runner.run_records.housekeeping import CLIPS
 from .runner.run_records.outcome import RunResult
 from .scripting.moviepy_clips import is_clip, write_clip
 
@@ -248,7 +249,7 @@ def _written(name: str, value: Any, home: str | Path | None) -> Any:
     """Return a value; a MoviePy clip is written into the home folder, and stands there as a film."""
     if not is_clip(value):
         return value
-    return write_clip(value, home_folder(home) / "clips" / f"{name}-{uuid4().hex[:12]}.mov")
+    return write_clip(value, home_folder(home) / CLIPS / f"{name}-{uuid4().hex[:12]}.mov")
 
 
 def _run_blocking(work: Any) -> RunResult:

@@ -183,8 +183,8 @@ def _download(context: FolderContext, request: WorkerRequest, url: str, name: st
 MEMORY_BYTES = 1 << 30
 """What a check may allocate: many times what a video of the largest accepted size needs."""
 TIME_S = 30.0
-FOUND = 1024
-"""So many files are not checked again."""
+KEPT_ANSWERS = 1024
+"""So many uploads are not checked again."""
 STATM = Path("/proc/self/statm")
 
 
@@ -202,25 +202,25 @@ class MediaChecker:
         self._lock = threading.Lock()
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
-        self._found: dict[tuple[Path, str], str] = {}
+        self._answers: dict[tuple[Path, str], str] = {}
 
     def problem(self, path: Path, name: str) -> str:
-        """Return why the model does not accept a file, or ""; what was found is kept, since an upload never changes.
+        """Return why the model does not accept a file, or ""; the answer is kept, since an upload never changes.
 
         Args:
             path: the upload.
             name: `video_url` or `audio_url`.
         """
         with self._lock:
-            if (path, name) in self._found:
-                return self._found[path, name]
+            if (path, name) in self._answers:
+                return self._answers[path, name]
             try:
                 pipe = self._open()
                 pipe.send((str(path), name))
                 if pipe.poll(self._time_s):
-                    if len(self._found) == FOUND:
-                        self._found.clear()
-                    return self._found.setdefault((path, name), pipe.recv())
+                    if len(self._answers) == KEPT_ANSWERS:
+                        self._answers.clear()
+                    return self._answers.setdefault((path, name), pipe.recv())
             except (EOFError, OSError):
                 pass  # it has ended: out of memory, or killed
             self.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,13 +94,17 @@ class Pruned:
 
 def read_contents(store: Store) -> Contents:
     """List all results and objects of a store."""
-    sizes = {}
-    for path in store.root.glob("objects/??/*"):
-        if path.suffix != _TOMB:
-            with suppress(OSError):
-                sizes[path] = path.stat().st_size
+    sizes = _file_sizes(path for path in store.root.glob("objects/??/*") if path.suffix != _TOMB)
     results = sorted(_read_results(store, sizes), key=lambda result: (result.used_at, result.key))
     return Contents(tuple(results), sizes)
+
+
+def _file_sizes(paths: Iterable[Path]) -> dict[Path, int]:
+    sizes = {}
+    for path in paths:
+        with suppress(OSError):
+            sizes[path] = path.stat().st_size
+    return sizes
 
 
 def prune(
@@ -109,6 +113,7 @@ def prune(
     *,
     keep_keys: Collection[str] = (),
     keep_objects: Collection[Path] = (),
+    others: Collection[Path] = (),
     on_step: Callable[[], None] = lambda: None,
 ) -> Pruned:
     """Remove results that were not used for longest, and objects that nothing refers to any more.
@@ -118,6 +123,7 @@ def prune(
         limits: what may be removed.
         keep_keys: results that are kept, with their objects.
         keep_objects: objects that are kept in any case.
+        others: files beside the objects that may go as one that nothing refers to.
         on_step: called often; it may raise to stop.
 
     The caller makes sure that no other process prunes the store.
@@ -126,6 +132,7 @@ def prune(
         for tomb in [*store.root.glob(f"results/??/*{_TOMB}"), *store.root.glob(f"objects/??/*{_TOMB}")]:
             tomb.unlink(missing_ok=True)  # left by a process that was killed
     contents = read_contents(store)
+    contents.object_sizes.update(_file_sizes(others))
     references = Counter(path for result in contents.results for path in result.objects)
     pruned = Pruned(left_bytes=contents.size_bytes)
     protected = set(keep_objects)

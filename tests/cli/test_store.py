@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from numbered_clips import Recipe, make_clip
 
+from react1.pipeline.runner.run_records.housekeeping import CLIPS
 from react1.pipeline.runner.run_records.run_folder import all_runs
 
 DAY_S = 86400.0
@@ -92,6 +93,26 @@ def test_what_an_unfinished_run_uses_is_kept(react1, home, status):
 
 
 @pytest.mark.slow
+def test_clips_that_no_run_needs_any_more_are_removed(react1, home):
+    """Python writes a clip that is an input of a run into the home folder, one for each run."""
+    (home / CLIPS).mkdir()
+    needed, unused, new = (home / CLIPS / f"source-{name}.mov" for name in ("needed", "unused", "new"))
+    for path in (needed, unused, new):
+        path.write_bytes(b"frames")
+    for path in (needed, unused):
+        os.utime(path, (path.stat().st_mtime - 40 * DAY_S,) * 2)
+    (run,) = all_runs(home)
+    run.write(status="interrupted", document={"inputs": {"source": str(needed)}})
+
+    pruned = react1("prune", "--older-than", "30d", "--json").json
+
+    assert sorted(path.name for path in (home / CLIPS).iterdir()) == ["source-needed.mov", "source-new.mov"]
+    assert (pruned["objects"], pruned["freed_bytes"]) == (1, 6)
+    run.write(status="done")
+    react1("prune", "--older-than", "30d", "--json")
+    assert not needed.exists()
+
+
 def test_a_finished_run_prunes_to_the_limit_of_the_settings(react1, home, monkeypatch):
     """What the new run made is kept, since it was used just now."""
     make_clip(Path("other.mp4"), Recipe(frames=15, size=(160, 90), chroma=(100, 100)))

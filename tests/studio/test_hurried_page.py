@@ -101,9 +101,9 @@ def test_faces_of_a_crowd_are_compared_by_rules(page):
 def test_nothing_is_made_while_the_last_change_is_refused(page, studio, button):
     """It would be made of the edit as it was before, and the message of the refusal would be too late."""
     refuse(page, "**/projects/*/edits", after=(refused := threading.Event()))
-    asked = []
+    urls = []
     for what in ("films", "takes"):
-        page.route(f"**/projects/*/{what}", lambda route: asked.append(route.request.url) or route.continue_())
+        page.route(f"**/projects/*/{what}", lambda route: urls.append(route.request.url) or route.continue_())
 
     page.evaluate("document.querySelector('expression-panel').save({ temperature: 0.25 })")
     page.evaluate(f"document.querySelector('{button}').click()")
@@ -111,7 +111,7 @@ def test_nothing_is_made_while_the_last_change_is_refused(page, studio, button):
 
     page.wait_for_selector(f"#messages >> text={NO_MAKING}")
     page.unroute("**/projects/*/edits")
-    assert asked == []
+    assert urls == []
 
 
 def test_a_refused_change_leaves_nothing_of_it_on_the_page(page):

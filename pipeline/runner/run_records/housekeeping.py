@@ -1,6 +1,7 @@
 """What a home folder contains, by kind, film and age; and pruning it without losing what is needed or was paid for.
 
 Never removed: the ledger, takes that were paid for, what a running or resumable run uses, and files outside the home.
+Clips of MoviePy that were inputs of a run are films in the home, which nobody else removes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from ...store.store import Store, files_in
 from ..events import Message, Watcher
 from .run_folder import RunFolder, all_runs, lock_keys
 
+CLIPS = "clips"
+"""The folder of a home with the clips that were inputs of runs."""
 RESUMABLE = ("running", "interrupted", "failed", "choose")
 """States of runs that may go on."""
 OTHER_FILM = "other"
@@ -81,6 +84,7 @@ def prune_home(home: Path, limits: PruneLimits, *, paid: bool = False) -> Pruned
             limits,
             keep_keys=keys_in_use(home) | (set() if paid else _billed_keys(home)),
             keep_objects=set() if paid else _paid_objects(home, store),
+            others=_unused_clips(home),
         )
 
 
@@ -125,6 +129,16 @@ def _lock(home: Path) -> FileLock:
 def keys_in_use(home: Path) -> set[str]:
     """Return the keys of the results of every run that is running or may be resumed."""
     return {key for run in all_runs(home) if _is_resumable(run) for key in run.used_keys()}
+
+
+def _unused_clips(home: Path) -> list[Path]:
+    """Return the clips that no running or resumable run names."""
+    needed = ""
+    for run in all_runs(home):
+        if _is_resumable(run):
+            with contextlib.suppress(OSError, ValueError):
+                needed += (run.folder / "run.json").read_text(encoding="utf-8")
+    return [path for path in (home / CLIPS).glob("*") if path.name not in needed]
 
 
 def _is_resumable(run: RunFolder) -> bool:
