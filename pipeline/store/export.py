@@ -104,11 +104,14 @@ def export(store: Store, file: File, path: Path, job: str, *, replace: bool = Tr
 
 @contextlib.contextmanager
 def _locked(store: Store, path: Path) -> Iterator[None]:
-    """Wait until no other run exports to a path; two would write the same part file."""
-    lock_path = _record_path(store, path).with_suffix(".lock")
-    with storage_errors(lock_path):
-        lock_path.parent.mkdir(parents=True, exist_ok=True)
-        lock = acquire(lock_path)
+    """Wait until no other run exports to a path; two would write the same part file.
+
+    A lock is shared by the paths whose records are in one folder, so that there are 256 and not one for each export.
+    """
+    folder = _record_path(store, path).parent
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = acquire(folder / "lock")
     with contextlib.closing(lock):
         yield
 
