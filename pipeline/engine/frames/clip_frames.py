@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 
 from ...core.errors import InputMediaError
 from ...media.clip_writer import ClipWriter, ColorTags, VideoSettings
-from ...media.frames.decode import decode_frames
+from ...media.frames.decode import decode_frames, main_video_stream
 from ..arrays import Plane
 from ..voice.voice_features import VoiceAudio
 
@@ -65,10 +65,11 @@ class ClipFrames:
             self._container = av.open(f"file:{path}")
         except (av.error.FFmpegError, OSError) as error:
             raise InputMediaError(f"{path.name} cannot be read: {error}; give an H.264 mp4") from error
-        if not self._container.streams.video:
+        stream: VideoStream | None = main_video_stream(self._container)
+        if stream is None:
             self._container.close()
             raise InputMediaError(f"{path.name} has no video; give an H.264 mp4")
-        self._stream: VideoStream = self._container.streams.video[0]
+        self._stream = stream
         self._times: list[int] = []
         self._cached: OrderedDict[int, Picture] = OrderedDict()
         self._decoder: Iterator[tuple[int, VideoFrame]] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from react1.pipeline.engine.frames import clip_frames as frames_module
 from react1.pipeline.engine.frames.clip_frames import ClipFrames, Picture, TakeWriter, VideoFormat, planes_of
 from react1.pipeline.engine.voice.voice_features import VoiceAudio, read_audio
 from react1.pipeline.media.clip_writer import ClipWriter, VideoSettings, rgb_frame
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
 RATE = 48_000
 SIZE = (48, 64)
@@ -71,6 +73,18 @@ def test_frames_of_a_clip_that_is_refreshed_part_by_part_are_read(tmp_path: Path
         expected = [planes_of(frame).luma for frame in clip.decode_all()]
         for number in (45, 30, 59, 2, 58):
             assert (clip.picture(number).luma == expected[number]).all()
+
+
+def test_the_video_that_a_player_shows_is_read(tmp_path: Path) -> None:
+    """Of two the one that is marked as default, as everywhere in the package."""
+    names = [str(write(tmp_path / f"{count}.mp4", count)) for count in (3, 7)]
+    path = tmp_path / "both.mp4"
+    marks = ("-disposition:v:0", "0", "-disposition:v:1", "default")
+    inputs = [part for name in names for part in ("-i", name)]
+    subprocess.run([ffmpeg_path(), *inputs, "-map", "0", "-map", "1", "-c", "copy", *marks, str(path)], check=True)
+
+    with ClipFrames(path) as clip:
+        assert clip.expected_count == sum(1 for _ in clip.decode_all()) == 7
 
 
 def test_a_name_may_look_like_a_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
