@@ -37,6 +37,7 @@ class Face:
 
     name: ClassVar[str] = "face"
     version: ClassVar[int] = 1
+    """Not raised for another speaker under a new line: takes were paid for by the bytes of a stored crop."""
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ai_edge_litert", "cv2", "av")
     need: ClassVar[Need] = Need(cores=1, memory_mb=350)

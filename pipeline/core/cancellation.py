@@ -1,7 +1,7 @@
 """The stop signal of the running call, for long loops and waits far below the node that must not outlive a stopped run.
 
 The executor sets the check around a call; readers and writers of frames ask it, once a frame. Threads that a call
-starts must carry its context (`contextvars.copy_context`), as `engine/frames/threads.py` does.
+starts must carry its context (`contextvars.copy_context`), as `side_by_side.py` does.
 """
 
 from __future__ import annotations

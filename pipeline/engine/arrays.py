@@ -77,6 +77,12 @@ def quantile(values: NDArray[Any], share: float) -> float:
     return float(np.partition(values, place, axis=None)[place])
 
 
+def runs(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the runs [first, last) of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(int), [0]])))
+    return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
+
+
 def smoothstep(share: Curve) -> Curve:
     """Return 3s² - 2s³, which has flat ends; values outside 0..1 are clipped."""
     inside = np.clip(share, 0.0, 1.0)

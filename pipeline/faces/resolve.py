@@ -120,11 +120,20 @@ def _without_faces(segment: Segment, request: FaceRequest) -> Segment:
 
 
 def voice_loudness(context: NodeContext, segment: Segment, count: int, fps: Fraction) -> Curve | None:
-    """Return the loudness of a segment's voice at each frame of its clip; None without a voice."""
-    from ..engine.detect.speaker import loudness_per_frame
-    from ..engine.voice.voice_features import read_audio
+    """Return the loudness of what the people of a segment say, at each frame of its clip; None without any sound.
 
-    sound = read_audio(context.path(segment.voice)) if segment.voice is not None else None
+    A new line of dialogue moves nobody's mouth yet: under it counts the first track of the film's own sound.
+    """
+    from ..engine.detect.speaker import loudness_per_frame
+    from ..engine.voice.voice_features import VoiceAudio, read_audio
+    from ..media.audio.voice import RATE_HZ, original_audio
+
+    sound = None
+    if segment.edit.audio is not None:
+        own = original_audio(context, segment, 0)
+        sound = None if own is None else VoiceAudio(own, RATE_HZ)
+    elif segment.voice is not None:
+        sound = read_audio(context.path(segment.voice))
     return loudness_per_frame(sound, count, fps)
 
 

@@ -84,13 +84,21 @@ def detect_faces_cached(context: NodeContext, clip: File, progress: Callable[[fl
 
 def teeth_cache(context: NodeContext, clip: File) -> KeepTeeth:
     """Return what keeps the measured colour of teeth of a clip: it does not depend on the emotion or its strength."""
-    from ..engine.take_job import ENGINE_VERSION
+    by = _measured_by()
 
     def keep(name: str, measure: Callable[[], Teeth]) -> Teeth:
-        parts: dict[str, Any] = {"what": "teeth", "clip": clip.digest, "engine": ENGINE_VERSION, "of": name}
+        parts: dict[str, Any] = {"what": "teeth", "clip": clip.digest, "by": by, "of": name}
         return _cached(context, parts, "teeth.json", _read_teeth, measure, _write_teeth)
 
     return keep
+
+
+def _measured_by() -> dict[str, Any]:
+    """Return what the measures of a face in a clip depend on besides the clip: the libraries and the engine."""
+    from ..engine.detect.detect import cache_key_parts
+    from ..engine.take_job import ENGINE_VERSION
+
+    return {"detected": cache_key_parts(), "engine": ENGINE_VERSION}
 
 
 def _write_teeth(path: Path, teeth: Teeth) -> None:
@@ -108,11 +116,9 @@ def _read_teeth(path: Path) -> Teeth | None:
 
 def occlusion_cache(context: NodeContext, clip: File) -> KeepOcclusion:
     """Return what keeps what covers the faces of a clip: it does not depend on the emotion or its strength."""
-    from ..engine.detect.detect import cache_key_parts
     from ..engine.occlusion.occlusion import SUFFIX, read_occlusion, write_occlusion
-    from ..engine.take_job import ENGINE_VERSION
 
-    by = {"detected": cache_key_parts(), "engine": ENGINE_VERSION}
+    by = _measured_by()
 
     def keep(name: str, count: int, find: Callable[[], Occlusion]) -> Occlusion:
         parts: dict[str, Any] = {"what": "occlusion", "clip": clip.digest, "by": by, "of": name}

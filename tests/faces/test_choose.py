@@ -6,7 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import takes
 from made_tracks import face, shot
+from speech import speaking_film, wave_of
 
 from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.edits.face_choice import FaceOptions
@@ -14,7 +16,8 @@ from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.file import File
 from react1.pipeline.core.values import Media, Segment, Timestamps, VideoStream
 from react1.pipeline.faces.choose import check_seen, choose_faces, describe_faces, several_people_note
-from react1.pipeline.faces.resolve import plan_crop
+from react1.pipeline.faces.resolve import plan_crop, voice_loudness
+from react1.testing import FolderContext
 
 FPS = Fraction(25)
 FRAMES = range(40)
@@ -35,6 +38,26 @@ def segment():
         name="s01", source=media, edit=edit, start_frame=100, end_frame=140, head_frames=0, tail_frames=0,
         media=media, frames=tuple(range(100, 140)),
     )  # fmt: skip
+
+
+def test_a_new_line_does_not_tell_who_speaks(tmp_path):
+    """The mouths move with the film's own sound, here in its first half; the new line sounds in the second one."""
+    context = FolderContext(tmp_path)
+    noise = 0.1 * np.random.default_rng(1).standard_normal((1, 48_000)).astype(np.float32)
+    own, line = (np.concatenate(parts, axis=1) for parts in ((noise, 0 * noise), (0 * noise, noise)))
+    film = speaking_film(context, 50, own)
+    voices = [context.store(wave_of(context, samples)) for samples in (own, line)]
+
+    plain = takes.segment(film, 0, 50).model_copy(update={"voice": voices[0]})
+    dubbed = takes.segment(film, 0, 50, audio=voices[1]).model_copy(update={"voice": voices[1]})
+    mute = dubbed.model_copy(
+        update={"source": speaking_film(context, 50, None), "media": speaking_film(context, 50, None)}
+    )
+
+    for segment in (plain, dubbed):
+        loudness = voice_loudness(context, segment, 50, FPS)
+        assert loudness[3:22].min() > 0.5 and loudness[28:].max() == 0
+    assert voice_loudness(context, mute, 50, FPS) is None
 
 
 def still(x, height=80.0, frames=FRAMES):

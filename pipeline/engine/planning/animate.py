@@ -14,6 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from ...core.edits.choices import React1Choices
+from ...media.frames.shots import Shot
 from ...media.timing.sync_modes import SyncPlan
 from ..arrays import Curve, Points, fraction_between
 from ..detect.track import ease, resting_shapes
@@ -25,7 +26,7 @@ from ..pose.pose import HEAD_MOVES, RECIPES, RELAXED, HeadMove, Pose, Recipe, Sp
 from ..voice.speech import Speech, SpeechFrame, analyze_speech, correlation
 from ..voice.voice_features import VoiceAudio
 from ..warp.lips import lip_parting, mouth_widening
-from .speech_gaps import closing_share, own_share
+from .speech_gaps import closing_share, filled, own_share
 
 LIPS_APART, JAW_STILL, JAW_TALKING, JAW_SPEECH = 0.045, 0.32, 0.16, 0.30
 """Openings in units: of AU25; of AU26 in a still and in a talking mouth; of a voice at its loudest."""
@@ -50,6 +51,7 @@ def driving_speech(
     own_voice: bool | None,
     notes: list[str],
     *,
+    shots: Sequence[Shot] = (),
     resync: bool = False,
 ) -> Speech | None:
     """Return the speech that drives the lips, per output frame; None if the mouth keeps its own timing.
@@ -57,7 +59,8 @@ def driving_speech(
     The clip's own sound moves the lips only if `resync` asks for it, and only while the mouth speaks: music and other
     people's lines leave a shut mouth shut. A mouth that already speaks a voice looks better than a drawn one, so it
     keeps its timing where it follows the voice closely. This holds if the frames run in their original order; a note is
-    appended to `notes` where it is not what was asked for.
+    appended to `notes` where it is not what was asked for. Whether a mouth speaks is told within each of the `shots`;
+    without any, the clip is one.
     """
     original_order = layout.frames == tuple(range(min(len(faces), len(layout.frames))))
     if own_voice and original_order and not resync:
@@ -66,36 +69,52 @@ def driving_speech(
     if not original_order or own_voice is False:
         return heard
     shown = faces[: len(layout.frames)]
-    numbers = [number for number, points in enumerate(shown) if points is not None]
-    gaps = mouth_gaps(shown)
-    moves = len(gaps) > 1 and bool(gaps.std() > TALKING_UNITS)
+    shots = shots or [(0, len(shown))]
+    moves = any(mouth_talks(shown[first:last]) for first, last in shots)
     if own_voice and not moves:
         notes.append("the mouth does not speak in this span, so the film's own sound does not move it")
         return None
     if not moves:
         return heard
+    numbers = [number for number, points in enumerate(shown) if points is not None]
+    gaps = mouth_gaps(shown)
     required = max(OWN_TIMING, OWN_TIMING_1S / float(len(gaps) / fps) ** 0.5)
     if correlation(gaps, heard.open[numbers], fps) >= required:
         notes.append("the mouth already speaks this voice and keeps its own timing")
         return None
-    return heard.scaled(_speaking(shown, fps)) if own_voice else heard
+    if not own_voice:
+        return heard
+    speaks = np.zeros(len(shown))
+    for first, last in shots:
+        speaks[first:last] = _speaking(shown[first:last], fps)
+    return heard.scaled(speaks)
 
 
 def _speaking(faces: Sequence[Points | None], fps: Fraction) -> Curve:
-    """Return per frame how far the mouth speaks around it, 0 to 1: 0 where it hardly moves within half a second."""
-    gaps = np.array([np.nan if points is None else MouthShape.of(FaceFrame(points)).gap for points in faces])
-    numbers = np.arange(len(gaps))
-    present = ~np.isnan(gaps)
-    gaps = np.interp(numbers, numbers[present], gaps[present])
+    """Return per frame of a shot how far the mouth speaks, 0 to 1: 0 where it hardly moves within half a second."""
+    if not faces:
+        return np.zeros(0)
+    gaps = filled(gap_per_frame(faces))
     half = max(2, round(fps / 2))
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(gaps, half, mode="edge"), 2 * half + 1)
     share: Curve = np.clip(windows.std(1) / TALKING_UNITS * 2 - 1, 0, 1)
     return np.array(ease([(float(value),) for value in share], float(fps)), np.float64)[:, 0]
 
 
+def gap_per_frame(faces: Sequence[Points | None]) -> Curve:
+    """Return the opening of the mouth in each frame, in units; NaN in frames without the face."""
+    return np.array([np.nan if points is None else MouthShape.of(FaceFrame(points)).gap for points in faces])
+
+
 def mouth_gaps(faces: Sequence[Points | None]) -> Curve:
     """Return the opening of the mouth in each frame that shows the face, in units."""
-    return np.array([MouthShape.of(FaceFrame(points)).gap for points in faces if points is not None])
+    return gap_per_frame([points for points in faces if points is not None])
+
+
+def mouth_talks(faces: Sequence[Points | None]) -> bool:
+    """Return whether the mouth of a face speaks in a shot."""
+    gaps = mouth_gaps(faces)
+    return len(gaps) > 1 and bool(gaps.std() > TALKING_UNITS)
 
 
 def animate(
@@ -121,12 +140,14 @@ def animate(
     shapes = [MouthShape.of(FaceFrame(points)) if points is not None else None for points in faces]
     resting = resting_shapes(shapes, float(fps))
     headroom = headroom_per_frame(faces, float(fps))
-    talks = heard is not None or float(mouth_gaps(faces).std()) > TALKING_UNITS
+    talks = heard is not None or mouth_talks(faces)
     openings = np.array([np.nan if shape is None else shape.gap for shape in shapes])
     closing = closing_share(openings, float(fps)) if talks and heard is None else np.zeros(len(faces))
     own_teeth = own_share(openings, float(fps), usual_unit_px(faces) / enlarged)
     upper_lip, held_open = resting_upper_lip(faces), mouth_held_open(faces) if talks and heard is None else None
-    heads = head_motion(_mouth_opening(heard, faces, layout) if talks else None, weights, choices, fps)
+    # The head follows the speech, or else the mouth in the picture if that speaks.
+    opened = heard.open if heard is not None else filled(openings[list(layout.frames)]) if talks else None
+    heads = head_motion(opened, weights, choices, fps)
     poses: list[Pose | None] = []
     for number, shown in enumerate(layout.frames):
         shape, rest, weight = shapes[shown], resting[shown], float(weights[number])
@@ -150,14 +171,6 @@ def animate(
         pose = replace(pose, resting_lip=upper_lip, own_teeth=float(own_teeth[shown]), head=heads[number])
         poses.append(pose)
     return poses
-
-
-def _mouth_opening(heard: Speech | None, faces: Sequence[Points | None], layout: SyncPlan) -> Curve:
-    """Return the opening that the head follows: of the speech, or of the mouth in the picture if that speaks."""
-    if heard is not None:
-        return heard.open
-    shown = (faces[number] for number in layout.frames)
-    return np.array([0.0 if points is None else MouthShape.of(FaceFrame(points)).gap for points in shown])
 
 
 def mouth_held_open(faces: Sequence[Points | None]) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Curve, shares_between, smoothstep
+from ..arrays import Curve, runs, shares_between, smoothstep
 
 MEET, SPEAKS = 0.045, 0.07
 """Lips meet below the first gap, in units; a mouth that speaks opens further than the second."""
@@ -39,8 +39,7 @@ def closing_share(gaps: Curve, fps: float) -> Curve:
         fps: frames per second.
     """
     near, held = max(1, round(NEAR_S * fps)), np.zeros(len(gaps))
-    met = np.concatenate([[0], np.where(np.isnan(gaps), 0, gaps < MEET).astype(np.int8), [0]])
-    for start, end in zip(np.flatnonzero(np.diff(met) == 1), np.flatnonzero(np.diff(met) == -1), strict=True):
+    for start, end in runs(gaps < MEET):
         before, after = gaps[max(0, start - near) : start], gaps[end : end + near]
         spoke, speaks = (bool((np.nan_to_num(side) > SPEAKS).any()) for side in (before, after))
         if spoke and speaks and end - start <= PAUSE_S * fps:
@@ -58,6 +57,8 @@ def closing_share(gaps: Curve, fps: float) -> Curve:
 def own_share(gaps: Curve, fps: float, unit_px: float) -> Curve:
     """Return per frame the share of the mouth's own inside, 0 to 1, which is never more than the picture shows.
 
+    It is 0 without a face; a face that comes or goes, as at a cut, counts as it was first or last seen.
+
     Args:
         gaps: the opening of the mouth in each frame, in units; NaN where there is none.
         fps: frames per second.
@@ -65,9 +66,21 @@ def own_share(gaps: Curve, fps: float, unit_px: float) -> Curve:
     """
     opened = np.nan_to_num(gaps)
     shown = shares_between(opened, SHOWS_OWN) * shares_between(opened * unit_px, READABLE_PX)
-    half = round(CHANGES_S * fps)
-    width = 2 * half + 1
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(shown, half, mode="edge"), width)
-    least = windows.min(1)
-    share: Curve = np.lib.stride_tricks.sliding_window_view(np.pad(least, half, mode="edge"), width).mean(1)
+    share = np.zeros(len(gaps))
+    for first, last in runs(~np.isnan(gaps)):
+        share[first:last] = _changed_slowly(shown[first:last], round(CHANGES_S * fps))
     return share
+
+
+def _changed_slowly(shares: Curve, half: int) -> Curve:
+    """Return the mean of the least shares around each frame, `half` frames before and after it each."""
+    width = 2 * half + 1
+    least = np.lib.stride_tricks.sliding_window_view(np.pad(shares, half, mode="edge"), width).min(1)
+    slow: Curve = np.lib.stride_tricks.sliding_window_view(np.pad(least, half, mode="edge"), width).mean(1)
+    return slow
+
+
+def filled(gaps: Curve) -> Curve:
+    """Return the openings with those of frames without a face, NaN, interpolated; 0 if no frame has one."""
+    numbers, present = np.arange(len(gaps)), ~np.isnan(gaps)
+    return np.interp(numbers, numbers[present], gaps[present]) if present.any() else np.zeros(len(gaps))

@@ -168,7 +168,8 @@ def plan_take(
         span: frames [first, last) that may change; None for all.
         own_voice: whether `sound` is the clip's own; None: decided by its correlation with the mouth.
         name: the clip's name, for messages.
-        clip_sound: the clip's own sound, by which its speaker is recognized, rather than by a new voice.
+        clip_sound: the clip's own sound, by which its speaker is recognized; without it by `sound`, unless that is
+            said not to be the clip's own.
         resync: whether the clip's own sound moves the lips.
         aims: where the chosen face of each shot is; without any, a face is selected in every shot.
         enlarged: by how much the clip's pictures were enlarged, at least 1.
@@ -183,7 +184,8 @@ def plan_take(
     layout = plan_output(choices.sync_mode, count, sound.count if sound else None, sound.rate if sound else 0, fps)
     take_span = output_span(choices.sync_mode, (first, last), count, len(layout.frames))
     detect_speaker = choices.auto_active_speaker_detection
-    loudness = loudness_per_frame(clip_sound or sound, count, fps) if detect_speaker else None
+    speaker_sound = clip_sound or (None if own_voice is False else sound)
+    loudness = loudness_per_frame(speaker_sound, count, fps) if detect_speaker else None
     shots = select_faces(detections, (first, last), loudness, fps, detect_speaker, aims, keep_occlusion)
     _require_face(shots, detections, (first, last))
     _require_frames(take_span, first)
@@ -192,7 +194,10 @@ def plan_take(
     _require_weight(weights, weak, (first, last))
     notes = take_notes(detections, shots, (first, last), weak) + short_span_notes(take_span, fps)
     faces = _per_clip_frame([shot.landmarks for shot in shots], shots, count)
-    speech = None if sound is None else driving_speech(sound, layout, faces, fps, own_voice, notes, resync=resync)
+    speech = None
+    if sound is not None:
+        in_shots = [shot.shot for shot in shots]
+        speech = driving_speech(sound, layout, faces, fps, own_voice, notes, shots=in_shots, resync=resync)
 
     def animate_shot(shot_faces: Sequence[Points | None], shot_weights: Curve) -> list[Pose | None]:
         return animate(shot_faces, layout, shot_weights, speech, choices, fps, enlarged)
@@ -227,8 +232,8 @@ def _require_weight(weights: Curve, weak: WeakFrames, span: tuple[int, int]) -> 
 def _require_frames(take_span: tuple[int, int], first: int) -> None:
     if take_span[0] == take_span[1]:
         raise InputMediaError(
-            f"the voice ends before frame {first} of the clip, where the span begins, so nothing would change; choose "
-            "another sync mode than cut_off"
+            f"the voice is too short: no frame of the take shows the span, which begins at frame {first} of the clip; "
+            "set sync_mode: silence, or give a longer voice"
         )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.edits.choices import Prompt, React1Choices
-from ..arrays import Curve, ramp_weights
+from ..arrays import Curve, ramp_weights, runs
 from .pose import HEAD_MOVES, HeadMove, gain
 
 NOD_DEG, TURN_DEG, TILT_DEG = 2.4, 2.0, 1.2
@@ -45,7 +45,8 @@ def head_motion(opened: Curve | None, weights: Curve, choices: React1Choices, fp
     """Return the head motion of each output frame; zero where its weight is 0.
 
     Args:
-        opened: how far the voice opens the mouth, 0 to 1 per frame; None if nobody speaks: the head only breathes.
+        opened: how far the mouth is open in each frame: 0 to 1 by a voice, or in units in the picture; None if nobody
+            speaks: the head only breathes.
         weights: the ramps of the edit, 0 to 1.
         choices: the emotion and its temperature.
         fps: frames per second.
@@ -69,8 +70,7 @@ def head_motion(opened: Curve | None, weights: Curve, choices: React1Choices, fp
 def _eased(active: NDArray[np.bool_], fps: Fraction) -> Curve:
     """Return weights that ease each active run in and out; a run that is too short for full ramps stays weaker."""
     eased = np.zeros(len(active))
-    bounds = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(int), [0]])))
-    for first, last in bounds.reshape(-1, 2).tolist():
+    for first, last in runs(active):
         half_s = Fraction(last - first + 1, 2) / fps
         run = np.zeros(len(active), bool)
         run[first:last] = True

@@ -24,15 +24,15 @@ from ..frames.threads import single_threaded_opencv
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.mesh import OVAL
 from ..planning.animate import (
-    TALKING_UNITS,
+    gap_per_frame,
     headroom_per_frame,
-    mouth_gaps,
     mouth_held_open,
+    mouth_talks,
     pose_for,
     resting_upper_lip,
     usual_unit_px,
 )
-from ..planning.speech_gaps import closing_share, own_share
+from ..planning.speech_gaps import closing_share, filled, own_share
 from ..planning.tooth_color import LEAST_TEETH, OPEN_GAP, measure_tooth_color, most_teeth
 from ..pose.head_motion import head_motion
 from ..pose.pose import Color, Pose
@@ -62,11 +62,11 @@ class LiveFace:
         self._shapes = [None if points is None else MouthShape.of(FaceFrame(points)) for points in self.landmarks]
         self._resting = resting_shapes(self._shapes, rate)
         self._headroom = headroom_per_frame(self.landmarks, rate)
-        self._talks = float(mouth_gaps(self.landmarks).std()) > TALKING_UNITS
+        self._talks = mouth_talks(self.landmarks)
         self._upper_lip = resting_upper_lip(self.landmarks)
         self._held_open = mouth_held_open(self.landmarks) if self._talks else None
-        gaps = np.array([np.nan if shape is None else shape.gap for shape in self._shapes])
-        self._openings = np.nan_to_num(gaps)
+        gaps = gap_per_frame(self.landmarks)
+        self._openings = filled(gaps)
         self._closing = closing_share(gaps, rate) if self._talks else np.zeros(count)
         self._own_teeth = own_share(gaps, rate, usual_unit_px(self.landmarks))
         self.tooth_color: Color | None = None

@@ -196,7 +196,7 @@ def articulate(weights: Points, loudness: Curve) -> LipMotion:
         spread=_weighted_mean(weights, np.broadcast_to(spreads, weights.shape), SPREAD_REACH),
         press=_full_closure(weights[:, Viseme.CLOSED]),
         bite=_full_closure(weights[:, Viseme.BITE]),
-        bared=np.convolve(weights[:, Viseme.HISS], _hann(0.07), "same"),
+        bared=_smoothed(weights[:, Viseme.HISS], _hann(0.07)),
     )
 
 
@@ -236,7 +236,13 @@ def _full_closure(weight: Curve) -> Curve:
     reach = round(CLOSURE_HOLD_S / HOP_S)
     padded = np.pad(certainty, reach)
     sustained = np.stack([padded[step : step + len(certainty)] for step in range(2 * reach + 1)]).max(0)
-    return np.clip(1.05 * np.convolve(sustained, _hann(CLOSURE_EASE_S), "same"), 0, 1)
+    return np.clip(1.05 * _smoothed(sustained, _hann(CLOSURE_EASE_S)), 0, 1)
+
+
+def _smoothed(curve: Curve, kernel: Curve) -> Curve:
+    """Return a curve smoothed by a kernel of odd length, also one that is longer than the curve; 0 beyond its ends."""
+    half = len(kernel) // 2
+    return np.convolve(curve, kernel)[half : half + len(curve)]
 
 
 def _hann(length_s: float) -> Curve:

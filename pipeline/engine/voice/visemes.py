@@ -14,9 +14,8 @@ from __future__ import annotations
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Curve, Points
+from ..arrays import Curve, Points, runs
 from .voice_features import HOP_S, VoiceFeatures
 
 
@@ -174,12 +173,6 @@ def lip_stop(features: VoiceFeatures, hiss_db: Curve, first: int, last: int) -> 
     burst = float(hiss_db[max(0, last - 2) : last + 3].max())
     evidence = 9 * transition - 0.7 * (burst + 24.5)
     return 1 / (1 + float(np.exp(-evidence)))
-
-
-def runs(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return the runs [first, last) of true values."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(int), [0]])))
-    return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def local_max(curve: Curve, reach: int) -> Curve:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
@@ -78,6 +79,17 @@ def test_own_teeth_come_slowly_and_never_where_the_picture_has_none() -> None:
     assert share[gaps == 0].max() == 0
     assert share[15] == 1
     assert share[30:33].max() < 0.3  # an opening that is over at once keeps what is drawn
+
+
+@pytest.mark.parametrize("away", [[np.nan], [np.nan] * 30], ids=["flash", "other shot"])
+def test_own_teeth_stay_up_to_a_cut_and_beside_a_flash(away) -> None:
+    """An open mouth that a frame without the face, or another shot, comes before or after shows its own throughout."""
+    gaps = np.array([0.15] * 20 + away + [0.15] * 20 + away)
+
+    share = own_share(gaps, FPS, unit_px=120)
+
+    assert (share[~np.isnan(gaps)] == 1).all()
+    assert (share[np.isnan(gaps)] == 0).all()
 
 
 def test_teeth_of_a_few_pixels_are_drawn() -> None:

@@ -51,10 +51,19 @@ def detections_of(*faces: np.ndarray, thumbnail: np.ndarray = STAGE, texels: tup
 
 
 def plan_for(
-    frames: list[FrameDetections], span=None, voice: VoiceAudio | None = None, clip_sound=None, **overrides
+    frames: list[FrameDetections],
+    span=None,
+    voice: VoiceAudio | None = None,
+    own_voice: bool | None = None,
+    clip_sound=None,
+    resync: bool = False,
+    **overrides,
 ) -> TakePlan:
-    choices = React1Choices(prompt="happy", temperature=0.7, model_mode="face", **overrides)
-    return plan_take(Detections(tuple(frames)), FORMAT, voice, choices, span, None, "film.mp4", clip_sound=clip_sound)
+    choices = React1Choices(**{"prompt": "happy", "temperature": 0.7, "model_mode": "face", **overrides})
+    return plan_take(
+        Detections(tuple(frames)), FORMAT, voice, choices, span, own_voice, "film.mp4", clip_sound=clip_sound,
+        resync=resync,
+    )  # fmt: skip
 
 
 def weights(plan: TakePlan) -> np.ndarray:
@@ -128,9 +137,40 @@ def test_the_speaker_is_selected_per_shot(face) -> None:
         frames.append(detections_of(face(150, gap=gaps[0]), face(450, 60, gap=gaps[1]), thumbnail=shot, texels=looks))
 
     plan = plan_for(frames, voice=new, clip_sound=own, auto_active_speaker_detection=True)
+    silent = plan_for(frames, voice=own, own_voice=False, auto_active_speaker_detection=True)
 
     assert [round(plan.faces[number][:, 0].mean()) for number in (25, 75)] == [150, 450]
     assert plan.notes[0].count("moves with the voice") == 2
+    assert silent.notes[0].count("because there is no voice to find the speaker by") == 2  # of a silent film
+
+
+def test_a_still_mouth_stays_still_at_a_cut(face) -> None:
+    """Under the film's own sound: that another person's lips are further apart does not mean that anybody speaks."""
+    shut, parted = face(200), face(420, gap=0.09)
+    frames = [detections_of(shut)] * 30 + [detections_of(parted, thumbnail=HALL)] * 30
+    sound = VoiceAudio(astronaut.syllables(60 / 25)[None].astype(np.float32), astronaut.RATE)
+
+    asked, unasked = (
+        plan_for(frames, voice=sound, own_voice=True, resync=resync, prompt="neutral") for resync in (True, False)
+    )
+
+    assert [pose and pose.gap for pose in asked.poses] == [pose and pose.gap for pose in unasked.poses]
+    assert "the mouth does not speak in this span" in asked.notes[-1]
+
+
+def test_a_shot_that_begins_with_an_open_mouth_has_no_nod_there(face) -> None:
+    """A mouth that speaks evenly stresses no syllable: the head only breathes, after a cut as in a clip of its own."""
+    words = [face(200, gap=0.16 + 0.08 * np.sin(number * 1.3)) for number in range(40)]
+    shot = [detections_of(points) for points in words]
+    other = [detections_of(thumbnail=HALL)] * 40
+
+    alone, after_a_cut = (
+        plan_for(frames, model_mode="head", temperature=1.0, prompt="neutral").poses[-40:]
+        for frames in (shot, other + shot)
+    )
+
+    nods = [max(pose.head.pitch_deg for pose in poses[:30] if pose) for poses in (alone, after_a_cut)]
+    assert max(nods) < 0.5
 
 
 @pytest.mark.slow
@@ -367,9 +407,12 @@ def test_a_span_too_short_for_the_full_expression_is_reported(face, span, notes)
     assert f"{weights(plan).max():.0%}" in (*notes, "100%")[0]
 
 
-def test_a_voice_that_ends_before_the_span_is_refused(face) -> None:
+@pytest.mark.parametrize("sync_mode", ["cut_off", "bounce"])
+def test_a_voice_that_ends_before_the_span_is_refused(face, sync_mode) -> None:
     """No frame would change, so there is no take; the message says what to do."""
     voice = VoiceAudio(np.zeros((1, 4 * astronaut.RATE // 25), np.float32), astronaut.RATE)
 
-    with pytest.raises(InputMediaError, match=r"the voice ends before frame 6 of the clip.*choose another sync mode"):
-        plan_for([detections_of(face(200))] * 20, span=(6, 18), voice=voice, sync_mode="cut_off")
+    with pytest.raises(
+        InputMediaError, match=r"begins at frame 6 of the clip; set sync_mode: silence, or give a longer"
+    ):
+        plan_for([detections_of(face(200))] * 20, span=(6, 18), voice=voice, sync_mode=sync_mode)

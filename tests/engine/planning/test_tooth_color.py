@@ -11,6 +11,7 @@ import numpy as np
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.file import File
 from react1.pipeline.engine.arrays import soft_mask
+from react1.pipeline.engine.detect import detect
 from react1.pipeline.engine.frames.shot_light import LUMA
 from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.mesh import INNER_LIPS, LOWER_LIP, UPPER_LIP
@@ -83,13 +84,18 @@ def test_frames_without_teeth_get_the_colour_of_frames_with_teeth(portrait) -> N
     assert np.allclose(colors.pop(), measure_tooth_color(portrait.picture, portrait.face)[1], atol=0.08)
 
 
-def test_the_colour_of_teeth_is_measured_once_per_clip(portrait, tmp_path) -> None:
-    """A second take of a clip reads no frame for it; another place of the face or a damaged cache measures again."""
-    keep = teeth_cache(FolderContext(tmp_path), File(digest="a" * 64, suffix=".mp4", size_bytes=1))
+def test_the_colour_of_teeth_is_measured_once_per_clip(portrait, tmp_path, monkeypatch) -> None:
+    """A second take of a clip reads no frame for it; another place of the face or a damaged cache measures again.
+
+    So does another release of OpenCV.
+    """
+    clip = File(digest="a" * 64, suffix=".mp4", size_bytes=1)
+    context = FolderContext(tmp_path)
+    keep = teeth_cache(context, clip)
     faces = [portrait.face.points_px, shut(portrait.face)]
     moved = [portrait.face.points_px + 2, shut(portrait.face)]
 
-    def take(places: list[np.ndarray]) -> tuple[list[int], set]:
+    def take(places: list[np.ndarray], keep=keep) -> tuple[list[int], set]:
         frames = RecordingFrames(portrait.picture)
         plan = with_tooth_color(frames, opening_plan(portrait, places, 0.8), keep)
         return frames.read, {pose.tooth_color for pose in plan.poses}
@@ -101,6 +107,8 @@ def test_the_colour_of_teeth_is_measured_once_per_clip(portrait, tmp_path) -> No
     for stored in (tmp_path / "cache").iterdir():
         stored.write_text("[1")
     assert take(faces) == first
+    monkeypatch.setattr(detect, "_opencv", lambda: "another release")
+    assert take(faces, teeth_cache(context, clip)) == first
 
 
 def test_no_frame_is_read_if_no_teeth_are_needed(portrait) -> None:

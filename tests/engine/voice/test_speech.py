@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 from phones import synthesize
 
-from react1.pipeline.engine.voice.speech import analyze_speech, correlation
+from react1.pipeline.engine.voice.speech import analyze_speech, articulate, correlation
+from react1.pipeline.engine.voice.visemes import Viseme
 
 FPS = Fraction(25)
 RATE = 48_000
@@ -37,6 +38,18 @@ def test_loudness_is_relative_to_the_voice() -> None:
     loud, soft = (analyze_speech(voice * level, RATE, 37, FPS).open for level in (1.0, 0.1))
 
     assert np.abs(loud - soft).max() < 0.01
+
+
+def test_a_clip_of_one_frame_has_the_motion_of_its_own_moments() -> None:
+    """Four moments, less than the windows that smooth closures and teeth: one value each, at its own place."""
+    moments = np.zeros((4, len(Viseme)))
+    moments[:2, Viseme.CLOSED] = moments[2:, Viseme.HISS] = 1
+    within = np.pad(moments, ((20, 20), (0, 0)))
+
+    short, long = (articulate(weights, np.ones(len(weights))) for weights in (moments, within))
+
+    assert len(short.press) == len(short.bite) == len(short.jaw) == 4
+    assert np.allclose(short.bared, long.bared[20:24])
 
 
 def test_silence_keeps_the_mouth_closed() -> None:
