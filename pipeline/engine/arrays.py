@@ -120,9 +120,17 @@ def span_ramp_s(frames: int, fps: Fraction) -> Fraction:
     return min(RAMP_S, max(LEAST_RAMP_S, RAMP_SHARE * frames / fps))
 
 
-def peak_weight(frames: int, fps: Fraction) -> float:
-    """Return the highest weight, 0 to 1, that the ramps allow in a span of this many frames."""
-    return float(ramp_weights(np.ones(frames, bool), fps, span_ramp_s(frames, fps)).max())
+def span_weights(frames: int, fps: Fraction, goes_on: tuple[bool, bool] = (False, False)) -> Curve:
+    """Return the weight of each frame of a span, by the ramps at its ends.
+
+    Args:
+        frames: the length of the span.
+        fps: frames per second.
+        goes_on: whether the edit goes on before and after the span; there is no ramp there.
+    """
+    before, after = (round(RAMP_S * fps) if beyond else 0 for beyond in goes_on)
+    active = np.ones(before + frames + after, bool)
+    return ramp_weights(active, fps, span_ramp_s(frames, fps))[before : before + frames]
 
 
 Points: TypeAlias = NDArray[np.float64]

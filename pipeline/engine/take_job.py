@@ -11,7 +11,7 @@ from ..core.edits.choices import React1Choices
 if TYPE_CHECKING:
     from .detect.people import FaceAim
 
-ENGINE_VERSION = 28
+ENGINE_VERSION = 29
 """Part of the cache key of every take: increase it when the same request gives different pictures."""
 
 
@@ -33,6 +33,8 @@ class TakeJob:
     """Whether the clip's own sound moves the lips all the same, as for a dubbed film; never a mouth that is shut."""
     aims: tuple[FaceAim, ...] = ()
     """Where the chosen face of each shot is; without any, a face is selected in every shot."""
+    goes_on: tuple[bool, bool] = (False, False)
+    """Whether the edit goes on before and after the span, in other clips; the expression then does not fade there."""
     enlarged: float = 1.0
     """By how much the clip's pictures were enlarged, as a crop's are, at least 1: they show no more detail for it."""
 

@@ -157,8 +157,9 @@ class LocalProvider:
 def render_take(context: NodeContext, upload: Upload, choices: React1Choices, *, resync: bool = False) -> Take:
     """Re-express the video of an upload with the local engine.
 
-    The handles stay unchanged: only the span itself changes, and the expression grows from its first frame on. With
-    `resync` the film's own sound moves the lips, too.
+    The handles stay unchanged: only the span itself changes, and the expression grows from its first frame on. Where an
+    edit goes on in another segment, the handle changes too, since the two takes are blended there. With `resync` the
+    film's own sound moves the lips, too.
 
     Raises:
         MissingExtra: the extra `local` is not installed.
@@ -188,6 +189,9 @@ def _render(
     from ..engine.planning.take_plan import FACE_HINT, NoFace
     from ..engine.render.render import DETECT_SHARE, render
 
+    first, last = edited_frames(segment)
+    start, end = segment.edit_span
+    goes_on = start < segment.start_frame, segment.end_frame < end
     detections = detect_faces_cached(context, segment.media.file, lambda done: context.progress(DETECT_SHARE * done))
     if segment.crop is not None:
         detections = confirmed_in_crop(detections, segment.crop.side_px)
@@ -197,11 +201,12 @@ def _render(
             context.path(segment.voice) if segment.voice else None,
             out,
             choices,
-            span=edited_frames(segment),
+            span=(0 if goes_on[0] else first, len(segment.frames) if goes_on[1] else last),
             own_voice=segment.edit.audio is None,
             resync=resync,
             detections=detections,
             aims=face_aims(segment),
+            goes_on=goes_on,
             enlarged=1.0 if segment.crop is None else segment.crop.enlarges,
             keep_teeth=teeth_cache(context, segment.media.file),
             keep_occlusion=occlusion_cache(context, segment.media.file),

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.arrays import ramp_weights, smoothstep, span_ramp_s
+from react1.pipeline.engine.arrays import ramp_weights, smoothstep, span_ramp_s, span_weights
 
 
 def test_ramps_last_a_quarter_second() -> None:
@@ -43,6 +43,18 @@ def test_short_spans_never_reach_full_strength() -> None:
 
     assert weights.max() < 0.5
     assert np.allclose(weights, weights[::-1])
+
+
+@pytest.mark.parametrize("frames", [3, 25, 200])
+def test_there_is_no_ramp_where_the_edit_goes_on(frames: int) -> None:
+    """At neither end, or at one alone; the ramp at the other end is as it would be."""
+    fps = Fraction(30000, 1001)
+    alone, before, both = (span_weights(frames, fps, ends) for ends in ((False, False), (True, False), (True, True)))
+
+    assert (both == 1).all()
+    assert before[0] == 1 or frames == 3
+    assert (np.diff(before) <= 0).all() and before[-1] == alone[-1]
+    assert np.array_equal(before[frames // 2 + 1 :], alone[frames // 2 + 1 :])
 
 
 def test_no_step_exceeds_the_slope_of_the_curve() -> None:

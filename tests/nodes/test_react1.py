@@ -75,6 +75,18 @@ def test_the_local_host_changes_the_span_and_not_its_handles(context, upload):
     assert any("not React-1" in line for line in take.notes)
 
 
+def test_a_part_of_an_edit_does_not_fade_where_the_next_part_begins(context, upload):
+    """The edit goes on after frame 25: the handle changes as much as the middle; the first frame still fades in."""
+    of_edit = {"edit_start_frame": upload.segment.start_frame, "edit_end_frame": upload.segment.end_frame + 20}
+    part = upload.model_copy(update={"segment": upload.segment.model_copy(update=of_edit)})
+
+    take = React1().run(context, React1Params(provider="local"), part)
+
+    sent, taken = _gray(context, upload.segment.media), _gray(context, take.media)
+    mean = np.abs(sent - taken).mean(axis=(1, 2))
+    assert mean[24:].min() > 0.8 * mean[15] > 2 * mean[5]
+
+
 @pytest.mark.parametrize(
     ("of_edit", "of_step", "expected"), [(None, False, False), (None, True, True), (False, True, False)]
 )

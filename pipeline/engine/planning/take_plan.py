@@ -2,8 +2,9 @@
 
 The take's notes are what a user should know about its faces.
 
-A weight says how strongly each output frame is re-expressed. The edit ramps in and out at the ends of the span, and
-around frames in which the face is lost or covered. There is no ramp at a cut: the next shot starts at full strength.
+A weight says how strongly each output frame is re-expressed. The edit ramps in and out at the ends of the span, unless
+it goes on there in another clip, and around frames in which the face is lost or covered. There is no ramp at a cut: the
+next shot starts at full strength.
 """
 
 from __future__ import annotations
@@ -18,18 +19,17 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.edits.choices import React1Choices
 from ...core.errors import InputMediaError
 from ...core.times import frames_text
 from ...media.timing.sync_modes import SyncPlan, output_span, plan_output
-from ..arrays import LEAST_RAMP_S, Curve, Points, peak_weight, ramp_weights, span_ramp_s
+from ..arrays import LEAST_RAMP_S, Curve, Points, ramp_weights, span_weights
 from ..detect.detect import Detections
 from ..detect.face_selection import ShotFace, select_faces
-from ..detect.people import FaceAim
 from ..detect.speaker import loudness_per_frame
 from ..frames.clip_frames import VideoFormat
 from ..occlusion.occlusion import KeepOcclusion, Mask
 from ..pose.pose import Pose
+from ..take_job import TakeJob
 from ..voice.voice_features import VoiceAudio
 from .animate import animate, driving_speech
 
@@ -60,6 +60,7 @@ def frame_weights(
     fps: Fraction,
     *,
     use_masks: bool,
+    goes_on: tuple[bool, bool] = (False, False),
 ) -> tuple[Curve, WeakFrames]:
     """Return a weight, 0 to 1, for each output frame, and why input frames are weak.
 
@@ -71,6 +72,7 @@ def frame_weights(
         count: number of frames of the clip.
         fps: frames per second.
         use_masks: whether occlusion detection is on.
+        goes_on: whether the edit goes on before and after the span, in other clips.
     """
     shot_of, has_face, covered = np.full(count, -1), np.zeros(count, bool), np.zeros(count, bool)
     quality, has_mask = np.ones(count), np.zeros(count, bool)
@@ -82,9 +84,9 @@ def frame_weights(
         has_mask[in_shot] = [mask is not None for mask in shot.occlusion.masks]
         quality[in_shot] = shot.visibility
     order = np.asarray(shown)
-    numbers = np.arange(len(order))
-    in_take = (numbers >= take_span[0]) & (numbers < take_span[1])
-    weights = ramp_weights(in_take, fps, span_ramp_s(take_span[1] - take_span[0], fps)) * quality[order]
+    weights = np.zeros(len(order))
+    weights[slice(*take_span)] = span_weights(take_span[1] - take_span[0], fps, goes_on)
+    weights *= quality[order]
     cuts = [0, *(np.flatnonzero(np.diff(shot_of[order])) + 1).tolist(), len(order)]
     active = (has_face & ~covered)[order]
     for first, last in pairwise(cuts):
@@ -147,15 +149,10 @@ def plan_take(
     detections: Detections,
     video_format: VideoFormat,
     sound: VoiceAudio | None,
-    choices: React1Choices,
-    span: tuple[int, int] | None,
-    own_voice: bool | None,
+    job: TakeJob,
     name: str,
     *,
     clip_sound: VoiceAudio | None = None,
-    resync: bool = False,
-    aims: Sequence[FaceAim] = (),
-    enlarged: float = 1.0,
     keep_occlusion: KeepOcclusion | None = None,
 ) -> TakePlan:
     """Decide everything about a take except its pixels.
@@ -163,44 +160,41 @@ def plan_take(
     Args:
         detections: the result of the first pass.
         video_format: the format of the clip's pictures.
-        sound: the voice of the take.
-        choices: the emotion, its temperature, its region and the other parameters of the API.
-        span: frames [first, last) that may change; None for all.
-        own_voice: whether `sound` is the clip's own; None: decided by its correlation with the mouth.
+        sound: the voice of the take, from the file that `job` names.
+        job: what is asked for; its file is not written.
         name: the clip's name, for messages.
         clip_sound: the clip's own sound, by which its speaker is recognized; without it by `sound`, unless that is
             said not to be the clip's own.
-        resync: whether the clip's own sound moves the lips.
-        aims: where the chosen face of each shot is; without any, a face is selected in every shot.
-        enlarged: by how much the clip's pictures were enlarged, at least 1.
         keep_occlusion: stores what covers a face between takes of the clip; None finds it.
 
     Raises:
         NoFace: no face is found in the span, or none of its frames can be changed.
         InputMediaError: the clip has no frames, or the span lies outside them.
     """
-    count, fps = len(detections.frames), video_format.fps
-    first, last = _checked_span(span, count, name)
+    count, fps, choices = len(detections.frames), video_format.fps, job.choices
+    first, last = _checked_span(job.span, count, name)
     layout = plan_output(choices.sync_mode, count, sound.count if sound else None, sound.rate if sound else 0, fps)
     take_span = output_span(choices.sync_mode, (first, last), count, len(layout.frames))
     detect_speaker = choices.auto_active_speaker_detection
-    speaker_sound = clip_sound or (None if own_voice is False else sound)
+    speaker_sound = clip_sound or (None if job.own_voice is False else sound)
     loudness = loudness_per_frame(speaker_sound, count, fps) if detect_speaker else None
-    shots = select_faces(detections, (first, last), loudness, fps, detect_speaker, aims, keep_occlusion)
+    shots = select_faces(detections, (first, last), loudness, fps, detect_speaker, job.aims, keep_occlusion)
     _require_face(shots, detections, (first, last))
     _require_frames(take_span, first)
     use_masks = choices.occlusion_detection_enabled
-    weights, weak = frame_weights(shots, layout.frames, take_span, (first, last), count, fps, use_masks=use_masks)
+    weights, weak = frame_weights(
+        shots, layout.frames, take_span, (first, last), count, fps, use_masks=use_masks, goes_on=job.goes_on
+    )
     _require_weight(weights, weak, (first, last))
-    notes = take_notes(detections, shots, (first, last), weak) + short_span_notes(take_span, fps)
+    notes = take_notes(detections, shots, (first, last), weak) + short_span_notes(take_span, fps, job.goes_on)
     faces = _per_clip_frame([shot.landmarks for shot in shots], shots, count)
     speech = None
     if sound is not None:
         in_shots = [shot.shot for shot in shots]
-        speech = driving_speech(sound, layout, faces, fps, own_voice, notes, shots=in_shots, resync=resync)
+        speech = driving_speech(sound, layout, faces, fps, job.own_voice, notes, shots=in_shots, resync=job.resync)
 
     def animate_shot(shot_faces: Sequence[Points | None], shot_weights: Curve) -> list[Pose | None]:
-        return animate(shot_faces, layout, shot_weights, speech, choices, fps, enlarged)
+        return animate(shot_faces, layout, shot_weights, speech, choices, fps, job.enlarged)
 
     masks = _per_clip_frame([shot.occlusion.masks for shot in shots], shots, count) if use_masks else [None] * count
     poses = tuple(_poses(shots, layout, weights, animate_shot, count))
@@ -283,10 +277,10 @@ def take_notes(detections: Detections, shots: Sequence[ShotFace], span: tuple[in
     return notes
 
 
-def short_span_notes(span: tuple[int, int], fps: Fraction) -> list[str]:
+def short_span_notes(span: tuple[int, int], fps: Fraction, goes_on: tuple[bool, bool] = (False, False)) -> list[str]:
     """Return a note if the frames [first, last) of the take are too few for the full expression."""
     frames = span[1] - span[0]
-    share = peak_weight(frames, fps)
+    share = float(span_weights(frames, fps, goes_on).max())
     if share >= _FULL_STRENGTH:
         return []
     enough = math.ceil(2 * LEAST_RAMP_S * fps)

@@ -41,6 +41,7 @@ def render(
     resync: bool = False,
     detections: Detections | None = None,
     aims: Sequence[FaceAim] = (),
+    goes_on: tuple[bool, bool] = (False, False),
     enlarged: float = 1.0,
     keep_teeth: KeepTeeth | None = None,
     keep_occlusion: KeepOcclusion | None = None,
@@ -58,6 +59,7 @@ def render(
         resync: whether the clip's own sound moves the lips; see `TakeJob`.
         detections: the result of `find_faces` for this clip; None finds the faces first.
         aims: where the chosen face of each shot is; see `TakeJob`.
+        goes_on: whether the edit goes on before and after the span; see `TakeJob`.
         enlarged: by how much the clip's pictures were enlarged; see `TakeJob`.
         keep_teeth: stores the measured colour of teeth between takes of this clip; None measures it.
         keep_occlusion: stores what covers a face between takes of this clip; None finds it.
@@ -67,7 +69,7 @@ def render(
         MissingExtra: the landmark library is missing or does not load.
         InputMediaError: a file cannot be read, or no face is found in the span.
     """
-    job = TakeJob(out, choices, voice, span, own_voice, resync, tuple(aims), enlarged)
+    job = TakeJob(out, choices, voice, span, own_voice, resync, tuple(aims), goes_on, enlarged)
     return render_takes(
         video,
         [job],
@@ -132,14 +134,9 @@ def render_takes(
                 detections,
                 frames.video_format,
                 sound,
-                job.choices,
-                job.span,
-                job.own_voice,
+                job,
                 video.name,
                 clip_sound=clip_sound,
-                resync=job.resync,
-                aims=job.aims,
-                enlarged=job.enlarged,
                 keep_occlusion=keep_occlusion,
             )
             takes.append(PlannedTake(job.out, plan, sound))

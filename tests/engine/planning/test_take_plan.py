@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import astronaut
 import numpy as np
@@ -19,12 +20,14 @@ from react1.pipeline.engine.occlusion.occlusion import FaceTexels
 from react1.pipeline.engine.occlusion.texels import positions
 from react1.pipeline.engine.planning.take_plan import NoFace, TakePlan, plan_take
 from react1.pipeline.engine.render.draw import retouch_picture
+from react1.pipeline.engine.take_job import TakeJob
 from react1.pipeline.engine.voice.voice_features import VoiceAudio
 from react1.pipeline.providers.local import occlusion_cache
 from react1.testing import FolderContext
 
 FORMAT = VideoFormat(640, 360, Fraction(25), 1, 1, 1, 1)
 EVERYWHERE = ((0.0, 0.0, 640.0, 360.0),)
+OUT = Path("take.mp4")
 STAGE, HALL = (np.random.default_rng(seed).integers(0, 255, (36, 64)).astype(np.uint8) for seed in (1, 2))
 NORMAL, STRANGE = (np.full((1329, 4), level, np.uint8) for level in (120, 20))
 
@@ -60,10 +63,8 @@ def plan_for(
     **overrides,
 ) -> TakePlan:
     choices = React1Choices(**{"prompt": "happy", "temperature": 0.7, "model_mode": "face", **overrides})
-    return plan_take(
-        Detections(tuple(frames)), FORMAT, voice, choices, span, own_voice, "film.mp4", clip_sound=clip_sound,
-        resync=resync,
-    )  # fmt: skip
+    job = TakeJob(OUT, choices, span=span, own_voice=own_voice, resync=resync)
+    return plan_take(Detections(tuple(frames)), FORMAT, voice, job, "film.mp4", clip_sound=clip_sound)
 
 
 def weights(plan: TakePlan) -> np.ndarray:
@@ -150,12 +151,12 @@ def test_a_still_mouth_stays_still_at_a_cut(face) -> None:
     frames = [detections_of(shut)] * 30 + [detections_of(parted, thumbnail=HALL)] * 30
     sound = VoiceAudio(astronaut.syllables(60 / 25)[None].astype(np.float32), astronaut.RATE)
 
-    asked, unasked = (
+    with_resync, without = (
         plan_for(frames, voice=sound, own_voice=True, resync=resync, prompt="neutral") for resync in (True, False)
     )
 
-    assert [pose and pose.gap for pose in asked.poses] == [pose and pose.gap for pose in unasked.poses]
-    assert "the mouth does not speak in this span" in asked.notes[-1]
+    assert [pose and pose.gap for pose in with_resync.poses] == [pose and pose.gap for pose in without.poses]
+    assert "the mouth does not speak in this span" in with_resync.notes[-1]
 
 
 def test_a_shot_that_begins_with_an_open_mouth_has_no_nod_there(face) -> None:
@@ -295,7 +296,7 @@ def test_what_covers_a_face_is_found_once_per_clip(face, portrait, tmp_path, mon
         searches.clear()
         choices = React1Choices(prompt=prompt, model_mode="face", occlusion_detection_enabled=True)
         planned = plan_take(
-            Detections(tuple(frames)), FORMAT, None, choices, None, None, "film.mp4", keep_occlusion=keep_occlusion
+            Detections(tuple(frames)), FORMAT, None, TakeJob(OUT, choices), "film.mp4", keep_occlusion=keep_occlusion
         )
         return planned, len(searches)
 
@@ -320,9 +321,8 @@ def test_what_covers_a_face_covers_it_while_the_face_is_lost(face, portrait, los
     texels[positions(portrait.face.local)[:, 1] > 0.9] = (20, 60, 220, 120)
     covered = [detections_of(face(300), texels=(FaceTexels(texels),))] * 8
     frames = [*[detections_of(face(300))] * 20, *covered, *[detections_of()] * lost, *covered]
-    choices = React1Choices(prompt="sad", occlusion_detection_enabled=True)
 
-    plan = plan_take(Detections(tuple(frames)), FORMAT, None, choices, None, None, "film.mp4")
+    plan = plan_for(frames, prompt="sad", occlusion_detection_enabled=True)
 
     masks = plan.masks[28 : 28 + lost]
     assert all(plan.faces[number] is not None for number in range(28, 28 + lost))
@@ -342,9 +342,7 @@ def test_the_unselected_face_keeps_its_bytes(portrait) -> None:
         Detections(tuple(frames)),
         video_format,
         None,
-        React1Choices(prompt="happy", temperature=1.0),
-        None,
-        None,
+        TakeJob(OUT, React1Choices(prompt="happy", temperature=1.0)),
         "two.mp4",
     )
 
