@@ -285,8 +285,10 @@ class Studio:
 
     def _fail(self, project: Project, item: WantedTake | MadeFilm, error: BaseException) -> None:
         state = "stopped" if isinstance(error, Interrupted) else "failed"
-        project.list.update(item, state=state, error=page_message(error))
-        self.changed(project)
+        try:
+            project.list.update(item, state=state, error=page_message(error))
+        finally:  # also where a full disk takes no record of it
+            self.changed(project)
 
     def bill(self, project: Project, jobs: Sequence[Callable[[], Job]]) -> Bill:
         """Return what jobs would cost, and what their plans say.
@@ -332,12 +334,16 @@ class Studio:
         sums = ledger.sums()
         return LedgerAnswer(calls=rows, usd=round(sums.cost_usd + sums.rehearsal_cost_usd, 6))
 
-    def stop_takes_without_edit(self, project: Project) -> None:
-        """Stop the takes that no edit shows any more: nobody could stop them on the page, and others wait for them."""
-        owners = take_owners(project, project.edits())
-        for take in project.list.record.takes:
-            if take.id not in owners:
-                self.work.stop(take.id)
+    def remove_edit(self, project: Project, index: int, digest: str) -> None:
+        """Remove an edit, and stop its takes: nobody would see them on the page, and others wait for them.
+
+        Raises:
+            EditConflict: it was changed meanwhile.
+        """
+        before = take_owners(project, project.edits())
+        project.job.remove(index, digest)
+        for take_id in before.keys() - take_owners(project, project.edits()).keys():
+            self.work.stop(take_id)
 
     def media_file(self, project: Project, what: str) -> tuple[Path | None, float, str]:
         """Return the proxy or the waveform of a film, or the share that is made and what went wrong.

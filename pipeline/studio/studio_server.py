@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from concurrent.futures import ThreadPoolExecutor
 from http.cookies import CookieError, SimpleCookie
 from importlib.resources import as_file, files
@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..core.errors import InputMediaError, PresetError, React1Error, StorageFailed
 from ..core.version import version_text
 from ..server.asgi_app import NotifyingServer, bind_socket, server_url
+from ..server.server_options import is_loopback
 from .answers.general_answers import ErrorAnswer
 from .page_words import page_message
 from .projects.job_file import EditConflict
@@ -54,15 +55,17 @@ class Guard:
 
     The token of the address becomes a cookie that scripts cannot read and other sites cannot send. The Host of every
     request must be the server's own (against DNS rebinding), and the Origin of every change too (against other sites).
+    A server that other machines reach is called by names that it does not know, also by those of proxies: any Host
+    will do there, because the token has been chosen for it, and a change must have the Origin of that Host.
     """
 
-    def __init__(self, app: ASGIApp, token: str, hosts: frozenset[str], cookie: str) -> None:
+    def __init__(self, app: ASGIApp, token: str, hosts: frozenset[str] | None, cookie: str) -> None:
         """Guard an application.
 
         Args:
             app: the application.
             token: the secret of the address.
-            hosts: the values of Host that are the server's own.
+            hosts: the values of Host that are the server's own; None for any.
             cookie: the name of the cookie; it contains the port, because cookies are shared by all ports of a host.
         """
         self._app, self._token, self._hosts, self._cookie = app, token, hosts, cookie
@@ -87,9 +90,10 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
-        if headers.get("host", "").lower() not in self._hosts:
+        host = headers.get("host", "").lower()
+        if self._hosts is not None and host not in self._hosts:
             return PlainTextResponse("This host name is not the studio's own.", 421)
-        if not self._is_same_site(scope["method"], headers):
+        if not self._is_same_site(scope["method"], headers, self._hosts or {host}):
             return PlainTextResponse("Other sites may not use the studio.", 403)
         offered = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and offered and self._matches(offered):
@@ -100,10 +104,11 @@ class Guard:
             return PlainTextResponse(_CLOSED, 401)
         return None
 
-    def _is_same_site(self, method: str, headers: Headers) -> bool:
+    @staticmethod
+    def _is_same_site(method: str, headers: Headers, own: Container[str]) -> bool:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
         if method not in _READS:
-            return origin is not None and origin.partition("://")[2].lower() in self._hosts
+            return origin is not None and origin.partition("://")[2].lower() in own
         is_page = headers.get("sec-fetch-mode", "") == "navigate"
         return site in ("same-origin", "none") or is_page
 
@@ -160,7 +165,7 @@ def guarded(app: ASGIApp, options: StudioOptions, token: str, port: int) -> ASGI
     names = {options.host, "localhost", "127.0.0.1", "[::1]"}
     host_names = {f"[{name}]" if ":" in name and not name.startswith("[") else name for name in names}
     hosts = frozenset({f"{name}:{port}" for name in host_names} | (host_names if port == 80 else set()))
-    return Guard(app, token, hosts, f"react1_studio_{port}")
+    return Guard(app, token, hosts if is_loopback(options.host) else None, f"react1_studio_{port}")
 
 
 def _page_file(name: str = "index.html") -> Response:

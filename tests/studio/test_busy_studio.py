@@ -11,7 +11,7 @@ import pytest
 from numbered_clips import make_clip
 from running_studio import wait_for
 
-from react1.pipeline.core.errors import Interrupted, PresetError
+from react1.pipeline.core.errors import Interrupted, PresetError, StorageFailed
 from react1.pipeline.studio import studio as studio_module
 from react1.pipeline.studio.background_work import Work
 from react1.pipeline.studio.projects.project import Project
@@ -139,8 +139,9 @@ def test_takes_of_an_edit_that_is_removed_are_stopped(folder, studio, monkeypatc
     wait_for(lambda: first.state == "working")
 
     written = project.edits()[1]
-    project.job.remove(written.index, written.digest)
-    studio.stop_takes_without_edit(project)
+    job = project.job.path
+    job.write_text(job.read_text().replace("sad", "bored", 1))  # the other one is wrong now, but not removed
+    studio.remove_edit(project, written.index, written.digest)
     states = (first.state, second.state)
     go.set()
 
@@ -168,6 +169,27 @@ def test_a_film_is_recorded_with_the_job_that_it_is_made_of(folder, studio, monk
 
     films = studio.state(project).films
     assert [film.is_current for film in films] == [True, False]
+
+
+def test_a_full_disk_leaves_no_take_that_seems_to_be_made(folder, studio, monkeypatch):
+    """The page is told what went wrong, although it cannot be written down."""
+    job = folder / "film.mp4.react1.yaml"
+    job.write_text("preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f, prompt: sad, name: a}\n")
+    project, told = studio.open(folder / "film.mp4"), []
+    (wanted,) = project.want_takes(project.edits()[0], [{}], "local", None)
+    take = project.list.add_take(wanted)
+
+    def full() -> None:
+        raise StorageFailed("no space left")
+
+    monkeypatch.setattr(project.list, "save", full)
+    monkeypatch.setattr(project, "_notify", lambda kind, **_: told.append((kind, take.state)))
+    studio._make_take(project, take)
+    wait_for(lambda: not studio.work.progress)
+
+    assert told[-1] == ("project", "failed")
+    assert "no space left" in take.error
+    monkeypatch.undo()
 
 
 def test_edits_of_one_name_are_told_apart(folder, studio):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 
 import numpy as np
 import pytest
 from numbered_clips import make_clip
+from PIL import Image
 from running_studio import start_studio, stop_studio, wait_for
 from studio_page import close_page, open_page, until, wait_for_frame
 
@@ -311,3 +313,87 @@ def test_lists_that_the_job_names_later_are_shown_at_once(page, studio):
 
     page.wait_for_selector("film-timeline input[type=search]")
     assert page.text_content("film-timeline .problem") == ""
+
+
+def test_a_film_that_does_not_play_says_so_and_is_asked_for_again(page):
+    """A finished film may be in a codec that this browser lacks, or the server may have gone while it was sent."""
+    page.route("**/video?*", lambda route: route.fulfill(status=404))
+    page.reload()
+    page.wait_for_selector("studio-viewer .notice >> text=cannot be played by this browser")
+    page.evaluate("document.querySelector('studio-viewer').say('')")
+    page.keyboard.press("Space")
+    page.wait_for_selector("studio-viewer .notice >> text=cannot be played by this browser")
+
+    page.unroute("**/video?*")
+    page.evaluate(
+        "import('/page/store.js').then((store) => store.events.dispatchEvent(new CustomEvent('server-back')))"
+    )
+    until(page, "document.querySelector('studio-viewer video').readyState >= 2")
+    page.evaluate(SEEK, 5)
+    page.keyboard.press("Space")
+
+    until(page, "Number(document.querySelector('.frame-number').textContent.slice(6)) > 6")
+    page.complaints[:] = [text for text in page.complaints if "404" not in text]
+
+
+def test_an_edit_is_moved_by_keys_alone(page, studio):
+    """Dragging its edges is not the only way."""
+    page.evaluate(SEEK, 3)
+    page.keyboard.press("i")
+    page.evaluate(SEEK, 8)
+    page.keyboard.press("o")
+    page.focus("edit-list >> text=Move edit-1 there")
+    page.keyboard.press("Enter")
+
+    wait_for(lambda: "in: 3f, out: 9f, prompt: sad" in job_of(studio.folder).read_text())
+    until(page, "document.querySelector('.marks').textContent === ''")
+
+
+def test_a_message_is_seen_above_the_list_of_films(page, studio):
+    """Why a film cannot be opened, where it is opened."""
+    (studio.folder / "no-film.mp4").write_bytes(b"no film")
+    page.click("#open-library")
+    page.click("button[data-path$='no-film.mp4']")
+    page.wait_for_selector("#messages .error")
+
+    on_top = page.evaluate(
+        "(() => { const box = document.querySelector('#messages .error').getBoundingClientRect();"
+        " const order = [...document.querySelectorAll('dialog[open], #messages:popover-open')];"
+        " return document.querySelector('dialog[open]') !== null && order.length === 2 && box.width > 0; })()"
+    )
+    shown = page.screenshot(clip=page.query_selector("#messages .error").bounding_box())
+    brightest = np.asarray(Image.open(io.BytesIO(shown)).convert("L")).max()
+
+    assert on_top
+    assert brightest > 200  # below the backdrop nothing is
+
+
+def test_the_ruler_stands_at_round_labels_of_drop_frame(page):
+    """Minutes leave out two labels, so that ten minutes are not 18000 frames."""
+    clock = "{ rate: [30000, 1001], drop: true, start: 0 }"
+    labels = page.evaluate(
+        "async () => { const [store, viewer, timeline] = await Promise.all(['store', 'viewer', 'timeline']"
+        ".map((name) => import(`/page/${name}.js`)));"
+        f" store.state.job.clock = {clock};"
+        " return [[0, 60000, 18000], [0, 4000, 1800], [1795, 1806, 2]]"
+        ".map(([from, to, by]) => timeline.roundFrames(from, to, by, 30).map(viewer.label)); }"
+    )
+
+    assert labels == [
+        ["00:00:00;00", "00:10:00;00", "00:20:00;00", "00:30:00;00"],
+        ["00:00:00;00", "00:01:00;02", "00:02:00;02"],
+        ["00:00:59;26", "00:00:59;28", "00:01:00;02", "00:01:00;04", "00:01:00;06"],
+    ]
+
+
+def test_what_is_selected_is_seen_without_colours_of_the_page(page):
+    """A system with high contrast replaces them, and drops shadows."""
+    page.emulate_media(forced_colors="active")
+    page.mouse.move(5, 5)
+    widths = page.evaluate(
+        "['.edit[aria-pressed=true]', '.cards [aria-checked=true]', '.cards [aria-checked=false]']"
+        ".map((name) => getComputedStyle(document.querySelector(name)).borderTopWidth)"
+    )
+    page.emulate_media(forced_colors="none")
+
+    assert widths == ["3px", "3px", "1px"]

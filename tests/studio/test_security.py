@@ -13,12 +13,16 @@ OWN = f"http://127.0.0.1:{PORT}"
 
 @pytest.fixture(scope="module")
 def guarded_app(tmp_path_factory):
+    return app_on("127.0.0.1", tmp_path_factory.mktemp("guarded"))
+
+
+def app_on(host, root):
+    """Return the application that listens on a host."""
     from react1.pipeline.studio.studio import Studio
     from react1.pipeline.studio.studio_options import StudioOptions
     from react1.pipeline.studio.studio_server import build_app, guarded
 
-    root = tmp_path_factory.mktemp("guarded")
-    options = StudioOptions(root / "home", (root,))
+    options = StudioOptions(root / "home", (root,), host=host)
     return guarded(build_app(Studio(options)), options, TOKEN, PORT)
 
 
@@ -76,6 +80,19 @@ def test_only_the_own_page_changes_anything(guarded_app, method, headers, status
     """422 is the answer to the empty body: the request was let in."""
     path = "/api/library" if method == "GET" else "/api/open" if method == "POST" else "/api/films?name=a.mp4"
     assert send(guarded_app, method, path, **headers).status_code == status
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.5", "::"])
+def test_other_machines_reach_the_studio_by_the_names_that_they_know(tmp_path, host):
+    """Its address in the network, or the name of the proxy before it; other sites still change nothing."""
+    app, statuses = app_on(host, tmp_path), []
+    for base in (f"http://192.0.2.5:{PORT}", "https://studio.example"):
+        origins = (base, "https://evil.example", "null")
+        answers = [send(app, "POST", "/api/open", base=base, Origin=origin) for origin in origins]
+        answers += [send(app, base=base), send(app, base=base, cookie=False)]
+        statuses.append([answer.status_code for answer in answers])
+
+    assert statuses == [[422, 403, 403, 200, 401]] * 2
 
 
 def test_the_page_may_run_no_inline_script(guarded_app):

@@ -1,6 +1,6 @@
 /* The list of edits: choose one, add one from the marks, remove one. */
 import { h } from "/page/dom.js";
-import { change, selectedEdit, set, state, watch } from "/page/store.js";
+import { change, selectedEdit, set, setFields, state, watch } from "/page/store.js";
 import { label, seek } from "/page/viewer.js";
 
 let isBusy = false;
@@ -31,6 +31,12 @@ export const addEdit = () => once(async () => {
   }
 });
 
+/** Give the selected edit the marked frames, as dragging its edges does. */
+const moveEdit = () => once(async () => {
+  const edit = selectedEdit(), { markIn, markOut } = state;
+  if (edit && markIn !== null && markOut !== null && (await setFields(edit, {}, [markIn, markOut]))) set({ markIn: null, markOut: null });
+});
+
 /** Remove the selected edit. */
 export const removeEdit = () => once(async () => {
   const edit = selectedEdit();
@@ -44,7 +50,8 @@ class EditList extends HTMLElement {
 
   draw() {
     if (!state.job) return;
-    const marked = state.markIn !== null || state.markOut !== null;
+    const marked = state.markIn !== null || state.markOut !== null, selected = selectedEdit();
+    const isSpan = state.markIn !== null && state.markOut !== null;
     const focused = document.activeElement?.closest?.("edit-list button")?.getAttribute("data-name");
     this.replaceChildren(
       state.job.problem ? h("p", { className: "problem" }, state.job.problem) : "",
@@ -52,7 +59,8 @@ class EditList extends HTMLElement {
       state.job.edits.length ? "" : h("p", { className: "hint" }, "Find the moment, mark it with I and O, then make an edit of it."),
       h("div", { className: "buttons" },
         h("button", { type: "button", className: marked || !state.job.edits.length ? "main" : "", onclick: addEdit, title: "Make an edit (Enter)" }, marked ? "New edit from In to Out" : "New edit here"),
-        selectedEdit() ? h("button", { type: "button", onclick: removeEdit, title: "Remove the selected edit (Delete)" }, "Remove") : ""),
+        selected && isSpan ? h("button", { type: "button", onclick: moveEdit, title: "Give the selected edit the marked frames" }, `Move ${selected.name} there`) : "",
+        selected ? h("button", { type: "button", onclick: removeEdit, title: "Remove the selected edit (Delete)" }, "Remove") : ""),
       h("p", { className: "hint path", title: state.job.job.path }, state.job.job.exists ? `Saved in ${state.job.job.name}` : "Nothing is saved yet")
     );
     if (focused) /** @type {any} */ (this.querySelector(`button[data-name="${CSS.escape(focused)}"]`))?.focus();

@@ -73,7 +73,10 @@ export function say(text, kind = "info") {
   close.setAttribute("aria-label", "Close this message");
   close.addEventListener("click", () => line.remove());
   line.append(close);
-  document.getElementById("messages")?.append(line);
+  const messages = document.getElementById("messages");
+  messages?.append(line);
+  if (document.querySelector("dialog[open]")) messages?.togglePopover?.(false); // it was below the dialog
+  messages?.togglePopover?.(true);
   setTimeout(() => line.remove(), kind === "error" ? 12000 : 4000);
 }
 

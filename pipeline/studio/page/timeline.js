@@ -1,10 +1,25 @@
 /* The timeline: waveform, cuts, spoken lines, edits, in and out. Wheel zooms, dragging scrubs, edges of edits move. */
 import { h } from "/page/dom.js";
 import { request, selectedEdit, set, setFields, state, watch } from "/page/store.js";
-import { frameAt, label, seek, timeOf } from "/page/viewer.js";
+import { frameOfTimecode } from "/page/player.js";
+import { clockOf, frameAt, label, seek, timeOf } from "/page/viewer.js";
 
 const GRAB_PX = 7, SNAP_PX = 8;
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
+
+/** The frames in [from, to) with round labels, which are `by` frames apart but for those that drop-frame leaves out. */
+export function roundFrames(from, to, by, nominal) {
+  const two = (value) => String(Math.floor(value)).padStart(2, "0"), found = [];
+  const [hours, minutes, seconds, frames] = label(Math.ceil(from)).split(/[:;]/).map(Number);
+  const first = ((hours * 60 + minutes) * 60 + seconds) * nominal + frames;
+  for (let number = Math.ceil(first / by) * by; ; number += by) {
+    const second = Math.floor(number / nominal), text = `${two((second / 3600) % 24)}:${two((second / 60) % 60)}:${two(second % 60)}`;
+    const exact = frameOfTimecode(`${text}:${two(number % nominal)}`, clockOf());
+    const frame = Number.isNaN(exact) ? frameOfTimecode(`${text}:${two(nominal / 15)}`, clockOf()) : exact; // ;00 may be left out
+    if (frame >= to || frame < from) return found;
+    if (frame !== found.at(-1)) found.push(frame);
+  }
+}
 
 class FilmTimeline extends HTMLElement {
   connectedCallback() {
@@ -203,9 +218,7 @@ class FilmTimeline extends HTMLElement {
     const nominal = Math.round(rate), fits = (frames) => (frames / (this.to - this.from)) * width >= 96;
     const by = [1, 2, 5, 10].find((frames) => frames < nominal && nominal % frames === 0 && fits(frames)) ?? STEPS_S.map((seconds) => seconds * nominal).find(fits) ?? 3600 * nominal;
     context.font = "11px system-ui, sans-serif";
-    const [hours, minutes, seconds, frames] = label(0).split(/[:;]/).map(Number);
-    const first = ((hours * 60 + minutes) * 60 + seconds) * nominal + frames; // marks stand at round labels
-    for (let frame = Math.ceil((this.from + first) / by) * by - first; frame < this.to; frame += by) {
+    for (const frame of roundFrames(this.from, this.to, by, nominal)) {
       const x = Math.round(this.x(frame));
       context.fillStyle = color("--line");
       context.fillRect(x, 0, 1, height);

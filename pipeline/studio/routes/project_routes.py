@@ -118,8 +118,7 @@ def change_edit(request: Request, project: str, body: ChangeEdit) -> Changed:
 def remove_edit(request: Request, project: str, body: EditRef) -> Changed:
     """Remove an edit, and stop the takes that are made of it; undo brings it back."""
     opened = project_of(request, project)
-    opened.job.remove(body.index, body.digest)
-    studio_of(request).stop_takes_without_edit(opened)
+    studio_of(request).remove_edit(opened, body.index, body.digest)
     return _changed(request, opened)
 
 
@@ -294,7 +293,8 @@ def ledger(request: Request) -> LedgerAnswer:
 def events(request: Request) -> StreamingResponse:
     """Return all changes as server-sent events."""
     stream: AsyncIterator[str] = studio_of(request).events.listen()
-    return StreamingResponse(stream, media_type="text/event-stream")
+    unbuffered = {"X-Accel-Buffering": "no"}  # a proxy that gathers a page of events would show nothing for minutes
+    return StreamingResponse(stream, media_type="text/event-stream", headers=unbuffered)
 
 
 async def _receive(request: Request, target: Path, most_bytes: int) -> None:
