@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ..config.checked_job import Job
 from ..core.cancellation import exclusive
@@ -25,9 +24,10 @@ from ..providers.prices import current_price
 from ..runner.planning.plan import plan_job, stored_takes
 from ..runner.run_records.outcome import RunResult
 from ..store.store import Store
-from .answers.general_answers import Bill, BillItem, LedgerAnswer, PaidCall, Provider, ServerEvent
+from .answers.general_answers import Bill, BillItem, LedgerAnswer, PaidCall, Provider
 from .answers.job_answers import JobState
 from .background_work import Progress, Work
+from .event_stream import EventStream
 from .page_words import page_message
 from .projects.job_file import JobFile, Mark
 from .projects.library import FILMS, Library, is_job, project_id
@@ -38,60 +38,7 @@ from .projects.take_list import MadeFilm, WantedTake
 from .studio_options import StudioOptions
 from .viewing.playback import make_proxy, make_wave, proxy_parts, wave_parts
 
-_MOST_WAITING = 400
-_KEEP_ALIVE_S = 15.0
 _WATCH_S = 0.5
-
-
-class EventStream:
-    """Send events to all listeners; `send` may be called from any thread."""
-
-    def __init__(self) -> None:
-        self._queues: set[asyncio.Queue[ServerEvent | None]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Use this loop for all listeners."""
-        self._loop = loop
-
-    def send(self, kind: str, **data: Any) -> None:
-        """Send an event; it is lost if the server is stopping."""
-        if self._loop is not None and not self._loop.is_closed():
-            try:
-                self._loop.call_soon_threadsafe(self._put, ServerEvent.model_validate({"kind": kind, **data}))
-            except RuntimeError:  # the loop was closed in between
-                return
-
-    def close(self) -> None:
-        """End all streams; call it in the loop."""
-        for queue in self._queues:
-            queue.put_nowait(None)
-
-    def _put(self, event: ServerEvent) -> None:
-        for queue in list(self._queues):
-            if queue.qsize() < _MOST_WAITING:
-                queue.put_nowait(event)
-            else:  # a page that falls behind connects again, and asks for everything
-                self._queues.discard(queue)
-                queue.put_nowait(None)
-
-    async def listen(self) -> AsyncIterator[str]:
-        """Yield events as `text/event-stream`."""
-        queue: asyncio.Queue[ServerEvent | None] = asyncio.Queue()
-        self._queues.add(queue)
-        try:
-            yield "retry: 1000\n\n"
-            while True:
-                try:
-                    event = await asyncio.wait_for(queue.get(), _KEEP_ALIVE_S)
-                except TimeoutError:
-                    yield ": still here\n\n"
-                    continue
-                if event is None:
-                    return
-                yield f"data: {event.model_dump_json(exclude_unset=True)}\n\n"
-        finally:
-            self._queues.discard(queue)
 
 
 LEDGER_ROWS = 200

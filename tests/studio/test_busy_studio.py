@@ -14,9 +14,10 @@ from running_studio import wait_for
 from react1.pipeline.core.errors import Interrupted, PresetError, StorageFailed
 from react1.pipeline.studio import studio as studio_module
 from react1.pipeline.studio.background_work import Work
+from react1.pipeline.studio.event_stream import EventStream
 from react1.pipeline.studio.projects.project import Project
 from react1.pipeline.studio.projects.project_state import describe_project
-from react1.pipeline.studio.studio import EventStream, Studio
+from react1.pipeline.studio.studio import Studio
 from react1.pipeline.studio.studio_options import StudioOptions
 
 
