@@ -1,6 +1,6 @@
 """Test your own nodes: a context on a temporary folder, clips that carry their truth, a clock, and a conformance suite.
 
-    from react1.testing import ClipRecipe, FolderContext, NodeTests, probe_clip
+    from react1.testing import ClipRecipe, NodeTests, make_segment
 
     class TestFlip(NodeTests):
         node = Flip

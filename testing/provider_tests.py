@@ -29,7 +29,7 @@ from ..pipeline.providers.provider_settings import HostedProvider
 from ..pipeline.store.store import Store
 from .clips import ClipRecipe, make_segment
 from .folder_context import FakeClock, FolderContext
-from .scripted_host import Failure, ScriptedHost
+from .scripted_host import Failure, OtherHost, ScriptedHost
 
 ENVIRONMENT: Mapping[str, str] = {"REACT1_POLL_S": "5", "REACT1_SETTLE_AFTER_S": "30"}
 """The settings of a provider under test: a poll every 5 s, and its history settles a call after half a minute."""
@@ -358,7 +358,7 @@ class ProviderTests:
     def test_the_key_is_not_redirected(self, tmp_path: Path) -> None:
         """A redirect to another host is not followed with the key, whatever it answers."""
         queries = [name for name, (method, _) in self.host.routes.items() if method == "GET" and name != "history"]
-        other = ScriptedHost()
+        other = OtherHost()
         with other.serve() as url, self.trial(tmp_path) as trial:
             for number, route in enumerate(queries, 1):
                 trial.host.failures = [Failure(route, "redirect", headers={"location": f"{url}/files/job"})]

@@ -232,6 +232,16 @@ class ScriptedHost:
         return None
 
 
+class OtherHost(ScriptedHost):
+    """A host that no request may give the key to, whatever its method and path."""
+
+    def answer(self, request: HostRequest) -> tuple[HostReply | None, Failure | None]:
+        """Note the key, and know nothing."""
+        if any(self.key in value for value in request.headers.values()):
+            self.leaks.append(request.path)
+        return HostReply(404), None
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 

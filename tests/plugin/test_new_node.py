@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from react1.pipeline.cli.commands.upkeep import new_node
 from react1.pipeline.cli.commands.upkeep.new_node import write_package
 from react1.pipeline.core.errors import PresetError
 
@@ -24,6 +25,15 @@ def test_the_package_passes_its_own_tests(tmp_path):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert " passed" in ran.stdout
     assert " skipped" not in ran.stdout
+
+
+def test_the_next_command_can_be_pasted(tmp_path, monkeypatch):
+    """Into a shell, also where the folder has a space in its name."""
+    lines, folder = [], tmp_path / "my nodes"
+    monkeypatch.setattr(new_node, "out", lines.append)
+    new_node.command("add_grain", folder)
+
+    assert lines[-1].startswith(f"next: cd '{folder}' && pip install")
 
 
 @pytest.mark.parametrize(

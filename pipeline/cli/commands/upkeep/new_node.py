@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -188,4 +189,4 @@ def command(
     with report_failures():
         for path in write_package(name, folder):
             out(str(path))
-        out(f"next: cd {folder} && pip install -e '.[test]' && pytest")
+        out(f"next: cd {shlex.quote(str(folder))} && pip install -e '.[test]' && pytest")

@@ -73,3 +73,5 @@ def prune(
         freed, left = bytes_text(pruned.freed_bytes), bytes_text(pruned.left_bytes)
         place = shared_store() if shared else str(folder)
         out(f"{verb} {len(pruned.results)} results and {pruned.objects} files, {freed}; {left} left in {place}")
+        if limits.keep_bytes is not None and pruned.left_bytes > limits.keep_bytes:
+            out("more is left than that: paid takes, and what unfinished runs need or was used lately, is kept")
