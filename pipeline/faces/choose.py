@@ -83,7 +83,8 @@ def choose_faces(
 ) -> list[ShotChoice]:
     """Return who is changed in each shot of a segment.
 
-    A number or a point belongs to one shot; in the others the same person is looked for.
+    A number or a point belongs to one shot; in the others the same person is looked for. A shot that shows nobody has
+    no face to change.
 
     Args:
         segment: the segment; its `media` is the clip in which the people were found.
@@ -144,10 +145,10 @@ def _choose(
     wish: _Wish, number: int, shot: ShotPeople, anchor: _Anchor, loudness: Curve | None, fps: Fraction
 ) -> ShotChoice:
     choice = wish.of_shot(number)
-    if anchor is not None:
-        return _follow(wish, number, shot, choice, anchor)
     if not shot.people:
         return ShotChoice(shot, None, str(choice))
+    if anchor is not None:
+        return _follow(wish, number, shot, choice, anchor)
     regular = shot.regular
     if choice == "left":
         return ShotChoice(shot, regular[0], _side_rule("left", shot, range(regular[0])))

@@ -186,6 +186,8 @@ def test_a_shot_without_people_has_no_face_and_no_speaker(segment):
     voice = np.ones(40)
 
     assert chosen(segment, [empty, second], loudness=voice, face="speaker") == [None, 1]
+    first, cutaway = shot({1: still(150, frames=range(20))}, range(20)), shot({}, range(20, 40))
+    assert chosen(segment, [first, cutaway], face=1) == [1, None]
     assert empty.speaker(voice, FPS) is None
 
 
