@@ -259,11 +259,12 @@ class Entry:
 
     @property
     def cost_usd(self) -> float:
-        """What it has cost: as the provider reported it, else by the estimate; 0 if it was not billed."""
+        """What it has or may have cost: as the provider reported it, else by the estimate; 0 if it was not billed."""
         if self.done:
             return self.done.cost_usd
-        billed = not self.open and self.failed is not None and self.failed.billed  # a person may have voided it since
-        return self.intended.estimate_usd if billed and self.intended else 0.0
+        # A person may have voided it since. What nobody knows counts, as an open call does: no budget may be exceeded.
+        may_be_billed = not self.open and self.failed is not None and self.failed.billed is not False
+        return self.intended.estimate_usd if may_be_billed and self.intended else 0.0
 
     def _last(self, record_type: type[_Record]) -> _Record | None:
         return next((record for _, record in reversed(self.records) if isinstance(record, record_type)), None)

@@ -298,6 +298,17 @@ def test_a_failure_that_was_billed_has_cost_its_estimate_also_when_it_is_paid_fo
     assert ledger.sums().cost_usd == failed.cost_usd == failed.intended.estimate_usd > 0
 
 
+@pytest.mark.parametrize(("billed", "counts"), [(True, True), (None, True), (False, False)])
+def test_a_failure_that_may_have_been_billed_counts_in_the_sums(ledger, billed, counts):
+    """For the month, too, whose budget a call that nobody knows about must not exceed; also once it is settled."""
+    entry = ledger.record(ledger.record_intent(intention()), "failed", Failed(at=NOW, error="no face", billed=billed))
+    expected = entry.intended.estimate_usd if counts else 0.0
+
+    assert (entry.cost_usd, ledger.sums().cost_usd, ledger.sums(NOW[:7]).cost_usd) == (expected,) * 3
+    if counts:
+        assert settle_resubmit(ledger, entry.id).cost_usd == expected > 0
+
+
 def test_job_is_found_by_the_beginning_of_its_id(ledger):
     """An ambiguous or missing id is refused."""
     first = ledger.record_intent(intention())

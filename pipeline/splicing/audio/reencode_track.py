@@ -20,6 +20,8 @@ from .lines import DialogueLine, Sound, mix_into
 
 _PREROLL_SAMPLES = 40_960
 """Decoding begins this many samples before a stretch, so that no state of the decoder is missing."""
+_MOST_SILENCE_S = 10
+"""At once."""
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
 
 
@@ -47,12 +49,19 @@ def decode_audio(film: Path, audio: AudioStream, begin: int, options: dict[str, 
                 lost = round((at - expected) / frame.samples) * frame.samples if damaged else 0
                 # Some containers round to milliseconds: within a tick, the samples themselves count.
                 at = expected + lost if abs(at - expected - lost) <= tick + 1 else at
-                if damaged and at > expected:
-                    yield expected, np.zeros((audio.channels, at - expected), np.float32)
+                if damaged:
+                    yield from _silence(expected, at, audio)
             damaged = False
             for part in resampler.resample(frame):
                 yield at, part.to_ndarray().astype(np.float32)
             expected = at + frame.samples
+
+
+def _silence(begin: int, end: int, audio: AudioStream) -> Iterator[tuple[int, Sound]]:
+    """Yield the samples [begin, end) in parts: broken times may jump by hours."""
+    most = _MOST_SILENCE_S * audio.sample_rate_hz
+    for at in range(begin, end, most):
+        yield at, np.zeros((audio.channels, min(most, end - at)), np.float32)
 
 
 def write_track(film: Path, target: Path, media: Media, lines: Sequence[DialogueLine]) -> None:

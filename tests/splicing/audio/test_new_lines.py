@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import wave
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -13,12 +14,13 @@ from takes import dialogue_line, film, numbered_take, packets, segment
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.audio.samples import read_span
-from react1.pipeline.media.probe import probe
+from react1.pipeline.media.probe import probe, probe_path
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio import dialogue
 from react1.pipeline.splicing.audio.lines import DialogueLine, link_lines, mix_into
 from react1.pipeline.splicing.audio.mp4_packets import read_dialnorm
+from react1.pipeline.splicing.audio.reencode_track import decode_audio
 from react1.pipeline.splicing.splice_params import SoundParams
 
 pytestmark = pytest.mark.slow
@@ -312,3 +314,26 @@ def test_a_new_line_and_its_pictures_are_written_together(context, suffix, codec
     assert list((context.folder / "temp").rglob(f"film*{suffix}")) == [result.path]
     old, new = read_sound(context.path(media.file))[0], read_sound(result.path)[0]
     assert old.shape == new.shape and np.abs(old - new)[:, 48500:66000].max() > 0.05
+
+
+def test_a_jump_of_hours_after_a_damaged_packet_is_silence_in_parts(context):
+    """Broken times must not take gigabytes of memory at once."""
+    clip = make_clip(context.temp_path("film.mkv"), frames=50, channels=1, audio_codec="mp2", size=(64, 48))
+    path, jump_s = context.temp_path("jumps.mkv"), 3600
+    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(source.streams.audio[0])
+        for number, packet in enumerate(source.demux(audio=0)):
+            if packet.size:
+                data = b"\xff" * packet.size if number == 20 else bytes(packet)
+                changed = av.Packet(data)
+                late = int(jump_s / packet.time_base) if number > 20 else 0
+                changed.pts, changed.dts, changed.time_base = packet.pts + late, packet.dts + late, packet.time_base
+                changed.stream = stream
+                out.mux(changed)
+    audio = probe_path(path).audio[0]
+
+    parts = [(at, part.shape[1]) for at, part in decode_audio(path, audio, 0, {})]
+
+    assert max(count for _, count in parts) <= 10 * audio.sample_rate_hz
+    assert all(a + count == b for (a, count), (b, _) in pairwise(parts))
+    assert sum(count for _, count in parts) > jump_s * audio.sample_rate_hz

@@ -7,20 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from numbered_clips import frame_number, make_clip
+from own_span import own_take
 from takes import TAKE_OFFSET, film, numbered_take, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.frames.decode import decode_frames
+from react1.pipeline.media.frames.decode import decode_frames, reformat
 from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import smart_render, strategies
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing import strategies
 from react1.pipeline.splicing.pictures.frames import Insert
-from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
+from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes, working_format
 from react1.pipeline.splicing.verification import picture_diff as alike
 from react1.pipeline.splicing.verification.picture_diff import compare_pictures
 
@@ -183,3 +185,66 @@ def test_frames_that_were_compared_are_released(context, monkeypatch):
 
     assert matches.failure == "" and len(held) == 120
     assert max(held) - held[0] < 12
+
+
+def tinted(frames, levels):
+    """Yield frames whose second plane is moved by some levels."""
+    for source, number in frames:
+        frame = reformat(source, pix_fmt=working_format(source.format.name))
+        first, second, *rest = frame_planes(frame)
+        yield frame_from_planes([first, second + np.array(levels, second.dtype), *rest], frame.format.name), number
+
+
+@pytest.mark.parametrize("levels", [12, 0])
+@pytest.mark.parametrize(
+    ("suffix", "changes"),
+    [(".mp4", {}), (".mkv", {"pix_fmt": "yuv444p"}), (".mp4", {"pix_fmt": "yuv422p10le"})],
+)
+def test_a_wrong_color_beside_the_edit_is_an_error_though_luma_is_right(context, monkeypatch, suffix, changes, levels):
+    """Planted in all pictures that are encoded, of ranges that reach beyond the edit."""
+    media, real = (
+        film(context, suffix, frames=30, gop=12, tracks=0, size=(192, 128), **changes),
+        smart_render.encode_packets,
+    )
+    planted = levels * 4 if "10" in media.video.pix_fmt else levels
+    monkeypatch.setattr(
+        smart_render,
+        "encode_packets",
+        lambda frames, *more: real(tinted(frames, planted) if levels else frames, *more),
+    )
+    take = own_take(context, segment(media, 9, 13))
+
+    if levels:
+        with pytest.raises(
+            InputMediaError, match=r"differs from the source in color \(worst block off by 1[0-3]\.\d levels"
+        ):
+            splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True)
+    else:
+        assert splicing.splice(context, ffmpeg_path(), media, [take]).metrics["way"] == "exact"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_red_and_blue_count_as_green_does(number):
+    """Of films whose pictures have no luma; the alpha of a codec that has none does not count."""
+    picture = np.random.default_rng(1).integers(40, 200, (64, 64), np.uint8)
+    planes, changed = [picture] * 3, [picture, picture, picture]
+    changed[number] = picture + np.uint8(12)
+    expected, wrong = (frame_from_planes(each, "gbrp") for each in (planes, changed))
+    opaque = reformat(expected, pix_fmt="gbrap")
+
+    message = "differs from the source in color (worst block off by 12.0 levels)"
+    assert alike._compare_pixels(expected, wrong) == (99.0, message)
+    assert alike._compare_pixels(opaque, expected) == (99.0, "")
+
+
+def test_a_wrong_color_of_a_complete_re_encode_is_an_error(context, monkeypatch):
+    """Its packets do not tell what they show."""
+    real = strategies.encode
+    for owner, name, planted in (
+        (splicing, "smart_render", refuse),
+        (strategies, "encode", lambda frames, *more: real(tinted(frames, 12), *more)),
+    ):
+        monkeypatch.setattr(owner, name, planted)
+
+    with pytest.raises(InputMediaError, match="frame 0 differs from the source in color"):
+        spliced(context, film(context, frames=20, tracks=0, size=(192, 128)))
