@@ -262,7 +262,7 @@ class Entry:
         """What it has or may have cost: as the provider reported it, else by the estimate; 0 if it was not billed."""
         if self.done:
             return self.done.cost_usd
-        # A person may have voided it since. What nobody knows counts, as an open call does: no budget may be exceeded.
+        # A person may have voided it since. What is unknown counts, as an open call does: no budget may be exceeded.
         may_be_billed = not self.open and self.failed is not None and self.failed.billed is not False
         return self.intended.estimate_usd if may_be_billed and self.intended else 0.0
 

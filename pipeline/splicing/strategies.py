@@ -19,10 +19,12 @@ from av.video.frame import VideoFrame
 from ..core.errors import InputMediaError, ToolFailed
 from ..core.side_by_side import run_side_by_side
 from ..media.frames.decode import decode_frames
+from ..media.frames.film_readers import open_media
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable
 from ..media.timing.clock import timecode_rate
 from . import reencode
+from .codecs.chroma_location import film_chroma_location, with_chroma_location
 from .codecs.hevc import lost_hdr, with_static_hdr
 from .container import is_mp4, remux_refusal
 from .encoders import X264_RGB, EncoderSettings, choose_encoder, codec_change, loses_rgb, new_codec, with_timecode
@@ -340,6 +342,9 @@ def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tupl
         timed = with_timecode(settings, timecode, timecode_rate(job.video))
         settings = timed or settings
         lost += [] if timed else ["the timecode inside the pictures"]
+    with open_media(job.source) as container:
+        config = bytes(container.streams[job.video.index].codec_context.extradata or b"")
+    settings = with_chroma_location(settings, film_chroma_location(job.video.codec, config))
     return with_static_hdr(settings, first), tuple(f"{name} could not be kept" for name in lost)
 
 

@@ -300,7 +300,7 @@ def test_a_failure_that_was_billed_has_cost_its_estimate_also_when_it_is_paid_fo
 
 @pytest.mark.parametrize(("billed", "counts"), [(True, True), (None, True), (False, False)])
 def test_a_failure_that_may_have_been_billed_counts_in_the_sums(ledger, billed, counts):
-    """For the month, too, whose budget a call that nobody knows about must not exceed; also once it is settled."""
+    """For the month, too, whose budget an unclear call must not exceed; also once it is settled."""
     entry = ledger.record(ledger.record_intent(intention()), "failed", Failed(at=NOW, error="no face", billed=billed))
     expected = entry.intended.estimate_usd if counts else 0.0
 

@@ -12,8 +12,11 @@ from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing import strategies
 from react1.pipeline.splicing.codecs import h264, h264_headers, hevc
+from react1.pipeline.splicing.codecs.chroma_location import with_chroma_location
 from react1.pipeline.splicing.codecs.hevc_sps import chroma_location
+from react1.pipeline.splicing.encoders import EncoderSettings
 
 pytestmark = pytest.mark.slow
 
@@ -57,23 +60,56 @@ def test_the_film_is_spliced_packet_by_packet_all_the_same(context, suffix, chan
     assert packets(result.path, "audio") == packets(source, "audio")
 
 
-@pytest.mark.parametrize("codec", ["h264", "hevc"])
-def test_both_sets_say_alike_where_chroma_lies(context, codec):
-    """A player would shift the color of new pictures by half a pixel. Of HEVC no encoder's note is needed."""
+def film_with_chroma_at_the_top_left(context, codec, suffix=".mp4"):
+    """Make a film without an encoder's note in HEVC."""
     library, params = {"h264": ("libx264", "x264-params"), "hevc": ("libx265", "x265-params")}[codec]
     words = "chromaloc=2" if codec == "h264" else "log-level=none:info=0:chromaloc=2"
     recipe = {"codec": library, "options": {"preset": "superfast", params: words}}
-    media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **recipe)
+    return film(context, suffix, gop=8, frames=36, size=(192, 108), tracks=0, **recipe)
+
+
+def places_of_chroma(path, codec):
+    """List what each SPS of an MP4 says."""
+    stored = config(path)[1]
+    if codec == "h264":
+        return [h264_headers.parse_sps(unit).chroma_location for unit in h264_headers.parse_avcc(stored).sps]
+    return [chroma_location(unit) for unit in hevc.hvcc_units(stored) if hevc_unit_type(unit) == 33]
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_both_sets_say_alike_where_chroma_lies(context, codec):
+    """A player would shift the color of new pictures by half a pixel. Of HEVC no encoder's note is needed."""
+    media = film_with_chroma_at_the_top_left(context, codec)
 
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
 
-    stored = config(result.path)[1]
-    if codec == "h264":
-        places = [h264_headers.parse_sps(unit).chroma_location for unit in h264_headers.parse_avcc(stored).sps]
-    else:
-        places = [chroma_location(unit) for unit in hevc.hvcc_units(stored) if hevc_unit_type(unit) == 33]
     assert result.metrics["twin"] is False
-    assert places == [2, 2]
+    assert places_of_chroma(result.path, codec) == [2, 2]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".ts"])
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_complete_re_encode_says_where_chroma_lies(context, monkeypatch, codec, suffix):
+    """As the film does, in its boxes or in its stream; other encoders have no such option."""
+    media = film_with_chroma_at_the_top_left(context, codec, suffix)
+    settings = []
+
+    def refuse(_job):
+        raise NotApplicable("because")
+
+    real = strategies.encode
+    monkeypatch.setattr(splicing, "smart_render", refuse)
+    monkeypatch.setattr(strategies, "encode", lambda *args: settings.append(args[3]) or real(*args))
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+
+    assert "chromaloc=2" in settings[0].options[{"h264": "x264-params", "hevc": "x265-params"}[codec]].split(":")
+    if suffix == ".mp4":
+        assert places_of_chroma(result.path, codec)[-1] == 2
+    assert with_chroma_location(EncoderSettings("mpeg2video", "yuv420p"), 2).options == {}
+    assert (
+        with_chroma_location(EncoderSettings("libx264", "yuv422p", {"x264-params": ""}), 2).options["x264-params"] == ""
+    )
 
 
 def test_a_second_view_is_said_to_be_lost_in_the_edit(context):
