@@ -148,9 +148,14 @@ def run_examples(server):
         ("happy", "first-film", {"in": "0.4", "out": "1.4", "prompt": "happy"}),
         ("takes", "takes", {"in": "0.4", "out": "1.4"}),
         ("text", "edits-from-text", {"text": "0.3-0.8:happy:0.6\n1.1-1.6:angry:0.4:model_mode=face"}),
+        ("labelled", "first-film", {"in": "0.4", "out": "1.4", "prompt": "sad"}),
     ):
         job = json.loads((ROOT / "examples" / "comfyui" / f"{name}.api.json").read_text())
         job["2"]["inputs"] |= change
+        if label == "labelled":
+            settings = {"consent_performer": "Ada", "disclosure": True}
+            job["5"] = {"class_type": "react1_settings", "inputs": settings}
+            job["3"]["inputs"]["settings"] = ["5", 0]
         entry = server.run(job)
         assert entry["status"]["status_str"] == "success", entry["status"]
         assert entry["outputs"]["4"]["images"]
@@ -171,4 +176,5 @@ def test_the_examples_run_in_a_real_comfyui(tmp_path, talking_clip):
     for of_checkout in films:
         sad, happy = of_checkout["sad"], of_checkout["happy"]
         assert len(sad) == len(happy) == 1 and sad != happy
+        assert len(of_checkout["labelled"]) == 1 and of_checkout["labelled"] != sad
         assert of_checkout == films[0]
