@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -33,14 +32,14 @@ from ..core.nodes.registry import Registry
 from ..executors.choose_executor import SharedExecutors
 from ..jobs.connection import Hosts
 from ..report.page import render_batch_page
-from ..store.atomic import FileLock, storage_errors, write_text
+from ..store.atomic import FileLock, write_text
 from ..store.store import Store
 from .deliveries import delivery, source_paths
 from .events import Event, RunStarted, StepEnded, StepMoved, StepStarted
 from .execute import Options, Shared, execute, stop_on_signals
 from .observe import require_metrics_folder, require_places
 from .run_records.outcome import RunResult
-from .run_records.run_folder import RunFolder, lock_folder
+from .run_records.run_folder import RunFolder, lock_folder, new_folder
 
 TRIM_EVERY_S = 1.0
 _M_ARENA_MAX = -8  # malloc.h
@@ -223,9 +222,7 @@ def new_batch(home: Path, source: str, jobs: Sequence[BatchJob], options: dict[s
     Raises:
         StorageFailed: it cannot be created.
     """
-    folder = home / "batches" / f"{BATCH_PREFIX}{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    with storage_errors(home):
-        folder.mkdir(parents=True)
+    folder = new_folder(home, "batches", datetime.now(UTC), BATCH_PREFIX)
     return Batch(folder, source, options, [_item(job) for job in jobs])
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import threading
 from datetime import UTC, datetime
 
 import pytest
 
+from react1.pipeline.core.errors import StorageFailed
+from react1.pipeline.runner.batch import new_batch
 from react1.pipeline.runner.run_records import housekeeping
 from react1.pipeline.runner.run_records.housekeeping import release_intermediates
 from react1.pipeline.runner.run_records.run_folder import lock_folder, new_run
@@ -70,3 +73,22 @@ def test_a_home_is_measured_while_a_run_removes_its_scratch_folders(tmp_path, mo
     monkeypatch.setattr(os, "scandir", remove_before)
 
     assert housekeeping.usage(tmp_path).total_bytes == 5
+
+
+def test_two_runs_of_a_second_that_draw_the_same_number_get_two_folders(tmp_path, monkeypatch):
+    """Of a hundred that begin at once, as those of a batch do, two draw one in every fourteenth batch."""
+    draws = iter(["a1b2", "a1b2", "c3d4", "a1b2", "a1b2", "c3d4"])
+    monkeypatch.setattr(secrets, "token_hex", lambda _: next(draws))
+    now = datetime(2026, 11, 30, 8, tzinfo=UTC)
+
+    assert [new_run(tmp_path, now).name for _ in range(2)] == ["20261130-080000-a1b2", "20261130-080000-c3d4"]
+    batches = [new_batch(tmp_path, "films.csv", [], {}).folder.name[-4:] for _ in range(2)]
+    assert batches == ["a1b2", "c3d4"]
+
+
+def test_a_folder_of_runs_that_leads_nowhere_is_one_line(tmp_path):
+    """As when its disk is not mounted."""
+    (tmp_path / "runs").symlink_to(tmp_path / "unmounted")
+
+    with pytest.raises(StorageFailed, match="File exists"):
+        new_run(tmp_path, datetime.now(UTC))

@@ -121,11 +121,26 @@ def new_run(home: Path, now: datetime) -> RunFolder:
     Raises:
         StorageFailed: the disk is full, or the folder cannot be created.
     """
-    name = f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    folder = home / "runs" / name
+    folder = new_folder(home, "runs", now)
+    return RunFolder(folder.name, folder)
+
+
+def new_folder(home: Path, parent: str, now: datetime, prefix: str = "") -> Path:
+    """Create a folder in `HOME/parent`, named as `new_run` says; another name if a run of this second has it.
+
+    Raises:
+        StorageFailed: the disk is full, or the folder cannot be created.
+    """
     with storage_errors(home):
-        folder.mkdir(parents=True)
-    return RunFolder(name, folder)
+        while True:
+            folder = home / parent / f"{prefix}{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                if folder.is_dir():
+                    continue
+                raise  # the parent is a link that leads nowhere
+            return folder
 
 
 def all_runs(home: Path) -> list[RunFolder]:
