@@ -176,7 +176,7 @@ def test_a_full_disk_leaves_no_take_that_seems_to_be_made(folder, studio, monkey
     """The page is told what went wrong, although it cannot be written down."""
     job = folder / "film.mp4.react1.yaml"
     job.write_text("preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f, prompt: sad, name: a}\n")
-    project, told = studio.open(folder / "film.mp4"), []
+    project, events = studio.open(folder / "film.mp4"), []
     (wanted,) = project.want_takes(project.edits()[0], [{}], "local", None)
     take = project.list.add_take(wanted)
 
@@ -184,11 +184,11 @@ def test_a_full_disk_leaves_no_take_that_seems_to_be_made(folder, studio, monkey
         raise StorageFailed("no space left")
 
     monkeypatch.setattr(project.list, "save", full)
-    monkeypatch.setattr(project, "_notify", lambda kind, **_: told.append((kind, take.state)))
+    monkeypatch.setattr(project, "_notify", lambda kind, **_: events.append((kind, take.state)))
     studio._make_take(project, take)
     wait_for(lambda: not studio.work.progress)
 
-    assert told[-1] == ("project", "failed")
+    assert events[-1] == ("project", "failed")
     assert "no space left" in take.error
     monkeypatch.undo()
 
