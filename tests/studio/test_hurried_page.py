@@ -397,3 +397,55 @@ def test_what_is_selected_is_seen_without_colours_of_the_page(page):
     page.emulate_media(forced_colors="none")
 
     assert widths == ["3px", "3px", "1px"]
+
+
+def test_a_film_that_is_copied_says_so_until_it_is_there(page, studio, tmp_path):
+    """It may take minutes; without a word it would be dropped again."""
+    film = make_clip(tmp_path / "dropped.mp4", frames=10, size=(64, 48), tracks=0)
+    held = []
+    page.route("**/api/films?*", lambda route: held.append(route))
+    page.click("#open-library")
+    page.set_input_files("#film-file", film)
+    page.wait_for_selector("#messages >> text=Copying dropped.mp4…")
+    page.wait_for_timeout(4500)
+    seen = page.is_visible("#messages >> text=Copying dropped.mp4…")
+    held[0].continue_()
+
+    until(page, "document.getElementById('film-name').textContent === 'dropped.mp4'")
+    assert seen
+    until(page, "!document.getElementById('messages').textContent.includes('Copying')")
+
+
+def test_what_is_held_ends_with_the_window(page):
+    """A menu, or another window, takes the end of a drag and of a key."""
+    box = page.query_selector("film-timeline canvas").bounding_box()
+    before = page.text_content(".frame-number")
+    page.mouse.move(box["x"] + 500, box["y"] + 60)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + 900, box["y"] + 60)
+    after = page.text_content(".frame-number")
+    page.mouse.up(button="right")
+    page.keyboard.down("b")
+    held = page.evaluate("document.querySelector('studio-viewer').held")
+    page.evaluate("window.dispatchEvent(new Event('blur'))")
+    let_go = page.evaluate("document.querySelector('studio-viewer').held")
+    page.keyboard.up("b")
+
+    assert after == before
+    assert (held, let_go) == (True, False)
+
+
+def test_who_agrees_to_one_bill_agrees_to_no_other(page):
+    """On a slow line the bill of the takes and that of the film may come one over the other."""
+    page.evaluate(
+        "import('/page/dom.js').then(({ ask }) => { window.answers = {};"
+        " for (const name of ['takes', 'film'])"
+        " ask(name, [], [{ text: `Pay for the ${name}`, value: 'pay' }]).then((value) => (answers[name] = value)); })"
+    )
+    page.click("text=Pay for the film")
+    page.wait_for_timeout(200)
+
+    assert page.evaluate("answers") == {"takes": "", "film": "pay"}
+    page.click("#help")
+    page.click("#dialog >> text=Close")
+    assert not page.query_selector("#dialog[open]")

@@ -143,6 +143,7 @@ async function start() {
   startTabs();
   listen();
   document.addEventListener("keydown", pressed);
+  window.addEventListener("blur", () => state.film && viewer().holdBefore(false)); // the key may be let go elsewhere
   window.addEventListener("pagehide", () => unsaved.write());
   document.addEventListener("keyup", (event) => event.key.toLowerCase() === "b" && state.film && viewer().holdBefore(false));
   document.getElementById("undo")?.addEventListener("click", () => change("POST", "/undo"));

@@ -13,8 +13,12 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Show a dialog and wait for its answer. @param {string} title @param {(Node | string)[]} content @param {{text: string, value: string, main?: boolean}[]} buttons @returns {Promise<string>} */
+/** Answers the dialog that is open. @type {(value: string) => void} */
+let answer = () => {};
+
+/** Show a dialog and wait for its answer; one that was open is answered with nothing, since no button of it was pressed. @param {string} title @param {(Node | string)[]} content @param {{text: string, value: string, main?: boolean}[]} buttons @returns {Promise<string>} */
 export function ask(title, content, buttons = [{ text: "Close", value: "" }]) {
+  answer("");
   const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog"));
   const finish = (value) => {
     dialog.returnValue = value;
@@ -28,7 +32,8 @@ export function ask(title, content, buttons = [{ text: "Close", value: "" }]) {
   );
   dialog.returnValue = "";
   if (!dialog.open) dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
+  dialog.onclose = () => answer(dialog.returnValue);
+  return new Promise((resolve) => (answer = resolve));
 }
 
 /** Call a function once things are quiet. @param {() => void} call @param {number} wait_ms */

@@ -41,12 +41,14 @@ class FilmLibrary extends HTMLElement {
   }
 
   async send(file) {
-    say(`Copying ${file.name}…`);
+    const line = say(`Copying ${file.name}…`, "info", Infinity); // it may take minutes
     try {
       const { path } = await request("PUT", `/films?${new URLSearchParams({ name: file.name })}`, file);
       if (await open(path)) this.dialog.close();
     } catch (error) {
       say(error.message, "error");
+    } finally {
+      line.remove();
     }
   }
 }

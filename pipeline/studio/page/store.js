@@ -62,8 +62,8 @@ export const url = (path, query = {}) => {
   return `/api/projects/${state.project}${path}${text ? `?${text}` : ""}`;
 };
 
-/** Show a message. @param {string} text @param {"info" | "error"} kind */
-export function say(text, kind = "info") {
+/** Show a message for a while, or with Infinity until the returned element is removed. @param {string} text @param {"info" | "error"} kind */
+export function say(text, kind = "info", shown_ms = kind === "error" ? 12000 : 4000) {
   const line = document.createElement("p");
   line.className = kind;
   line.textContent = text;
@@ -77,7 +77,8 @@ export function say(text, kind = "info") {
   messages?.append(line);
   if (document.querySelector("dialog[open]")) messages?.togglePopover?.(false); // it was below the dialog
   messages?.togglePopover?.(true);
-  setTimeout(() => line.remove(), kind === "error" ? 12000 : 4000);
+  if (shown_ms < Infinity) setTimeout(() => line.remove(), shown_ms);
+  return line;
 }
 
 let lastJob = "";
@@ -123,7 +124,7 @@ function inTurn(act) {
   return turn;
 }
 
-/** Change the job, one change after the other; a conflict shows the new state and says so, or tells `refused`. @returns {Promise<any>} */
+/** Change the job, one change after the other; a conflict shows the new state and says so, or tells `refused`. @param {string} method @param {string} path @param {any} [body] @param {(message: string) => void} [refused] @returns {Promise<any>} */
 export function change(method, path, body, refused = (message) => say(message, "error")) {
   const { project } = state;
   return inTurn(() => changeNow(project, method, path, body?.digest ? { ...body, digest: newest(body.digest) } : body, refused));
@@ -212,7 +213,9 @@ let opening = 0;
 /** Open a film or a job. @param {string} path */
 export async function open(path) {
   unsaved.write();
-  const turn = ++opening, slow = setTimeout(say, 700, `Opening ${path.split(/[\\/]/).pop()}…`);
+  /** @type {HTMLElement | undefined} */
+  let line;
+  const turn = ++opening, slow = setTimeout(() => (line = say(`Opening ${path.split(/[\\/]/).pop()}…`, "info", Infinity)), 700);
   try {
     const answer = /** @type {import("/page/answers.js").Opened} */ (await request("POST", "/open", { path }));
     if (turn !== opening) return false; // another one was chosen meanwhile
@@ -230,6 +233,7 @@ export async function open(path) {
     return false;
   } finally {
     clearTimeout(slow);
+    line?.remove();
   }
 }
 

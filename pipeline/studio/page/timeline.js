@@ -142,6 +142,7 @@ class FilmTimeline extends HTMLElement {
   }
 
   down(event) {
+    if (event.button) return; // another button opens a menu, which takes the end of the drag
     this.canvas.setPointerCapture(event.pointerId);
     const frame = this.frameOf(event.offsetX), edge = event.offsetY > 20 ? this.edge(event.offsetX) : null;
     if (edge) {
