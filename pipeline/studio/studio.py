@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ..config.checked_job import Job
@@ -254,6 +255,19 @@ class Studio:
                     total += row.cost_usd
                 notes += [note for note in row.remarks if note not in notes]
         return Bill(usd=round(total, 6), items=items, notes=notes)
+
+    def share_agreed(self, project: Project, takes: Sequence[WantedTake], agreed_usd: float) -> None:
+        """Let each take cost what it costs now, of what was agreed to for all: each is a run of its own.
+
+        Raises:
+            PresetError: together they cost more, because the job or a price has changed since the bill.
+        """
+        costs_usd = [self.bill(project, [partial(project.take_job, take)]).usd for take in takes]
+        if sum(costs_usd) > agreed_usd + 1e-6:
+            costs, agreed = f"${sum(costs_usd):.2f}", f"${agreed_usd:.2f}"
+            raise PresetError(f"these takes cost {costs} now, and {agreed} was agreed to; nothing was sent")
+        for take, cost_usd in zip(takes, costs_usd, strict=True):
+            take.agreed_usd = cost_usd
 
     def providers(self) -> list[Provider]:
         """Return the providers, and whether each can be used here; the local engine comes first."""

@@ -149,6 +149,36 @@ def test_takes_of_an_edit_that_is_removed_are_stopped(folder, studio, monkeypatc
     assert states == ("working", "stopped")
 
 
+def test_several_takes_cost_no_more_than_was_agreed_to_for_all(folder, studio, monkeypatch):
+    """Each is a run of its own; all of them could else cost as much as was agreed to for them together."""
+    from react1.pipeline.studio.routes.project_routes import make_takes, takes_bill
+    from react1.pipeline.studio.routes.requests import TakesBody
+    from react1.testing import FakeProvider
+
+    job = folder / "film.mp4.react1.yaml"
+    job.write_text("preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 15f, out: 25f, prompt: sad, name: a}\n")
+    project, started = studio.open(folder / "film.mp4"), []
+    monkeypatch.setattr(studio.work, "start", lambda *_, agreed_usd, **__: started.append(agreed_usd))
+    request = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(studio=studio)))
+    body = {"choices": {"prompt": ["sad", "happy"]}, "provider": "fake"}
+    with FakeProvider():
+
+        def wanted(**more):
+            (written,) = project.edits()
+            return TakesBody.model_validate({**body, "index": 0, "digest": written.digest, **more})
+
+        usd = takes_bill(request, project.id, wanted()).usd
+        job.write_text(job.read_text().replace("edits:", "handles: 12f\nedits:"))  # another tab, after the bill
+        with pytest.raises(PresetError, match=r"these takes cost \$.* now, and \$.* was agreed to; nothing was sent"):
+            make_takes(request, project.id, wanted(agreed_usd=usd))
+        refused = list(started)
+        job.write_text(job.read_text().replace("handles: 12f\n", ""))
+        make_takes(request, project.id, wanted(agreed_usd=usd))
+
+    assert refused == []
+    assert started == pytest.approx([usd / 2, usd / 2])
+
+
 def test_a_film_is_recorded_with_the_job_that_it_is_made_of(folder, studio, monkeypatch):
     """It may have waited for others while the job was changed; the page says of an older one that it is."""
     job = folder / "film.mp4.react1.yaml"

@@ -181,6 +181,8 @@ def make_takes(request: Request, project: str, body: TakesBody) -> Changed:
     """Make takes; a matrix is also written into the job."""
     opened, studio = project_of(request, project), studio_of(request)
     written, takes = _wanted(opened, body)
+    if body.agreed_usd is not None:
+        studio.share_agreed(opened, takes, body.agreed_usd)
     studio.make_takes(opened, takes)
     axes = {name: values for name, values in body.choices.model_dump().items() if len(values) > 1}
     if axes:
