@@ -132,7 +132,11 @@ PANELS = {
         Entry("prune", "upkeep.store", "Remove stored results that were not used for longest.", function="prune"),
     ),
     "Set up": (
-        Entry("doctor", "upkeep.doctor", "Check Python, ffmpeg, the local engine, the home folder and the keys."),
+        Entry(
+            "doctor",
+            "upkeep.doctor",
+            "Check Python, ffmpeg, the local engine, the extras, the home folder, the shared store and the keys.",
+        ),
         Entry(
             "schema",
             "inspection.catalog",
