@@ -115,6 +115,7 @@ def test_a_face_that_is_shown_alone_is_named_if_its_shot_has_another(page, studi
     page.wait_for_selector("canvas[data-shows]")
     page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(12))")
     wait_for_frame(page, 12)
+    until(page, "import('/page/store.js').then((store) => store.state.faces?.frame === 12)")
     until(page, f"{CHOSEN} === 'false'")
 
     page.click(".face-row button >> text=Face 1")

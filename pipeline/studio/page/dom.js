@@ -45,6 +45,23 @@ export function quiet(call, wait_ms) {
   };
 }
 
+const DOUBLE_CLICK_MS = 500;
+
+/** Return what does something once at a time, and not again right after: a double click is one. @template {any[]} Values @param {(...values: Values) => Promise<void>} act @param {number} [calm_ms] from its beginning on */
+export function once(act, calm_ms = DOUBLE_CLICK_MS) {
+  let isBusy = false;
+  return async (/** @type {Values} */ ...values) => {
+    if (isBusy) return;
+    isBusy = true;
+    const calm = new Promise((resolve) => setTimeout(resolve, calm_ms));
+    try {
+      await act(...values);
+    } finally {
+      calm.then(() => (isBusy = false));
+    }
+  };
+}
+
 /** Copy text. @param {string} text */
 export async function copy(text) {
   try {

@@ -1,22 +1,10 @@
 /* The list of edits: choose one, add one from the marks, remove one. */
-import { h } from "/page/dom.js";
+import { h, once } from "/page/dom.js";
 import { change, selectedEdit, set, setFields, state, watch } from "/page/store.js";
 import { label, seek } from "/page/viewer.js";
 
-let isBusy = false;
-/** Do one thing with the edits at a time: a double click, or a held key, would add a second one over the first. @param {() => Promise<void>} act */
-async function once(act) {
-  if (isBusy) return;
-  isBusy = true;
-  try {
-    await act();
-  } finally {
-    isBusy = false;
-  }
-}
-
 /** Make an edit of the marked frames; without marks of two seconds from the playhead on. */
-export const addEdit = () => once(async () => {
+export const addEdit = once(async () => {
   const { film, frame } = state;
   const second = Math.round(film.rate[0] / film.rate[1]);
   let { markIn: start, markOut: end } = state;
@@ -32,16 +20,20 @@ export const addEdit = () => once(async () => {
 });
 
 /** Give the selected edit the marked frames, as dragging its edges does. */
-const moveEdit = () => once(async () => {
+const moveEdit = once(async () => {
   const edit = selectedEdit(), { markIn, markOut } = state;
   if (edit && markIn !== null && markOut !== null && (await setFields(edit, {}, [markIn, markOut]))) set({ markIn: null, markOut: null });
 });
 
-/** Remove the selected edit. */
-export const removeEdit = () => once(async () => {
+const removing = new Set();
+/** Remove the selected edit, unless that is under way. */
+export async function removeEdit() {
   const edit = selectedEdit();
-  if (edit) await change("POST", "/edits/remove", { index: edit.index, digest: edit.digest });
-});
+  if (!edit || removing.has(edit.digest)) return;
+  removing.add(edit.digest);
+  await change("POST", "/edits/remove", { index: edit.index, digest: edit.digest });
+  removing.delete(edit.digest);
+}
 
 class EditList extends HTMLElement {
   connectedCallback() {
@@ -52,18 +44,19 @@ class EditList extends HTMLElement {
     if (!state.job) return;
     const marked = state.markIn !== null || state.markOut !== null, selected = selectedEdit();
     const isSpan = state.markIn !== null && state.markOut !== null;
-    const focused = document.activeElement?.closest?.("edit-list button")?.getAttribute("data-name");
+    const focused = document.activeElement?.closest?.("edit-list button")?.id;
     this.replaceChildren(
       state.job.problem ? h("p", { className: "problem" }, state.job.problem) : "",
       h("ol", { className: "edits" }, ...state.job.edits.map((edit) => this.item(edit))),
       state.job.edits.length ? "" : h("p", { className: "hint" }, "Find the moment, mark it with I and O, then make an edit of it."),
       h("div", { className: "buttons" },
-        h("button", { type: "button", className: marked || !state.job.edits.length ? "main" : "", onclick: addEdit, title: "Make an edit (Enter)" }, marked ? "New edit from In to Out" : "New edit here"),
-        selected && isSpan ? h("button", { type: "button", onclick: moveEdit, title: "Give the selected edit the marked frames" }, `Move ${selected.name} there`) : "",
-        selected ? h("button", { type: "button", onclick: removeEdit, title: "Remove the selected edit (Delete)" }, "Remove") : ""),
+        h("button", { type: "button", id: "add-edit", className: marked || !state.job.edits.length ? "main" : "", onclick: addEdit, title: "Make an edit (Enter)" }, marked ? "New edit from In to Out" : "New edit here"),
+        selected && isSpan ? h("button", { type: "button", id: "move-edit", onclick: moveEdit, title: "Give the selected edit the marked frames" }, `Move ${selected.name} there`) : "",
+        selected ? h("button", { type: "button", id: "remove-edit", onclick: removeEdit, title: "Remove the selected edit (Delete)" }, "Remove") : ""),
       h("p", { className: "hint path", title: state.job.job.path }, state.job.job.exists ? `Saved in ${state.job.job.name}` : "Nothing is saved yet")
     );
-    if (focused) /** @type {any} */ (this.querySelector(`button[data-name="${CSS.escape(focused)}"]`))?.focus();
+    const here = focused && (document.getElementById(focused) ?? this.querySelector(".edit[aria-pressed=true]") ?? document.getElementById("add-edit"));
+    if (here) here.focus(); // what was pressed may be gone with its edit
   }
 
   /** @param {import("/page/store.js").StudioEdit} edit */
@@ -76,7 +69,7 @@ class EditList extends HTMLElement {
     };
     const count = edit.frames ? edit.frames[1] - edit.frames[0] : 0;
     return h("li", {},
-      h("button", { type: "button", className: "edit", "data-name": edit.name, "aria-pressed": String(edit.name === state.selected), onclick: select },
+      h("button", { type: "button", id: `select-${edit.name}`, className: "edit", "data-name": edit.name, "aria-pressed": String(edit.name === state.selected), onclick: select },
         h("b", {}, edit.name),
         h("span", { className: "what" }, edit.matrix.length && edit.waits ? `${edit.matrix.length} takes to choose from` : edit.choices ? `${edit.choices.prompt} ${edit.choices.temperature}` : ""),
         h("span", { className: "when" }, edit.frames ? `${label(edit.frames[0])} – ${label(edit.frames[1] - 1)}` : edit.fields.in ?? ""),

@@ -1,5 +1,5 @@
 /* Finishing: the film, the package for an editing system, what the checks found, and the job as text. */
-import { ask, copy, h } from "/page/dom.js";
+import { ask, copy, h, once } from "/page/dom.js";
 import { change, events, fetched, request, saved, say, set, state, url, watch } from "/page/store.js";
 import { agree, providerRow, providerSelect } from "/page/takes.js";
 import { label, seek } from "/page/viewer.js";
@@ -13,6 +13,7 @@ function timelineLabel(name) {
 class FinishPanel extends HTMLElement {
   connectedCallback() {
     this.checks = new Map();
+    this.makeOnce = once((kind) => this.make(kind));
     watch(["job", "library", "watching"], () => this.draw());
     events.addEventListener("progress", (event) => this.moved(/** @type {any} */ (event).detail));
   }
@@ -28,11 +29,11 @@ class FinishPanel extends HTMLElement {
       h("div", { className: "field" }, h("label", { for: "film-provider" }, "New takes by"), providerSelect("film-provider")),
       this.signing(state.job.signing),
       h("div", { className: "buttons" },
-        h("button", { type: "button", id: "make-film", className: "main", disabled: unready, onclick: () => this.make("film") }, state.job.signing.wanted ? "Make the signed film" : "Make the film"),
-        h("button", { type: "button", id: "make-turnover", disabled: unready, onclick: () => this.make("turnover"), title: "Clips and timelines for Avid, Final Cut, Premiere or Resolve" }, "Make a turnover")),
+        h("button", { type: "button", id: "make-film", className: "main", disabled: unready, onclick: () => this.makeOnce("film") }, state.job.signing.wanted ? "Make the signed film" : "Make the film"),
+        h("button", { type: "button", id: "make-turnover", disabled: unready, onclick: () => this.makeOnce("turnover"), title: "Clips and timelines for Avid, Final Cut, Premiere or Resolve" }, "Make a turnover")),
       h("ol", { className: "films" }, ...films.map((film) => this.film(film, unready))),
       h("h3", {}, "Take it elsewhere"),
-      h("div", { className: "buttons" }, ...[["yaml", "Copy as YAML"], ["command", "Copy as command"], ["python", "Copy as Python"]].map(([kind, text]) => h("button", { type: "button", onclick: () => this.copy(kind) }, text))));
+      h("div", { className: "buttons" }, ...[["yaml", "Copy as YAML"], ["command", "Copy as command"], ["python", "Copy as Python"]].map(([kind, text]) => h("button", { type: "button", id: `copy-${kind}`, onclick: () => this.copy(kind) }, text))));
     if (focused) document.getElementById(focused)?.focus();
   }
 
@@ -73,12 +74,12 @@ class FinishPanel extends HTMLElement {
       ...(film.error || film.status === "kept-original" ? film.notes.slice(0, 4).map((note) => h("p", { className: "hint" }, note)) : []),
       h("div", { className: "checks" }),
       h("div", { className: "buttons" },
-        film.state === "done" && film.kind === "film" && film.exists ? h("button", { type: "button", "aria-pressed": String(isWatched), onclick: () => set({ compare: null, watching: isWatched ? "" : film.id }) }, isWatched ? "Back to the source" : "Watch") : "",
+        film.state === "done" && film.kind === "film" && film.exists ? h("button", { type: "button", id: `watch-${film.id}`, "aria-pressed": String(isWatched), onclick: () => set({ compare: null, watching: isWatched ? "" : film.id }) }, isWatched ? "Back to the source" : "Watch") : "",
         ...film.timelines.map((name) => h("a", { className: "button", href: url(`/films/${film.id}/timelines/${encodeURIComponent(name)}`), title: `Save ${name}` }, timelineLabel(name))),
         film.has_report ? h("a", { className: "button", href: url(`/films/${film.id}/report`), target: "_blank", rel: "noopener" }, "Report") : "",
         film.state === "done" && film.kind === "film" && film.exists ? h("a", { className: "button", href: url(`/films/${film.id}/download`) }, "Save a copy") : "",
-        film.state === "failed" || film.state === "stopped" ? h("button", { type: "button", disabled: unready, title: "Make it again, from the job as it is now", onclick: () => this.make(film.kind) }, "Make again") : "",
-        moving ? h("button", { type: "button", onclick: () => change("POST", "/stop", { item: film.id }) }, "Stop") : ""));
+        film.state === "failed" || film.state === "stopped" ? h("button", { type: "button", id: `again-${film.id}`, disabled: unready, title: "Make it again, from the job as it is now", onclick: () => this.makeOnce(film.kind) }, "Make again") : "",
+        moving ? h("button", { type: "button", id: `stop-${film.id}`, onclick: () => change("POST", "/stop", { item: film.id }) }, "Stop") : ""));
     if (film.state === "done" && film.has_report) this.fillChecks(film, item.querySelector(".checks"));
     return item;
   }
@@ -97,8 +98,6 @@ class FinishPanel extends HTMLElement {
   }
 
   async make(kind) {
-    if (this.making) return; // a double click
-    this.making = true;
     try {
       if (!(await saved())) return;
       const body = { kind, provider: providerRow().name };
@@ -110,8 +109,6 @@ class FinishPanel extends HTMLElement {
       await change("POST", "/films", { ...body, agreed_usd: agreed, replace: false });
     } catch (error) {
       say(error.message, "error");
-    } finally {
-      this.making = false;
     }
   }
 

@@ -1,5 +1,5 @@
 /* Takes: which to make and what they cost, how far they are, and the choice. */
-import { ask, h } from "/page/dom.js";
+import { ask, h, once } from "/page/dom.js";
 import { change, events, request, saved, say, selectedEdit, set, state, watch } from "/page/store.js";
 import { EMOTIONS } from "/page/expression.js";
 
@@ -37,6 +37,7 @@ export async function agree(bill, what) {
 class TakesPanel extends HTMLElement {
   connectedCallback() {
     this.wanted = { prompt: new Set(), temperature: new Set(), model_mode: new Set(), face: new Set() };
+    this.makeOnce = once(() => this.make(), 0); // the server makes equal takes once
     this.picker = h("div", { className: "matrix" });
     this.list = h("ol", { className: "takes-list" });
     this.append(this.picker, h("h3", {}, "Takes of this edit"), this.list);
@@ -73,7 +74,7 @@ class TakesPanel extends HTMLElement {
     const focused = document.activeElement?.id;
     const group = (name, title, values) => h("fieldset", {}, h("legend", {}, title), ...values.map((value) => this.box(name, value)));
     const count = this.count();
-    const make = h("button", { type: "button", className: "main", id: "make-takes", disabled: !!edit.problem, onclick: () => this.make() },
+    const make = h("button", { type: "button", className: "main", id: "make-takes", disabled: !!edit.problem, onclick: this.makeOnce },
       count === 1 ? "Make this take" : `Make ${count} takes`);
     this.picker.replaceChildren(
       group("prompt", "Emotions to compare", EMOTIONS), group("temperature", "Temperatures to compare", TEMPERATURES), group("model_mode", "Regions to compare", REGIONS),
@@ -104,8 +105,6 @@ class TakesPanel extends HTMLElement {
   }
 
   async make() {
-    if (this.making) return; // a double click, or the key while the bill is shown
-    this.making = true;
     try {
       const edit = (await saved()) && selectedEdit();
       if (!edit) return;
@@ -119,8 +118,6 @@ class TakesPanel extends HTMLElement {
       this.drawPicker();
     } catch (error) {
       say(error.message, "error");
-    } finally {
-      this.making = false;
     }
   }
 
