@@ -225,7 +225,7 @@ def pose_for(
         closing: how far the lips' opening by the emotion gives way to lips that meet in a word, 0 to 1.
     """
     recipe, head = RECIPES[choices.prompt], HEAD_MOVES[choices.prompt]
-    strength = gain(choices.temperature) * weight
+    strength = gain(choices.temperature, choices.prompt) * weight
     units = {name: amount * strength * (headroom or {}).get(name, 1.0) for name, amount in recipe.units.items()}
     if talks and "AU4" in units and "AU5" in units:
         units["AU5"] *= TALKING_GLARES

@@ -101,8 +101,10 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "brow lowerer",
         "corrugator supercilii, depressor supercilii, depressor glabellae",
         (
-            Push("inner brow", (0, 0), (0.20, 0.20), -0.030, 0.115, "brow"),
-            Push("mid brow", (0, 0), (0.18, 0.18), 0, 0.080, "brow"),
+            # Below the brow's middle: its lower border falls further than its upper one, so that a brow that slants
+            # stays as thick as it is.
+            Push("inner brow", (0, 0.03), (0.20, 0.20), -0.030, 0.115, "brow"),
+            Push("mid brow", (0, 0.03), (0.18, 0.18), 0, 0.080, "brow"),
             Push("outer brow", (0, 0), (0.20, 0.20), 0, -0.075, "brow"),
         ),
     ),

@@ -51,7 +51,7 @@ def head_motion(opened: Curve | None, weights: Curve, choices: React1Choices, fp
         choices: the emotion and its temperature.
         fps: frames per second.
     """
-    count, strength = len(weights), gain(choices.temperature)
+    count, strength = len(weights), gain(choices.temperature, choices.prompt)
     eased = np.minimum(_eased(weights > 0, fps), weights)
     lively = strength * LIVELY[choices.prompt]
     if opened is None or not stressed_syllables(opened, fps):

@@ -190,7 +190,7 @@ def _lid_profile(local: Points, outer: int, inner: int, across: Curve) -> Curve:
 def _brow_skin(frame: FaceFrame) -> Curve:
     skin = np.ones(len(frame.local))
     for eye in EYES.values():
-        skin[eye.upper], skin[eye.upper_ring] = 0.14, 0.70
+        skin[eye.upper], skin[eye.upper_ring] = 0.20, 0.60
         skin[eye.lower], skin[eye.lower_ring] = 0.0, 0.0
         skin[[eye.outer, eye.inner]] = 0.0
     skin[LIPS], skin[SKIN_COUNT:] = 0.0, 0.0
