@@ -317,7 +317,7 @@ class StudioViewer extends HTMLElement {
 
   scanNotice() {
     const faces = state.faces;
-    if (!faces) return;
+    if (!faces || (this.frameProblem && this.notice.textContent === this.frameProblem)) return; // that is worse
     if (faces.problem) this.say(`No live preview: ${faces.problem}`);
     else if (faces.share < 1) this.say(`Looking for faces in this part of the film, ${Math.round(100 * faces.share)} %. The picture is the film's own until then.`);
     else if (faces.shot && !faces.faces.length) this.say("No face is found in this frame.");
