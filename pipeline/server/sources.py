@@ -211,9 +211,10 @@ class MediaChecker:
             path: the upload.
             name: `video_url` or `audio_url`.
         """
+        known = self._answers.get((path, name))
+        if known is not None:
+            return known
         with self._lock:
-            if (path, name) in self._answers:
-                return self._answers[path, name]
             try:
                 pipe = self._open()
                 pipe.send((str(path), name))

@@ -14,6 +14,7 @@ Every file is written, flushed and renamed, so two writers of the same content d
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -145,14 +146,19 @@ class DirectoryBlobs:
         self.object_path(file).unlink(missing_ok=True)
 
 
+_UNCHANGEABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+"""Content of another user in a shared folder, or on a disk that is mounted read-only."""
+
+
 def mark_used(path: Path) -> bool:
     """Set the time of content to now, so that `prune` keeps it; return False if it has just been pruned."""
     try:
         os.utime(path)
     except FileNotFoundError:
         return False
-    except PermissionError:  # another user's, in a shared folder
-        pass
+    except OSError as error:
+        if error.errno not in _UNCHANGEABLE:
+            raise
     return True
 
 

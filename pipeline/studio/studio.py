@@ -286,7 +286,7 @@ class Studio:
                 prompt=entry.intended.call.parameters.get("prompt"),
                 temperature=entry.intended.call.parameters.get("temperature"),
                 state=entry.state,
-                usd=entry.done.cost_usd if entry.done else 0.0,
+                usd=entry.cost_usd,
                 request_id=entry.request_id,
             )
             for entry in newest

@@ -15,6 +15,8 @@ UPLOAD_BYTES = 8 << 30
 """The largest film that may be dropped on the page."""
 LINE_BYTES = 200 << 20
 """The largest line of dialogue that may be dropped on the page."""
+_TOKEN_LENGTH = 16
+"""Of a token that other machines may try to guess, at least."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,16 @@ def kept_token(home: Path) -> str:
     return token
 
 
-def require_safe_host(options: StudioOptions, *, own_token: bool) -> None:
-    """Refuse to listen to other machines with a token that nobody chose.
+def require_safe_host(options: StudioOptions) -> None:
+    """Refuse to listen to other machines with a token that nobody chose, or that can be guessed.
 
     Raises:
-        PresetError: the host is not loopback, and no token was named.
+        PresetError: the host is not loopback, and no token was named, or a short one.
     """
     from ..server.server_options import is_loopback
 
-    if not is_loopback(options.host) and not own_token:
+    if not is_loopback(options.host) and len(options.token) < _TOKEN_LENGTH:
         raise PresetError(
             f"--host {options.host} lets other machines reach the studio, over a connection that is not encrypted; "
-            "name a --token, and put a proxy with TLS in front of it"
+            f"name a --token of at least {_TOKEN_LENGTH} characters, and put a proxy with TLS in front of it"
         )

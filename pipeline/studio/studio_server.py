@@ -228,7 +228,7 @@ class StudioServer:
             MissingExtra: a library is missing.
         """
         require_studio()
-        require_safe_host(options, own_token=bool(options.token))
+        require_safe_host(options)
         self.token = options.token or kept_token(options.home)
         self._socket = bind_socket(options.host, options.port)
         self.port: int = self._socket.getsockname()[1]

@@ -206,6 +206,7 @@ def test_every_widget_of_settings_is_a_setting(monkeypatch, tmp_path):
     (host.folder / "input" / "words.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nI said so.\n")
     box = all_boxes()["react1_settings"]
     usual = {each.name: each.options.get("default") for each in box.inputs()}
+    switched_on = usual | {"disclosure": True, "provenance": True}
 
     assert read_settings(usual) == read_settings({}) == {}
     for each in box.inputs():
@@ -213,12 +214,15 @@ def test_every_widget_of_settings_is_a_setting(monkeypatch, tmp_path):
         value = {"cues": "words.srt", "timeline_file": "words.srt", "consent_document": "words.srt"}.get(
             each.name, value
         )
-        assert read_settings(usual | {each.name: value}), each.name
+        is_switched = each.name.startswith(("disclosure_", "provenance_"))
+        assert bool(read_settings(usual | {each.name: value})) != is_switched, each.name
+        if each.name not in ("disclosure", "provenance"):
+            assert read_settings(switched_on | {each.name: value}) != read_settings(switched_on), each.name
     assert not [each.name for each in box.inputs() if "certificate" in each.name or each.name.endswith("_key")]
 
 
 def test_settings_of_the_job_have_what_was_changed_of_them(monkeypatch, tmp_path):
-    """A switch alone leaves the defaults of its step; a changed value needs no switch."""
+    """A switch alone leaves the defaults of its step; without one a changed value is enough, and off is off."""
     import comfyui
 
     host = comfyui.install(monkeypatch, tmp_path / "ComfyUI")
@@ -228,6 +232,8 @@ def test_settings_of_the_job_have_what_was_changed_of_them(monkeypatch, tmp_path
 
     assert read_settings({"disclosure": True, "provenance": True}) == {"disclosure": {}, "provenance": {}}
     assert read_settings({"disclosure_where": "top-left"}) == {"disclosure": {"where": "top-left"}}
+    assert read_settings({"disclosure": False, "disclosure_where": "top-left"}) == {}
+    assert read_settings({"provenance": False, "provenance_title": "Film"}) == {}
     assert read_settings({"timeline_file": "cut.edl", "timeline_clock": "record"}) == {
         "timeline": {"file": str(folder / "cut.edl"), "clock": "record"}
     }

@@ -114,6 +114,7 @@ def test_clips_that_no_run_needs_any_more_are_removed(react1, home):
     assert not needed.exists()
 
 
+@pytest.mark.slow
 def test_a_finished_run_prunes_to_the_limit_of_the_settings(react1, home, monkeypatch):
     """What the new run made is kept, since it was used just now."""
     make_clip(Path("other.mp4"), Recipe(frames=15, size=(160, 90), chroma=(100, 100)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,20 @@ def test_an_upload_whose_check_was_cut_short_is_checked_again(server, files, mon
 
     assert (busy.status_code, again.status_code) == (400, 200)
     assert "needs more than 0 s" in busy.json()["error"]
+
+
+def test_a_kept_answer_waits_for_no_other_check(checker, files):
+    """One that takes half a minute would hold up every submit, whose files were all checked before."""
+    assert checker.problem(files["good"], "video_url") == ""
+    with checker._lock, ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(checker.problem, files["good"], "video_url")
+        wait([answer], timeout=2)
+        was_done = answer.done()
+        checker._lock.release()  # so that a failure does not hang
+        answer.result()
+        checker._lock.acquire()
+
+    assert was_done
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are read on Linux")

@@ -365,13 +365,14 @@ def test_the_objects_may_be_on_another_disk(tmp_path):
         assert len(list(Path(disk).glob("*/*"))) == 1
 
 
-def test_content_that_another_user_has_stored_is_used(tmp_path, monkeypatch):
-    """In a shared folder only its owner may set the time of a read-only file."""
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_content_whose_time_cannot_be_set_is_used(tmp_path, monkeypatch, number):
+    """In a shared folder only its owner may, and on a disk that is mounted read-only nobody."""
     store = Store(tmp_path / "home")
     file = store.add_file(_scratch_file(store, "TAKE"))
 
     def refused(*_):
-        raise PermissionError(errno.EACCES, "Permission denied")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("react1.pipeline.store.store_backend.os.utime", refused)
     assert store.add_file(_scratch_file(store, "TAKE")) == file

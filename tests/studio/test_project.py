@@ -798,3 +798,21 @@ def test_what_waits_for_the_work_of_another_film_says_so(tmp_path):
     work.close()
 
     assert doing == {"first": "waiting", "second": WAITS_FOR_OTHERS, "paid": "waiting"}
+
+
+def test_the_rows_of_the_ledger_add_up_to_its_sum(tmp_path):
+    """Of a failure that may have been billed, both have the estimate."""
+    from react1.pipeline.jobs.ledger import Ledger
+    from react1.pipeline.jobs.ledger_entry import Call, Failed, Intended
+    from react1.pipeline.studio.studio import Studio
+    from react1.pipeline.studio.studio_options import StudioOptions
+
+    now, home = "2026-11-30T10:00:00+00:00", tmp_path / "home"
+    call = Call(provider="segmind", host="https://api.segmind.com", parameters={}, video="v" * 64, audio="")
+    names = {"video_name": "a.mp4", "video_url": "https://f.example/a.mp4"}
+    entry = Ledger(home).record_intent(Intended(at=now, call=call, nonce="n", estimate_usd=1.5, **names))
+    Ledger(home).record(entry, "failed", Failed(at=now, error="no face"))
+
+    answer = Studio(StudioOptions(home, (tmp_path,))).ledger()
+
+    assert ([row.usd for row in answer.calls], answer.usd) == ([1.5], 1.5)

@@ -124,6 +124,18 @@ def test_other_machines_need_a_token_that_somebody_chose(tmp_path):
         StudioServer(StudioOptions(tmp_path, (tmp_path,), host="0.0.0.0", port=0))
 
 
+@pytest.mark.parametrize("token", ["1", "react1-studio"])
+def test_other_machines_cannot_guess_the_token(tmp_path, token):
+    """They may try as often as they like; on this machine a short one will do."""
+    from react1.pipeline.core.errors import PresetError
+    from react1.pipeline.studio.studio_options import StudioOptions, require_safe_host
+
+    with pytest.raises(PresetError, match="16 characters"):
+        require_safe_host(StudioOptions(tmp_path, (tmp_path,), host="0.0.0.0", token=token))
+    require_safe_host(StudioOptions(tmp_path, (tmp_path,), token=token))
+    require_safe_host(StudioOptions(tmp_path, (tmp_path,), host="0.0.0.0", token="t" * 16))
+
+
 def test_the_token_is_kept_for_the_user_only(tmp_path):
     """An open page works on after a restart; nobody else reads it."""
     from react1.pipeline.studio.studio_options import kept_token

@@ -310,7 +310,7 @@ def job_request(step: Step, inputs: Mapping[str, Any]) -> JobRequest:
 
 
 def spent_usd(home: Path, run: str) -> tuple[float, float]:
-    """Return what the ledger says that a run has spent, in USD: on takes, and on jobs that failed and were billed."""
+    """Return what the ledger says that a run has spent, in USD: on takes, and on failed jobs that may be billed."""
     attempts = Ledger(home).of_run(run)
     takes_usd = sum(attempt.cost_usd for attempt in attempts if attempt.file)
     failures_usd = sum(attempt.cost_usd for attempt in attempts if not attempt.file)

@@ -333,7 +333,8 @@ def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
             settings[name] = folders.input_file_or_url(str(value), name) if _is_file(widgets[0]) else value
     for name, widgets in job_widgets().items():
         changed = [widget for widget in widgets if _is_changed(widget, values)]
-        if changed:
+        is_off = name in _SWITCHES and values.get(name) is False  # a workflow for the API may leave the switch out
+        if changed and not is_off:
             settings[name] = read_widgets((w for w in changed if len(w.path) > 1), values).get(name, {})
     for name, widget in _grouped_files():
         members, key = settings.get(name, {}), widget.path[-1]
