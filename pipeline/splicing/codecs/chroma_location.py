@@ -26,7 +26,7 @@ def film_chroma_location(codec: str, config: bytes) -> int | None:
     with suppress(NotApplicable):
         if codec == "h264":
             sets = (h264_headers.parse_in_band if is_stream else h264_headers.parse_avcc)(config)
-            return h264_headers.parse_sps(sets.sps[0]).chroma_location or None
+            return next((h264_headers.parse_sps(unit).chroma_location or None for unit in sets.sps), None)
         if codec == "hevc":
             units = split_start_codes(config) if is_stream else hvcc_units(config)
             return next((chroma_location(unit) for unit in units if unit and hevc_unit_type(unit) == _HEVC_SPS), None)

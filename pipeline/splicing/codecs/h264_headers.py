@@ -64,7 +64,7 @@ def parse_avcc(body: bytes) -> AvcConfig:
     if len(body) < 7 or body[4] & 3 != 3:
         raise NotApplicable("NAL units are not stored with four-byte lengths")
     sps, end = _parse_sets(body, 6, body[5] & 31)
-    pps, end = _parse_sets(body, end + 1, body[end])
+    pps, end = _parse_sets(body, end + 1, int.from_bytes(body[end : end + 1]))
     return AvcConfig(body[:5], sps, pps, body[end:])
 
 

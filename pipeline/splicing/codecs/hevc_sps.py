@@ -10,6 +10,7 @@ from ...media.nal_units import BitReader
 
 _CHROMA_444, _EXTENDED_ASPECT = 3, 255
 _MOST_SETS, _MOST_PICTURES, _MOST_LONG_TERM, _MOST_LOCATIONS = 64, 16, 32, 5
+_MOST_ORDER_BITS = 16
 _PROFILE_BITS, _LEVEL_BITS = 88, 8
 
 
@@ -39,7 +40,7 @@ def _read(bits: BitReader) -> int | None:
     if bits.u():
         [bits.ue() for _ in range(4)]
     bits.ue(), bits.ue()
-    order_bits = bits.ue() + 4
+    order_bits = _limited(bits.ue() + 4, _MOST_ORDER_BITS)
     for _ in range(layers + 1 if bits.u() else 1):
         bits.ue(), bits.ue(), bits.ue()
     [bits.ue() for _ in range(6)]
