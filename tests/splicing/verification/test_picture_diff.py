@@ -237,6 +237,20 @@ def test_red_and_blue_count_as_green_does(number):
     assert alike._compare_pixels(opaque, expected) == (99.0, "")
 
 
+@pytest.mark.parametrize("levels", [0, 12])
+def test_chroma_of_another_sampling_is_compared_in_that_sampling(levels):
+    """DV has one sample for four pixels of each row, and H.264 has no such pictures; hard edges of color lose by it."""
+    luma, blue = np.full((64, 256), 128, np.uint8), np.full((64, 64), 16, np.uint8)
+    blue[16:32], red = 240 - levels, np.full((64, 64), 128, np.uint8)
+    film_picture = frame_from_planes([luma, blue, red], "yuv411p")
+    coded = frame_planes(reformat(film_picture, pix_fmt="yuv420p"))
+    coded[1] += np.uint8(levels)
+
+    failure = alike._compare_pixels(film_picture, frame_from_planes(coded, "yuv420p"))[1]
+
+    assert failure == ("differs from the source in color (worst block off by 12.0 levels)" if levels else "")
+
+
 def test_a_wrong_color_of_a_complete_re_encode_is_an_error(context, monkeypatch):
     """Its packets do not tell what they show."""
     real = strategies.encode
