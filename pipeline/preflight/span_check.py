@@ -44,7 +44,8 @@ class SpanCheck:
     """Check the span of a segment before it is sent; the result is the film as it was, and the findings are cached."""
 
     name: ClassVar[str] = "check-span"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    """Raise it when other faces are found, too: a stored finding that there is none refuses a film."""
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ai_edge_litert", "cv2", "av")
     need: ClassVar[Need] = Need(cores=1)

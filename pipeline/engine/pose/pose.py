@@ -117,7 +117,7 @@ def gain(temperature: float, prompt: Prompt) -> float:
     """Return the scale of an emotion's units at a temperature of 0 to 1: 0.04 at 0, 1 at 1; strictly rising.
 
     It is 0.60 at 0.5, with first steps twice as large as the last ones: equal steps are to look equal. Disgusted, of
-    which others see little at first, comes sooner: 0.64 at 0.5.
+    which others see little at first, comes sooner: 0.645 at 0.5.
     """
     share = min(1.0, max(0.0, temperature))
     first = RECIPES[prompt].first_steps
