@@ -234,6 +234,7 @@ def test_settings_of_the_job_have_what_was_changed_of_them(monkeypatch, tmp_path
     assert read_settings({"disclosure_where": "top-left"}) == {"disclosure": {"where": "top-left"}}
     assert read_settings({"disclosure": False, "disclosure_where": "top-left"}) == {}
     assert read_settings({"provenance": False, "provenance_title": "Film"}) == {}
+    assert read_settings({"provenance": True, "provenance_disclose": " "}) == {"provenance": {"disclose": []}}
     assert read_settings({"timeline_file": "cut.edl", "timeline_clock": "record"}) == {
         "timeline": {"file": str(folder / "cut.edl"), "clock": "record"}
     }

@@ -128,7 +128,8 @@ def _widget(
         return _number(path, schema, nullable, usual, options)
     if kind == "array":
         text = ", ".join(map(str, usual or ()))
-        return Widget(path, "list", Input(name, "STRING", {**options, "default": text, "placeholder": "a, b, c"}), "")
+        box = Input(name, "STRING", {**options, "default": text, "placeholder": "a, b, c"})
+        return Widget(path, "list", box, "" if schema.get("minItems") else text)
     if kind == "string" or (isinstance(kind, list) and "string" in kind):
         text = "" if usual is None else str(usual)
         return Widget(path, "text", Input(name, "STRING", {**options, "default": text}), "")
@@ -201,7 +202,9 @@ def read_widgets(widgets: Iterable[Widget], values: Mapping[str, Any]) -> dict[s
     fields: dict[str, Any] = {}
     for widget in widgets:
         value = values.get(widget.input.name)
-        if value is None or value == widget.unset or (isinstance(value, str) and not value.strip()):
+        is_emptied_list = widget.kind == "list" and widget.unset  # `disclose: []` discloses nothing, not the default
+        is_empty = isinstance(value, str) and not value.strip() and not is_emptied_list
+        if value is None or value == widget.unset or is_empty:
             continue
         *parents, key = widget.path
         target = fields
