@@ -21,7 +21,7 @@ def test_other_machines_are_let_in_only_with_a_token(react1, tmp_path):
     result = react1("studio", tmp_path, "--host", "0.0.0.0", "--port", "0")
 
     assert result.status == 2
-    assert "name a --token, and put a proxy with TLS in front of it" in result.err
+    assert "name a --token of at least 16 characters, and put a proxy with TLS in front of it" in result.err
 
 
 def test_a_film_opens_its_folder_and_itself(tmp_path):
