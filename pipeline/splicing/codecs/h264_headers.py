@@ -202,8 +202,8 @@ def parse_sps(sps: bytes) -> SequenceParameters:
     )
 
 
-def _parse_vui(bits: BitReader) -> tuple[int | None, bool, int, Fraction | None, bool, tuple[tuple[int, int], ...]]:
-    """Return max_num_reorder_frames, and the fields of `SequenceParameters` from the aspect ratio to the buffers."""
+def skip_to_chroma_location(bits: BitReader) -> bool:
+    """Skip the start of a VUI, which is the same in H.264 and HEVC; return whether it has an aspect ratio."""
     aspect = bool(bits.u())
     if aspect and bits.u(8) == _EXTENDED_ASPECT:
         bits.u(32)
@@ -213,6 +213,12 @@ def _parse_vui(bits: BitReader) -> tuple[int | None, bool, int, Fraction | None,
         bits.u(4)
         if bits.u():
             bits.u(24)
+    return aspect
+
+
+def _parse_vui(bits: BitReader) -> tuple[int | None, bool, int, Fraction | None, bool, tuple[tuple[int, int], ...]]:
+    """Return max_num_reorder_frames, and the fields of `SequenceParameters` from the aspect ratio to the buffers."""
+    aspect = skip_to_chroma_location(bits)
     chroma_location = 0
     if bits.u():
         chroma_location, _ = bits.ue(), bits.ue()

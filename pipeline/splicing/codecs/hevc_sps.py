@@ -7,8 +7,9 @@ picture sets), E.2.1 (VUI).
 from __future__ import annotations
 
 from ...media.nal_units import BitReader
+from .h264_headers import skip_to_chroma_location
 
-_CHROMA_444, _EXTENDED_ASPECT = 3, 255
+_CHROMA_444 = 3
 _MOST_SETS, _MOST_PICTURES, _MOST_LONG_TERM, _MOST_LOCATIONS = 64, 16, 32, 5
 _MOST_ORDER_BITS = 16
 _PROFILE_BITS, _LEVEL_BITS = 88, 8
@@ -58,14 +59,7 @@ def _read(bits: BitReader) -> int | None:
 
 
 def _read_vui(bits: BitReader) -> int | None:
-    if bits.u() and bits.u(8) == _EXTENDED_ASPECT:
-        bits.u(32)
-    if bits.u():
-        bits.u()
-    if bits.u():
-        bits.u(4)
-        if bits.u():
-            bits.u(24)
+    skip_to_chroma_location(bits)
     return _limited(bits.ue(), _MOST_LOCATIONS) if bits.u() else None
 
 
