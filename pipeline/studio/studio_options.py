@@ -16,7 +16,7 @@ UPLOAD_BYTES = 8 << 30
 LINE_BYTES = 200 << 20
 """The largest line of dialogue that may be dropped on the page."""
 _TOKEN_LENGTH = 16
-"""Of a token that other machines may try to guess, at least."""
+"""The fewest characters of a token that other machines may try to guess."""
 
 
 @dataclass(frozen=True)

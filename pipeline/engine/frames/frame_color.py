@@ -13,6 +13,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from ...media.frames.color import is_hd
 from ...media.frames.decode import reformat
 from ..arrays import Box, Image, Plane
 from .clip_frames import Picture, VideoFormat
@@ -182,9 +183,10 @@ def _scales(video_format: VideoFormat) -> tuple[float, float, float]:
 
 
 def _known_matrix(video_format: VideoFormat) -> int:
-    """Return the number of a clip's matrix; without one, HD is BT.709 and SD is BT.601, as in `media/frames/color`."""
-    is_hd = video_format.width >= 1280 or video_format.height > 576
-    return video_format.matrix if video_format.matrix in _WEIGHTS else 1 if is_hd else 6
+    """Return the number of a clip's matrix (ITU-T H.273); without one, that of BT.709 for HD, else of BT.601."""
+    if video_format.matrix in _WEIGHTS:
+        return video_format.matrix
+    return 1 if is_hd(video_format.width, video_format.height) else 6
 
 
 @lru_cache(maxsize=16)

@@ -70,51 +70,51 @@ def driving_speech(
         return heard
     shown = faces[: len(layout.frames)]
     shots = shots or [(0, len(shown))]
-    moves = any(mouth_talks(shown[first:last]) for first, last in shots)
+    gaps = gap_per_frame(mouth_shapes(shown))
+    moves = any(mouth_talks(gaps[first:last]) for first, last in shots)
     if own_voice and not moves:
         notes.append("the mouth does not speak in this span, so the film's own sound does not move it")
         return None
     if not moves:
         return heard
-    numbers = [number for number, points in enumerate(shown) if points is not None]
-    gaps = mouth_gaps(shown)
-    required = max(OWN_TIMING, OWN_TIMING_1S / float(len(gaps) / fps) ** 0.5)
-    if correlation(gaps, heard.open[numbers], fps) >= required:
+    present = ~np.isnan(gaps)
+    required = max(OWN_TIMING, OWN_TIMING_1S / float(int(present.sum()) / fps) ** 0.5)
+    if correlation(gaps[present], heard.open[: len(shown)][present], fps) >= required:
         notes.append("the mouth already speaks this voice and keeps its own timing")
         return None
     if not own_voice:
         return heard
     speaks = np.zeros(len(shown))
     for first, last in shots:
-        speaks[first:last] = _speaking(shown[first:last], fps)
+        speaks[first:last] = _speaking(gaps[first:last], fps)
     return heard.scaled(speaks)
 
 
-def _speaking(faces: Sequence[Points | None], fps: Fraction) -> Curve:
+def _speaking(gaps: Curve, fps: Fraction) -> Curve:
     """Return per frame of a shot how far the mouth speaks, 0 to 1: 0 where it hardly moves within half a second."""
-    if not faces:
-        return np.zeros(0)
-    gaps = filled(gap_per_frame(faces))
+    if not len(gaps):
+        return gaps
+    gaps = filled(gaps)
     half = max(2, round(fps / 2))
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(gaps, half, mode="edge"), 2 * half + 1)
     share: Curve = np.clip(windows.std(1) / TALKING_UNITS * 2 - 1, 0, 1)
     return np.array(ease([(float(value),) for value in share], float(fps)), np.float64)[:, 0]
 
 
-def gap_per_frame(faces: Sequence[Points | None]) -> Curve:
+def mouth_shapes(faces: Sequence[Points | None]) -> list[MouthShape | None]:
+    """Return the shape of the mouth in each frame; None in frames without the face."""
+    return [None if points is None else MouthShape.of(FaceFrame(points)) for points in faces]
+
+
+def gap_per_frame(shapes: Sequence[MouthShape | None]) -> Curve:
     """Return the opening of the mouth in each frame, in units; NaN in frames without the face."""
-    return np.array([np.nan if points is None else MouthShape.of(FaceFrame(points)).gap for points in faces])
+    return np.array([np.nan if shape is None else shape.gap for shape in shapes])
 
 
-def mouth_gaps(faces: Sequence[Points | None]) -> Curve:
-    """Return the opening of the mouth in each frame that shows the face, in units."""
-    return gap_per_frame([points for points in faces if points is not None])
-
-
-def mouth_talks(faces: Sequence[Points | None]) -> bool:
-    """Return whether the mouth of a face speaks in a shot."""
-    gaps = mouth_gaps(faces)
-    return len(gaps) > 1 and bool(gaps.std() > TALKING_UNITS)
+def mouth_talks(gaps: Curve) -> bool:
+    """Return whether a mouth speaks in a shot, by its opening in each frame, in units; NaN without the face."""
+    shown = gaps[~np.isnan(gaps)]
+    return len(shown) > 1 and bool(shown.std() > TALKING_UNITS)
 
 
 def animate(
@@ -137,14 +137,14 @@ def animate(
         fps: frames per second.
         enlarged: by how much the pictures were enlarged, at least 1.
     """
-    shapes = [MouthShape.of(FaceFrame(points)) if points is not None else None for points in faces]
+    shapes = mouth_shapes(faces)
     resting = resting_shapes(shapes, float(fps))
     headroom = headroom_per_frame(faces, float(fps))
-    talks = heard is not None or mouth_talks(faces)
-    openings = np.array([np.nan if shape is None else shape.gap for shape in shapes])
+    openings = gap_per_frame(shapes)
+    talks = heard is not None or mouth_talks(openings)
     closing = closing_share(openings, float(fps)) if talks and heard is None else np.zeros(len(faces))
     own_teeth = own_share(openings, float(fps), usual_unit_px(faces) / enlarged)
-    upper_lip, held_open = resting_upper_lip(faces), mouth_held_open(faces) if talks and heard is None else None
+    upper_lip, held_open = resting_upper_lip(faces), mouth_held_open(openings) if talks and heard is None else None
     # The head follows the speech, or else the mouth in the picture if that speaks.
     opened = heard.open if heard is not None else filled(openings[list(layout.frames)]) if talks else None
     heads = head_motion(opened, weights, choices, fps)
@@ -173,9 +173,13 @@ def animate(
     return poses
 
 
-def mouth_held_open(faces: Sequence[Points | None]) -> float:
-    """Return the share of its opening that a talking mouth never closes, at most 0.4: parted lips, as in a smile."""
-    low, high = np.percentile(mouth_gaps(faces), (5, 95))
+def mouth_held_open(gaps: Curve) -> float:
+    """Return the share of its opening that a talking mouth never closes, at most 0.4: parted lips, as in a smile.
+
+    Args:
+        gaps: the opening in each frame, in units; NaN without the face.
+    """
+    low, high = np.percentile(gaps[~np.isnan(gaps)], (5, 95))
     return float(min(MAX_HELD_OPEN, low / max(high, 1e-6)))
 
 

@@ -21,12 +21,13 @@ from ..detect.people import number_people, tracks_in
 from ..detect.track import Track, fill_gaps, resting_shapes, smooth_track
 from ..frames.frame_color import keep_one_color
 from ..frames.threads import single_threaded_opencv
-from ..geometry.head_frame import FaceFrame, MouthShape
+from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import OVAL
 from ..planning.animate import (
     gap_per_frame,
     headroom_per_frame,
     mouth_held_open,
+    mouth_shapes,
     mouth_talks,
     pose_for,
     resting_upper_lip,
@@ -59,13 +60,13 @@ class LiveFace:
         self.detected_frames = len(track.points)
         self.unit_px = track.unit_px
         self.visibility = frontal_weights(self.landmarks) * sharpness_weights(track.texels, count)
-        self._shapes = [None if points is None else MouthShape.of(FaceFrame(points)) for points in self.landmarks]
+        self._shapes = mouth_shapes(self.landmarks)
         self._resting = resting_shapes(self._shapes, rate)
         self._headroom = headroom_per_frame(self.landmarks, rate)
-        self._talks = mouth_talks(self.landmarks)
+        gaps = gap_per_frame(self._shapes)
+        self._talks = mouth_talks(gaps)
         self._upper_lip = resting_upper_lip(self.landmarks)
-        self._held_open = mouth_held_open(self.landmarks) if self._talks else None
-        gaps = gap_per_frame(self.landmarks)
+        self._held_open = mouth_held_open(gaps) if self._talks else None
         self._openings = filled(gaps)
         self._closing = closing_share(gaps, rate) if self._talks else np.zeros(count)
         self._own_teeth = own_share(gaps, rate, usual_unit_px(self.landmarks))

@@ -79,10 +79,14 @@ def is_rgb(pix_fmt: str) -> bool:
     return pixel_format.is_rgb or pixel_format.has_palette
 
 
+def is_hd(width_px: int, height_px: int) -> bool:
+    """Return whether untagged pictures of this size are taken for HD: BT.709; smaller ones are BT.601."""
+    return width_px >= 1280 or height_px > 576
+
+
 def full_color(video: VideoStream) -> ColorDescription:
     """Return a stream's color description, with what is missing filled in as players do."""
-    is_hd = video.width_px >= 1280 or video.height_px > 576
-    fallback = "bt709" if is_hd else "smpte170m"
+    fallback = "bt709" if is_hd(video.width_px, video.height_px) else "smpte170m"
     has_no_matrix = is_rgb(video.pix_fmt)
     is_full_range = has_no_matrix or video.pix_fmt.startswith("yuvj")
     space = video.color_space if video.color_space not in ("", "gbr") else fallback

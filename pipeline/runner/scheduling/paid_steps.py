@@ -266,8 +266,10 @@ def is_in_month(step: Step, inputs: Mapping[str, Any], store: Store, month: str)
     A rehearsal never does, and an open call whose response was lost is in the sum already (`Estimate.charged_usd`).
     """
     provider = paid_provider(step)
-    if provider is None or provider.settings.is_local_server:
-        return provider is not None
+    if provider is None:
+        return False
+    if provider.settings.is_local_server:
+        return True
     if not any(isinstance(value, Upload) for value in inputs.values()):
         return False
     entry = Ledger(store.root).latest(job_request(step, inputs).call)

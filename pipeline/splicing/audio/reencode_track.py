@@ -21,7 +21,7 @@ from .lines import DialogueLine, Sound, mix_into
 _PREROLL_SAMPLES = 40_960
 """Decoding begins this many samples before a stretch, so that no state of the decoder is missing."""
 _MOST_SILENCE_S = 10
-"""At once."""
+"""Silence is made in parts of at most this length."""
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
 
 

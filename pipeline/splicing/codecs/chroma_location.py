@@ -8,20 +8,19 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from ...media.nal_units import hevc_unit_type, split_start_codes
+from ...media.nal_units import split_start_codes
 from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings
 from . import h264_headers
 from .hevc import hvcc_units
-from .hevc_sps import chroma_location
+from .hevc_sps import first_chroma_location
 
 _START_CODES = (b"\0\0\1", b"\0\0\0\1")
-_HEVC_SPS = 33
 _PARAMS = {"libx264": "x264-params", "libx265": "x265-params"}
 
 
 def film_chroma_location(codec: str, config: bytes) -> int | None:
-    """Return it from a decoder configuration; None if it is not said, or of codecs that are not read."""
+    """Return where chroma lies, 0 to 5, as a decoder configuration says it; None if it does not, or of other codecs."""
     is_stream = config.startswith(_START_CODES)
     with suppress(NotApplicable):
         if codec == "h264":
@@ -29,7 +28,7 @@ def film_chroma_location(codec: str, config: bytes) -> int | None:
             return next((h264_headers.parse_sps(unit).chroma_location or None for unit in sets.sps), None)
         if codec == "hevc":
             units = split_start_codes(config) if is_stream else hvcc_units(config)
-            return next((chroma_location(unit) for unit in units if unit and hevc_unit_type(unit) == _HEVC_SPS), None)
+            return first_chroma_location(units)
     return None
 
 

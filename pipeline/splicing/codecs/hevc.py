@@ -37,7 +37,7 @@ from ...media.nal_units import (
 from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, pixel_formats
 from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder
-from .hevc_sps import chroma_location
+from .hevc_sps import SPS, first_chroma_location, skip_to_picture_order
 
 _CHROMA_STEPS, _LUMA_STEPS = 50_000, 10_000
 _STATIC = frozenset({"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"})
@@ -87,14 +87,14 @@ _OTHER_LAYERS = "the second view of the pictures (MV-HEVC), or another layer abo
 _CLEAN, _CRA, _BLA_WITHOUT_LEADING = (16, 17, 18, 19, 20), 21, 18
 """BLA and IDR pictures are clean; a CRA becomes a BLA without leading pictures."""
 _FIRST_KEY, _LAST_KEY, _FIRST_NOT_PICTURE = 16, 23, 32
-_VPS, _SPS, _PPS, _SEI = 32, 33, 34, 39
-_SETS = (_VPS, _SPS, _PPS)
+_VPS, _PPS, _SEI = 32, 34, 39
+_SETS = (_VPS, SPS, _PPS)
 _UNREGISTERED, _X265_ID = 5, bytes.fromhex("2ca2de09b51747dbbb55a4fe7fc2fc4e")
 _BITS_BEFORE_LEVEL = 8 + 88
 _BITS_BEFORE_ID = _BITS_BEFORE_LEVEL + 8
 _FREE_VPS, _FREE_ID_CODE, _FREE_ID_BITS = 14, 0b000010000, 9
 """The id 15 of an SPS or PPS, as it is coded."""
-_HEAD_BYTES, _CHROMA_444 = 22, 3
+_HEAD_BYTES = 22
 _X265_NOTE = re.compile(rb"x265 \(build \d+\).*?options: ([ -~]+)", re.DOTALL)
 _HEADER_OPTIONS = (
     *("bframes", "b-pyramid", "ref", "ctu", "min-cu-size", "max-tu-size", "tu-intra-depth", "tu-inter-depth", "sao"),
@@ -229,24 +229,16 @@ def _reordered(film_sets: tuple[bytes, ...]) -> int:
 
     Source: ITU-T H.265, 7.3.2.2. Layers below the highest, which x265 writes only if asked to, are not read.
     """
-    bits = BitReader(next(unit for unit in film_sets if hevc_unit_type(unit) == _SPS), 2)
-    bits.u(4)
-    if bits.u(3):
+    bits = BitReader(next(unit for unit in film_sets if hevc_unit_type(unit) == SPS), 2)
+    if skip_to_picture_order(bits):
         return 0
-    bits.u(_BITS_BEFORE_ID - 7)
-    bits.ue()
-    if bits.ue() == _CHROMA_444:
-        bits.u()
-    bits.ue(), bits.ue()
-    if bits.u():
-        [bits.ue() for _ in range(4)]
-    bits.ue(), bits.ue(), bits.ue(), bits.u(), bits.ue()
+    bits.ue(), bits.u(), bits.ue()
     return bits.ue()
 
 
 def _rate_limit(film_sets: tuple[bytes, ...]) -> dict[str, str]:
     """Return the limits on the bit rate that make x265 choose the film's level."""
-    bits = BitReader(next(unit for unit in film_sets if hevc_unit_type(unit) == _SPS), 2)
+    bits = BitReader(next(unit for unit in film_sets if hevc_unit_type(unit) == SPS), 2)
     bits.u(_BITS_BEFORE_LEVEL)
     kbps = str(_MAX_KBPS.get(bits.u(8), 0))
     return {"vbv-maxrate": kbps, "vbv-bufsize": kbps}
@@ -254,7 +246,7 @@ def _rate_limit(film_sets: tuple[bytes, ...]) -> dict[str, str]:
 
 def _chroma_options(film_sets: tuple[bytes, ...]) -> dict[str, str]:
     """Return the option that says where chroma lies: a player would shift that of new pictures."""
-    place = next((chroma_location(unit) for unit in film_sets if hevc_unit_type(unit) == _SPS), None)
+    place = first_chroma_location(film_sets)
     return {} if place is None else {"chromaloc": str(place)}
 
 
@@ -313,7 +305,7 @@ def _set_id(unit: bytes) -> int:
     bits = BitReader(unit, 2)
     if hevc_unit_type(unit) == _VPS:
         return bits.u(4)
-    bits.u(_BITS_BEFORE_ID if hevc_unit_type(unit) == _SPS else 0)
+    bits.u(_BITS_BEFORE_ID if hevc_unit_type(unit) == SPS else 0)
     return bits.ue()
 
 
@@ -322,7 +314,7 @@ def _renumber(unit: bytes) -> bytes:
     unit_type, data = hevc_unit_type(unit), unescape(unit)
     if unit_type == _VPS:
         data = data[:2] + bytes([data[2] & 15 | _FREE_VPS << 4]) + data[3:]
-    elif unit_type == _SPS:
+    elif unit_type == SPS:
         data = data[:2] + bytes([data[2] & 15 | _FREE_VPS << 4]) + data[3:]
         data = _insert_id(data, 16 + _BITS_BEFORE_ID)
     elif unit_type == _PPS:

@@ -1,4 +1,4 @@
-"""Where chroma lies, as a sequence parameter set of HEVC says it: in the usability information behind all other fields.
+"""Read a sequence parameter set (SPS) of HEVC: where chroma lies is said in the usability information at its end.
 
 Source: ITU-T H.265, 7.3.2.2 (SPS), 7.3.3 (profile, tier and level), 7.3.4 (scaling lists), 7.3.7 (short-term reference
 picture sets), E.2.1 (VUI).
@@ -6,9 +6,13 @@ picture sets), E.2.1 (VUI).
 
 from __future__ import annotations
 
-from ...media.nal_units import BitReader
+from collections.abc import Iterable
+
+from ...media.nal_units import BitReader, hevc_unit_type
 from .h264_headers import skip_to_chroma_location
 
+SPS = 33
+"""The type of its unit (nal_unit_type)."""
 _CHROMA_444 = 3
 _MOST_SETS, _MOST_PICTURES, _MOST_LONG_TERM, _MOST_LOCATIONS = 64, 16, 32, 5
 _MOST_ORDER_BITS = 16
@@ -17,6 +21,27 @@ _PROFILE_BITS, _LEVEL_BITS = 88, 8
 
 class _NotUnderstood(Exception):
     """A field has a value that it cannot have."""
+
+
+def first_chroma_location(units: Iterable[bytes]) -> int | None:
+    """Return the `chroma_location` of the first SPS among units; None also if there is none."""
+    return next((chroma_location(unit) for unit in units if unit and hevc_unit_type(unit) == SPS), None)
+
+
+def skip_to_picture_order(bits: BitReader) -> int:
+    """Skip an SPS up to log2_max_pic_order_cnt_lsb_minus4; return how many layers lie below the highest."""
+    bits.u(4)
+    layers = bits.u(3)
+    bits.u()
+    _skip_levels(bits, layers)
+    bits.ue()
+    if bits.ue() == _CHROMA_444:
+        bits.u()
+    bits.ue(), bits.ue()
+    if bits.u():
+        [bits.ue() for _ in range(4)]
+    bits.ue(), bits.ue()
+    return layers
 
 
 def chroma_location(sps: bytes) -> int | None:
@@ -30,17 +55,7 @@ def chroma_location(sps: bytes) -> int | None:
 
 
 def _read(bits: BitReader) -> int | None:
-    bits.u(4)
-    layers = bits.u(3)
-    bits.u()
-    _skip_levels(bits, layers)
-    bits.ue()
-    if bits.ue() == _CHROMA_444:
-        bits.u()
-    bits.ue(), bits.ue()
-    if bits.u():
-        [bits.ue() for _ in range(4)]
-    bits.ue(), bits.ue()
+    layers = skip_to_picture_order(bits)
     order_bits = _limited(bits.ue() + 4, _MOST_ORDER_BITS)
     for _ in range(layers + 1 if bits.u() else 1):
         bits.ue(), bits.ue(), bits.ue()

@@ -307,7 +307,7 @@ def require_budget(provider: str, max_cost: float) -> float:
 
 def setting_files(settings: Mapping[str, Any]) -> list[Path]:
     """Return the local files that settings name."""
-    single = [settings.get(name) for name in setting_widgets() if _is_file(setting_widgets()[name][0])]
+    single = [settings.get(name) for name, widgets in setting_widgets().items() if _is_file(widgets[0])]
     groups = [settings.get(name, {}).get(widget.path[-1]) for name, widget in _grouped_files()]
     return [Path(str(path)) for path in (*single, *groups) if path and not is_url(str(path))]
 
