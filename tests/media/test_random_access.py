@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import numpy as np
 import pytest
 from numbered_clips import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.frames import random_access
-from react1.pipeline.media.frames.decode import exact_frames
+from react1.pipeline.media.frames.decode import exact_frames, images
 from react1.pipeline.media.frames.random_access import OpenFilm
 from react1.pipeline.media.probe import probe_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
 ORDER = (41, 42, 43, 5, 6, 59, 58, 0, 30, 12, 50)
 
@@ -91,4 +94,35 @@ def test_what_is_damaged_is_reported_as_everywhere(tmp_path):
         messages.append(str(refused.value))
 
     assert messages[0] == messages[1]
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("avi", "rawvideo"), ("avi", "msrle"), ("mov", "rawvideo"), ("mov", "qtrle"), ("mov", "smc")]
+)
+def test_frames_keep_their_palette_wherever_a_reader_begins(tmp_path, suffix, codec):
+    """Their container gives it with the first packet alone; without it they are black."""
+    path, size = tmp_path / f"film.{suffix}", (64, 48)
+    source = [
+        "-f",
+        "lavfi",
+        "-i",
+        f"testsrc=s={size[0]}x{size[1]}:d=2",
+        "-pix_fmt",
+        "gray" if codec == "qtrle" else "pal8",
+    ]
+    subprocess.run([ffmpeg_path(), "-v", "error", *source, "-c:v", codec, str(path)], check=True)
+    raw = ["-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    decoded = subprocess.run([ffmpeg_path(), "-v", "error", *raw], check=True, stdout=subprocess.PIPE).stdout
+    expected, video = np.frombuffer(decoded, np.uint8).reshape(-1, size[1], size[0], 3), probe_path(path).video
+    reader = OpenFilm(path, video)
+
+    shown = [next(reader.frames(frame, frame + 1)) for frame in (40, 3, 49, 20)]
+    keyframe = reader.keyframe(45)
+    span = dict(images(path, video, 30, 33))
+
+    assert video.pix_fmt == "pal8"
+    for index, frame in [*shown, *([keyframe] if keyframe else [])]:
+        assert np.array_equal(frame.to_ndarray(format="rgb24"), expected[index])
+    assert all(np.array_equal(picture, expected[index]) for index, picture in span.items())
     reader.close()

@@ -119,6 +119,9 @@ _ATTEMPTS = (("AUTO", True), ("AUTO", False), ("SLICE", False))
 """(threads, whether to seek): some containers cannot be sought in, and frame threads lose good frames after a
 damaged one; each attempt continues where the one before it stopped."""
 
+_LEAN_ON_ALL = frozenset({"smc"})
+"""Codecs whose keyframes use colors that the frames before them have left in the decoder."""
+
 
 def main_video_stream(container: Any) -> Any:
     """Return the stream that a player shows: the default one if it is marked, else the first; never a cover."""
@@ -288,6 +291,9 @@ def packets_from(container: Any, stream: Any, start_pts: int) -> Iterator[Any] |
     A reader seeks by decode times, so it may land on a keyframe that is decoded before, but shown after; in transport
     streams it may land anywhere.
     """
+    if stream.codec_context.name in _LEAN_ON_ALL:
+        return None
+    _read_palette(container, stream)
     target, step = start_pts, max(1, round(1 / stream.time_base))
     first = min(stream.start_time or 0, 0)
     while True:
@@ -302,6 +308,21 @@ def packets_from(container: Any, stream: Any, start_pts: int) -> Iterator[Any] |
         if target <= first:
             return None
         target, step = max(target - step, first), step * 2
+
+
+def _read_palette(container: Any, stream: Any) -> None:
+    """Decode the first packet of a film with palettes, if nothing was decoded yet.
+
+    AVI and MOV give a palette with the first packet that is read, and a decoder keeps it over seeks. One that has never
+    seen it gives black pictures.
+    """
+    context = stream.codec_context
+    if context.is_open or context.format is None or not context.format.has_palette:
+        return
+    with contextlib.suppress(av.FFmpegError):
+        for packet in container.demux(stream):
+            packet.decode()
+            return
 
 
 def _keyframe(packets: Iterator[Any], start_pts: int) -> Any:
