@@ -10,7 +10,8 @@ from .answers.general_answers import ServerEvent
 
 _MOST_WAITING = 400
 """Events that wait for a page; one that falls further behind connects again."""
-_KEEP_ALIVE_S = 15.0
+_ALIVE_S = 3.0
+"""After so much silence a page is told that the studio is alive; it takes much more of it for a studio that hangs."""
 
 
 class EventStream:
@@ -53,10 +54,9 @@ class EventStream:
             yield "retry: 1000\n\n"
             while True:
                 try:
-                    event = await asyncio.wait_for(queue.get(), _KEEP_ALIVE_S)
+                    event = await asyncio.wait_for(queue.get(), _ALIVE_S)
                 except TimeoutError:
-                    yield ": still here\n\n"
-                    continue
+                    event = ServerEvent(kind="alive")
                 if event is None:
                     return
                 yield f"data: {event.model_dump_json(exclude_unset=True)}\n\n"

@@ -129,20 +129,26 @@ class Studio:
         project.notify("project", version=project.job.version)
 
     async def watch_files(self) -> None:
-        """Let the pages know when another program has written, changed or removed an open film, or its job."""
+        """Let the pages know when another program has written an open film, its job, or a list of its lines or markers.
+
+        A long film takes minutes to read; all others, and its own job, are watched meanwhile.
+        """
         written: dict[str, Mark | None] = {}
+        reading: dict[str, asyncio.Task[None]] = {}
         while True:
             await asyncio.sleep(_WATCH_S)
             for project in list(self._projects.values()):
-                if project.job.mark() != project.seen:
+                lists = await asyncio.to_thread(project.lists_version)
+                if project.job.mark() != project.seen or lists != project.seen_lists:
+                    project.seen_lists = lists
                     self.changed(project)
-                mark = project.film_mark()
+                mark, reader = project.film_mark(), reading.get(project.id)
                 if mark == project.seen_film:
                     written.pop(project.id, None)
-                elif written.get(project.id, project.seen_film) == mark:  # it is not written any more
-                    await asyncio.to_thread(self._film_changed, project)
-                else:
+                elif written.get(project.id, project.seen_film) != mark:
                     written[project.id] = mark
+                elif reader is None or reader.done():  # it is not written any more
+                    reading[project.id] = asyncio.create_task(asyncio.to_thread(self._film_changed, project))
 
     def _film_changed(self, project: Project) -> None:
         project.read_film_again()

@@ -12,6 +12,7 @@ from numbered_clips import make_clip
 from running_studio import wait_for
 
 from react1.pipeline.core.errors import Interrupted, PresetError, StorageFailed
+from react1.pipeline.studio import event_stream
 from react1.pipeline.studio import studio as studio_module
 from react1.pipeline.studio.background_work import Work
 from react1.pipeline.studio.event_stream import EventStream
@@ -95,6 +96,21 @@ def test_a_page_that_falls_behind_connects_again():
     assert '"399"' in lines[-1]
 
 
+def test_a_studio_without_news_says_that_it_is_alive(monkeypatch):
+    """A page hears the difference between nothing new and nothing at all."""
+    monkeypatch.setattr(event_stream, "_ALIVE_S", 0.01)
+
+    async def heard() -> list[str]:
+        events = EventStream()
+        events.bind(asyncio.get_running_loop())
+        stream = events.listen()
+        return [await anext(stream) for _ in range(3)]
+
+    lines = asyncio.run(asyncio.wait_for(heard(), 20))
+
+    assert lines[1:] == ['data: {"kind":"alive"}\n\n'] * 2
+
+
 def test_a_film_that_takes_long_to_open_holds_up_no_other(folder, studio, monkeypatch):
     """An hour of film is read from its first to its last byte before it can be shown."""
     make_clip(folder / "long.mp4", frames=5, size=(64, 48), tracks=0)
@@ -120,6 +136,37 @@ def test_a_film_that_takes_long_to_open_holds_up_no_other(folder, studio, monkey
     for thread in threads:
         thread.join(20)
     assert got[1] is got[2]
+
+
+def test_a_film_that_is_read_again_holds_up_no_news_of_other_files(folder, studio, monkeypatch):
+    """Minutes pass until a long film that was changed is read; jobs, its own too, are watched meanwhile."""
+    make_clip(folder / "long.mp4", frames=5, size=(64, 48), tracks=0)
+    long, other = studio.open(folder / "long.mp4"), studio.open(folder / "film.mp4")
+    go, reading, told = threading.Event(), threading.Event(), []
+    read_again = long.read_film_again
+
+    def read_slowly() -> None:
+        reading.set()
+        go.wait(20)
+        read_again()
+
+    monkeypatch.setattr(studio_module, "_WATCH_S", 0.02)
+    monkeypatch.setattr(long, "read_film_again", read_slowly)
+    for project in (long, other):
+        monkeypatch.setattr(project, "_notify", lambda _kind, project, **_: told.append(project))
+
+    async def watch() -> None:
+        watching = asyncio.create_task(studio.watch_files())
+        make_clip(folder / "long.mp4", frames=6, size=(64, 48), tracks=0)
+        await asyncio.to_thread(wait_for, reading.is_set)
+        for project in (other, long):
+            project.job.path.write_text("preset: emotion-edit\nsource: film.mp4\nedits: []\n")
+            await asyncio.to_thread(wait_for, lambda project=project: project.id in told, limit_s=5)
+        go.set()
+        await asyncio.to_thread(wait_for, lambda: long.video.frame_count == 6)
+        watching.cancel()
+
+    asyncio.run(watch())
 
 
 def test_takes_of_an_edit_that_is_removed_are_stopped(folder, studio, monkeypatch):

@@ -324,6 +324,23 @@ def test_lists_that_the_job_names_later_are_shown_at_once(page, studio):
     assert page.text_content("film-timeline .problem") == ""
 
 
+def test_lists_that_another_program_writes_beside_the_film_are_shown_at_once(page, studio):
+    """Added, changed and removed: the spoken lines, and the place of an edit that names one of them."""
+    job, lines = job_of(studio.folder), studio.folder / "film.srt"
+    job.write_text(job.read_text().replace("in: 10f, out: 30f", "at: {cue: 1}"))
+    page.wait_for_selector("edit-list .edit .problem")
+    page.wait_for_timeout(1000)
+
+    lines.write_text("1\n00:00:00,200 --> 00:00:00,900\nI said so.\n")
+    page.wait_for_selector("film-timeline input[type=search]", timeout=10_000)
+    until(page, "document.querySelector('edit-list .edit .problem') === null", limit_ms=10_000)
+    lines.write_text("1\n00:00:00,200 --> 00:00:00,900\nI did not.\n")
+    until(page, "document.querySelector('#cues option')?.value === 'I did not.'", limit_ms=10_000)
+    lines.unlink()
+    page.wait_for_selector("film-timeline .search", state="hidden", timeout=10_000)
+    page.wait_for_selector("edit-list .edit .problem", timeout=10_000)
+
+
 def test_a_film_that_does_not_play_says_so_and_is_asked_for_again(page):
     """A finished film may be in a codec that this browser lacks, or the server may have gone while it was sent."""
     page.route("**/video?*", lambda route: route.fulfill(status=404))

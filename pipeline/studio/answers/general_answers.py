@@ -130,7 +130,7 @@ class MediaProgress(Answer):
 class ServerEvent(Answer):
     """A change, as a server-sent event; what does not belong to its kind is left out."""
 
-    kind: Literal["project", "progress", "faces", "proxy", "wave"]
+    kind: Literal["alive", "project", "progress", "faces", "proxy", "wave"]
     project: str = ""
     version: str = ""
     item: str = ""

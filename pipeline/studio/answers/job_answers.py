@@ -127,6 +127,8 @@ class JobState(Answer):
 
     id: str
     version: str
+    lists: str
+    """What changes whenever a list of spoken lines or markers is written, added or removed."""
     job: JobPlace
     problem: PageText
     clock: Clock

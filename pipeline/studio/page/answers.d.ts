@@ -104,7 +104,7 @@ export interface MediaProgress {
 
 /** A change, as a server-sent event; what does not belong to its kind is left out. */
 export interface ServerEvent {
-  kind: "project" | "progress" | "faces" | "proxy" | "wave";
+  kind: "alive" | "project" | "progress" | "faces" | "proxy" | "wave";
   project?: string;
   version?: string;
   item?: string;
@@ -327,6 +327,7 @@ export interface JobPlace {
 export interface JobState {
   id: string;
   version: string;
+  lists: string;
   job: JobPlace;
   problem: string;
   clock: Clock;

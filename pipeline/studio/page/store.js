@@ -250,11 +250,11 @@ function loadMarks() {
 
 const MARK_OPTIONS = ["cues", "timeline", "start_tc"];
 let marksKey = "";
-/** Load the spoken lines and the markers, again if the job names other files. */
+/** Load the spoken lines and the markers, again if the job names other files, or another program has written them. */
 function loadCues() {
   const { project, film, job } = state;
   if (!job) return;
-  const key = JSON.stringify([project, film.version, ...job.options.filter((option) => MARK_OPTIONS.includes(option.name)).map((option) => option.value)]);
+  const key = JSON.stringify([project, film.version, job.lists, ...job.options.filter((option) => MARK_OPTIONS.includes(option.name)).map((option) => option.value)]);
   if (key === marksKey) return;
   marksKey = key;
   request("GET", `/projects/${project}/cues`).then((answer) => key === marksKey && set({ cues: answer.cues, markers: answer.markers, marksProblem: answer.problem }), () => key === marksKey && (marksKey = ""));
@@ -288,34 +288,52 @@ export async function loadWave() {
   if (film === state.film) set({ wave });
 }
 
-const AGAIN_MS = 2000;
+const AGAIN_MS = 2000, SILENT_MS = 10_000;
 
 /**
  * Listen to the server while the page is seen, and catch up with what was missed; it reconnects by itself.
  * A hidden page holds no connection: a browser opens six to one server, for all its tabs together.
+ * The server is heard every few seconds. One that hangs keeps its connections and says nothing: no request is given up
+ * for that, since many take long, and those that wait are answered when it goes on; but the page says so.
  */
 export function listen() {
   /** @type {EventSource | null} */
   let source = null;
-  let missed = false;
+  let missed = false, silence = 0;
+  const lost = () => {
+    missed = true;
+    document.body.classList.add("offline");
+  };
+  const isHeard = () => {
+    clearTimeout(silence);
+    silence = window.setTimeout(() => {
+      lost();
+      follow(); // the connection may be dead, and the server not
+    }, SILENT_MS);
+  };
   const follow = () => {
+    source?.close();
+    clearTimeout(silence);
     const opened = (source = document.hidden ? null : new EventSource("/api/events"));
+    if (source) isHeard();
     source?.addEventListener("open", () => {
+      isHeard();
       document.body.classList.remove("offline");
       if (missed) catchUp();
       missed = false;
     });
     source?.addEventListener("error", () => {
-      missed = true;
-      document.body.classList.add("offline");
+      lost();
       // A proxy that answers for the studio is an end to the browser, which tries no more.
       if (opened?.readyState === EventSource.CLOSED) setTimeout(() => opened === source && follow(), AGAIN_MS);
     });
-    source?.addEventListener("message", heard);
+    source?.addEventListener("message", (message) => {
+      isHeard();
+      heard(message);
+    });
   };
   document.addEventListener("visibilitychange", () => {
     missed ||= document.hidden;
-    source?.close();
     follow();
   });
   follow();

@@ -100,7 +100,7 @@ class JobFile:
     def version(self) -> str:
         """A digest of the content; empty while the file cannot be read."""
         try:
-            return _digest(self.text())
+            return text_digest(self.text())
         except PresetError:
             return ""
 
@@ -163,7 +163,7 @@ class JobFile:
                     check(old, new)
             self._write(after)
             undo, _ = self._history()
-            self._write_history([*undo, [before, _digest(after)]][-MOST_UNDOS:], [])
+            self._write_history([*undo, [before, text_digest(after)]][-MOST_UNDOS:], [])
 
     def set_fields(self, index: int, digest: str, values: Mapping[str, Any]) -> None:
         """Set fields of one edit; None removes one. The other edits may have been changed meanwhile.
@@ -266,11 +266,11 @@ class JobFile:
                 raise PresetError("there is nothing to redo" if redo else "there is nothing to undo")
             text, expected = source[-1]
             now = self.text()
-            if _digest(now) != expected:
+            if text_digest(now) != expected:
                 raise EditConflict(f"{self.path.name} was changed by another program since then; nothing was undone")
             self._write(text)
             source.pop()
-            target.append([now, _digest(text)])
+            target.append([now, text_digest(text)])
             self._write_history(stacks[0], stacks[1])
 
     def _find(self, edits: CommentedSeq, index: int, digest: str) -> CommentedMap:
@@ -371,8 +371,9 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def _raw_digest(raw: CommentedMap) -> str:
-    return _digest(json.dumps(plain_value(raw), sort_keys=True))
+    return text_digest(json.dumps(plain_value(raw), sort_keys=True))
 
 
-def _digest(text: str) -> str:
+def text_digest(text: str) -> str:
+    """Return a short digest of a text."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:20]

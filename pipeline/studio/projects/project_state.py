@@ -40,6 +40,7 @@ def describe_project(project: Project, progress: Mapping[str, Any]) -> JobState:
     return JobState(
         id=project.id,
         version=project.job.version,
+        lists=project.lists_version(),
         job=JobPlace(path=str(path), name=path.name, exists=path.exists()),
         problem=problem,
         clock=project.clock(),
