@@ -14,6 +14,7 @@ from ..core.nodes.node import Delivery
 from ..core.values import Media, Report, Segment, Take, Turnover, Value
 from ..store.export import check_destination, export, is_own_export
 from ..store.store import Store, file_digest
+from .events import Waiting, Watcher
 
 
 def delivery(step: Step) -> Delivery:
@@ -70,13 +71,23 @@ def source_paths(job: Job) -> list[Path]:
 
 
 def deliver_result(
-    step: Step, result: Value | list[Value], store: Store, sources: list[Path], owner: str, *, replace: bool
+    step: Step,
+    result: Value | list[Value],
+    store: Store,
+    sources: list[Path],
+    owner: str,
+    *,
+    replace: bool,
+    watcher: Watcher,
 ) -> Path | None:
     """Write the files of a step's result to its output path; return that path, or None if it has none.
+
+    The watcher gets a message if another run that writes there has to finish first.
 
     Raises:
         PresetError: that would overwrite a source.
         StorageFailed: the disk is full, or another program's file has appeared there.
+        Interrupted: the run was stopped.
     """
     path = output_path(step)
     if path is None:
@@ -86,7 +97,7 @@ def deliver_result(
         if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
             raise PresetError(f"{target} is a source, which is never overwritten; choose another --out")
     for file, target in files:
-        export(store, file, target, owner, replace=replace)
+        export(store, file, target, owner, replace=replace, notify=lambda text: watcher.on(Waiting(text)))
     return path if path.is_dir() or not files else files[0][1]
 
 

@@ -57,6 +57,11 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Waiting(Message):
+    """A message that says what the run waits for until the next event."""
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """The run is done: its segments, its takes and its film as values."""
 
@@ -88,8 +93,14 @@ _NAMES: dict[type[Any], str] = {
     StepMoved: "step_progress",
     StepEnded: "step_ended",
     Message: "note",
+    Waiting: "note",
 }
-_LEVELS: dict[type[Any], int] = {StepMoved: logging.DEBUG, StepStarted: logging.DEBUG, Message: logging.WARNING}
+_LEVELS: dict[type[Any], int] = {
+    StepMoved: logging.DEBUG,
+    StepStarted: logging.DEBUG,
+    Message: logging.WARNING,
+    Waiting: logging.WARNING,
+}
 
 
 class LoggedEvents:

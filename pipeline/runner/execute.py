@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..config.checked_job import Job, Step
+from ..core.cancellation import raise_if_stopped, stop_checked_by
 from ..core.errors import InternalError, Interrupted, React1Error, StorageFailed
 from ..core.file import File
 from ..core.values import Media, Record, Report, Value
@@ -41,6 +42,9 @@ from .scheduling.take_matrix import extract_picks, job_owner, makes_takes
 
 if TYPE_CHECKING:
     from ..jobs.connection import Hosts
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,7 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
     shared = options.shared
     with stop_on_signals() if shared is None else contextlib.nullcontext():
         sources = source_paths(job)
-        job = replace(job, steps=tuple([await _ingest(step, store, options.watcher) for step in job.steps]))
+        job = replace(job, steps=tuple([await ingest_stoppable(step, store, options.watcher) for step in job.steps]))
         job, picks = extract_picks(job)
         hosts, executors = (shared.hosts, shared.executors) if shared else (None, None)
         policy = await asyncio.to_thread(_spending_policy, options, run.name)
@@ -170,10 +174,10 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
                 continue  # no part of a film is delivered before every choice is made
             result = scheduler.results[step.id]
             deliver = partial(deliver_result, step, result, store, sources, owner, replace=options.replace)
-            paths[step.id] = await asyncio.to_thread(deliver)
+            paths[step.id] = await in_stoppable_thread(partial(deliver, watcher=options.watcher))
         record = make_record(run.name, job, job.steps, scheduler.results, scheduler.records, scheduler.waiting)
         options.watcher.on(RunEnded(record))
-        outcome = await asyncio.to_thread(_finish, job, run, store, paths, scheduler, record)
+        outcome = await in_stoppable_thread(partial(_finish, job, run, store, paths, scheduler, record))
         if record.film is not None and not scheduler.waiting:
             reproducible = {step.id for step in job.steps if getattr(step.info.cls, "reproducible", False)}
             keys = [each.key for each in scheduler.records if each.step in reproducible]
@@ -189,19 +193,28 @@ def _spending_policy(options: Options, run: str) -> SpendingPolicy:
     return SpendingPolicy(options.max_cost_usd, options.approved, options.confirm, spent_usd=spent or 0.0)
 
 
-async def _ingest(step: Step, store: Store, watcher: Watcher) -> Step:
-    """Hash a step's files in a thread that can be stopped."""
-    monitor = CallMonitor(lambda share: watcher.on(StepMoved(step.id, "", share)))
+async def in_stoppable_thread(work: Callable[[], T]) -> T:
+    """Do `work` in a thread; when the task is cancelled, `raise_if_stopped` raises there.
 
-    def report(share: float) -> None:
-        monitor.check()
-        monitor.report(share)
-
+    The event loop waits for its threads when it closes, so a thread that does not ask keeps a stopped run alive.
+    """
+    monitor = CallMonitor()
     try:
-        return await asyncio.to_thread(ingest, step, store, report)
+        with stop_checked_by(monitor.check):
+            return await asyncio.to_thread(work)
     except asyncio.CancelledError:
         monitor.stopped = True
         raise
+
+
+async def ingest_stoppable(step: Step, store: Store, watcher: Watcher) -> Step:
+    """Hash a step's files in a thread that can be stopped."""
+
+    def report(share: float) -> None:
+        raise_if_stopped()
+        watcher.on(StepMoved(step.id, "", share))
+
+    return await in_stoppable_thread(partial(ingest, step, store, report))
 
 
 def _finish(

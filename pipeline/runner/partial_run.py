@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,8 +29,8 @@ from ..store.keys import digest
 from ..store.store import Store
 from .deliveries import deliver_result, delivery, file_targets, require_suffix
 from .events import SilentWatcher, Watcher
-from .execute import Options
-from .external_inputs import ingest, require_providers, resolve_provider, resolve_providers
+from .execute import Options, in_stoppable_thread, ingest_stoppable
+from .external_inputs import require_providers, resolve_provider, resolve_providers
 from .scheduling.paid_steps import costs_money, find_segment, open_paid_steps
 from .scheduling.scheduler import Scheduler
 from .scheduling.step import StepRunner, as_list
@@ -54,7 +55,7 @@ async def run_single(
         React1Error: what the node raises.
     """
     watcher = watcher or SilentWatcher()
-    step = await _ingest(resolve_provider(_step(info, params)), store)
+    step = await ingest_stoppable(resolve_provider(_step(info, params)), store, SilentWatcher())
     if makes_takes(step):
         inputs = picked_inputs(inputs)
     media = [item for item in inputs.values() if isinstance(item, Media)]
@@ -74,7 +75,7 @@ async def run_single(
             value, _ = await runner.run(step, segment.name if segment else "", inputs)
         finally:
             await runner.executor.aclose()
-    await asyncio.to_thread(_deliver, step, value, store, sources, owner)
+    await in_stoppable_thread(partial(_deliver, step, value, store, sources, owner, watcher))
     return value
 
 
@@ -88,16 +89,6 @@ def _step(info: NodeInfo, params: Mapping[str, Any]) -> Step:
     return Step(id=info.name, info=info, params=checked, wires={})
 
 
-async def _ingest(step: Step, store: Store) -> Step:
-    """Hash the step's files in a thread that can be stopped."""
-    monitor = CallMonitor()
-    try:
-        return await asyncio.to_thread(ingest, step, store, lambda _share: monitor.check())
-    except asyncio.CancelledError:
-        monitor.stopped = True
-        raise
-
-
 def _check_output(step: Step, media: list[Media], store: Store, owner: str, sources: list[Path]) -> None:
     """Refuse an output path before anything runs."""
     path, how = output_path(step), delivery(step)
@@ -109,13 +100,15 @@ def _check_output(step: Step, media: list[Media], store: Store, owner: str, sour
     check_destination(store, path, owner, replace=how == "package", sources=sources, folder=is_folder)
 
 
-def _deliver(step: Step, value: Value | list[Value], store: Store, sources: list[Path], owner: str) -> None:
+def _deliver(
+    step: Step, value: Value | list[Value], store: Store, sources: list[Path], owner: str, watcher: Watcher
+) -> None:
     path = output_path(step)
     if path is not None and delivery(step) == "file":
         for file, target in file_targets(value, path):
             if path.suffix and target != path:
                 raise PresetError(f"out {path} does not end with {file.suffix}, the container that {step.id} writes")
-    deliver_result(step, value, store, sources, owner, replace=False)
+    deliver_result(step, value, store, sources, owner, replace=False, watcher=watcher)
 
 
 Result = TypeVar("Result")
@@ -145,7 +138,7 @@ def with_prepared_segments(job: Job, options: Options, use: Callable[[NodeContex
 
 async def _prepare(job: Job, options: Options, store: Store) -> list[Segment]:
     await asyncio.to_thread(store.sweep)
-    job = replace(job, steps=tuple([await asyncio.to_thread(ingest, step, store) for step in job.steps]))
+    job = replace(job, steps=tuple([await ingest_stoppable(step, store, SilentWatcher()) for step in job.steps]))
     job, picks = extract_picks(job)
     runner = StepRunner(store, options.watcher, job.name)
     runner.executor = runner.local_executor = LocalExecutor(store, runner.report_progress)

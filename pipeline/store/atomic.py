@@ -13,13 +13,18 @@ import errno
 import itertools
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import lock_descriptor
 
+from ..core.cancellation import raise_if_stopped
 from ..core.errors import StorageFailed
+
+_RETRY_S = 0.1
+"""How often a wait for a lock that can be stopped looks at it."""
 
 
 class FileLock:
@@ -68,6 +73,28 @@ def acquire(path: Path) -> FileLock:
         os.close(descriptor)
         raise
     return FileLock(descriptor)
+
+
+def acquire_stoppable(path: Path, on_wait: Callable[[], None]) -> FileLock:
+    """Lock a file as `acquire` does, where others hold the lock for long: the wait ends when the run is stopped.
+
+    Args:
+        path: the file.
+        on_wait: called once if another process holds the lock.
+
+    Raises:
+        OSError: the file cannot be created.
+        StorageFailed: the file system does not support locks.
+        Interrupted: the run was stopped.
+    """
+    lock = try_acquire(path)
+    if lock is None:
+        on_wait()
+    while lock is None:
+        raise_if_stopped()
+        time.sleep(_RETRY_S)
+        lock = try_acquire(path)
+    return lock
 
 
 def is_locked(path: Path) -> bool:

@@ -11,15 +11,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import PresetError, StorageFailed
 from ..core.file import File, real_path
-from ..media.tools.file_copy import reflink
-from .atomic import acquire, storage_errors, sync_file, sync_folder, write_text
+from ..media.tools.file_copy import copy_bytes, reflink
+from .atomic import acquire_stoppable, storage_errors, sync_file, sync_folder, write_text
 from .keys import digest
 from .store import Store
 
@@ -83,17 +82,34 @@ def _written_path(path: Path) -> Path:
     return real_path(path) if path.is_symlink() else path
 
 
-def export(store: Store, file: File, path: Path, job: str, *, replace: bool = True) -> None:
+def export(
+    store: Store,
+    file: File,
+    path: Path,
+    job: str,
+    *,
+    replace: bool = True,
+    notify: Callable[[str], None] = lambda _: None,
+) -> None:
     """Write content from the store to a path of the user's, atomically; a file that is this export already stays.
 
     The file is a reflink if the file system supports it; else, on the same disk, a hard link, and the store drops its
     own name, so that a film is never stored twice; else a copy.
 
+    Args:
+        store: has the content.
+        file: the content.
+        path: where it is written.
+        job: who exports it.
+        replace: whether another job's file at the path may be replaced.
+        notify: gets one line if another run has to finish its export first.
+
     Raises:
         StorageFailed: it cannot be written, or, without `replace`, another job's file has appeared at the path.
+        Interrupted: the run was stopped while it waited or copied.
     """
     path = _written_path(path)
-    with _locked(store, path):
+    with _locked(store, path, notify):
         if is_exported(store, file, path):
             record_export(store, file, path, job)
         else:
@@ -103,7 +119,7 @@ def export(store: Store, file: File, path: Path, job: str, *, replace: bool = Tr
 
 
 @contextlib.contextmanager
-def _locked(store: Store, path: Path) -> Iterator[None]:
+def _locked(store: Store, path: Path, notify: Callable[[str], None]) -> Iterator[None]:
     """Wait until no other run exports to a path; two would write the same part file.
 
     A lock is shared by the paths whose records are in one folder, so that there are 256 and not one for each export.
@@ -111,7 +127,8 @@ def _locked(store: Store, path: Path) -> Iterator[None]:
     folder = _record_path(store, path).parent
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = acquire(folder / "lock")
+        waiting = f"{path}: another run is writing its output; waiting until it has finished"
+        lock = acquire_stoppable(folder / "lock", lambda: notify(waiting))
     with contextlib.closing(lock):
         yield
 
@@ -162,7 +179,7 @@ def _copy_content(store: Store, file: File, part: Path) -> None:
         try:
             stored = store.path(file)
             if not (reflink(stored, part) or _link(store, stored, part)):
-                shutil.copyfile(stored, part)
+                copy_bytes(stored, part)
             return
         except FileNotFoundError:
             if last:

@@ -16,9 +16,10 @@ from typing import Any
 
 from ..config.checked_job import Job
 from ..core.errors import Interrupted, React1Error
-from ..runner.events import Event, Message, RunStarted, StepEnded, StepMoved, StepStarted
+from ..runner.events import Event, Message, RunStarted, StepEnded, StepMoved, StepStarted, Waiting
 from ..runner.execute import Options, execute
 from ..runner.run_records.outcome import RunResult
+from .page_words import in_page_words
 
 _WEIGHTS = {"react1": 12.0, "conform": 5.0, "splice": 5.0, "report": 4.0, "transcode": 2.0, "timeline": 4.0}
 """How long steps take, roughly, for the bar of progress; 1 for the others."""
@@ -64,6 +65,9 @@ class _Watcher:
             self.run = event.run
         elif isinstance(event, Message):
             self._progress.notes.append(event.text)
+            if isinstance(event, Waiting):
+                self._progress.doing = in_page_words(event.text)
+                self._changed()
         elif isinstance(event, (StepStarted, StepMoved, StepEnded)) and event.step in self._shares:
             before = self._progress.share
             share = 1.0 if isinstance(event, StepEnded) else getattr(event, "share", 0.0)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from export_lock import held_export
 
 from react1.pipeline.cli.app import run_command
 
@@ -66,3 +67,20 @@ def test_an_interrupted_run_resumes_after_its_last_finished_step(
     shown = capsys.readouterr().out
     assert shown.count("done") == 1
     assert len(shown.splitlines()) == 1
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_waits_to_write_its_film_is_stopped_as_any_other(talking_clip, tmp_path, signal_number):
+    """Another run writes to the same path meanwhile."""
+    environ = {**os.environ, "REACT1_HOME": str(tmp_path / "home")}
+    film = tmp_path / "film.mp4"
+    argv = ["run", "preview", "--set", f"source={talking_clip}", "--edit", "0.6-1:sad:1", "--out", film]
+
+    with held_export(tmp_path / "home", film):
+        child = _react1(environ, *argv)
+        output, _ = _stop_at(child, f"note: {film}: another run is writing", signal_number)
+
+    assert child.returncode == 130
+    assert "resume with: react1 resume 2" in output
+    assert "Traceback" not in output
+    assert not film.exists()

@@ -6,10 +6,12 @@ import asyncio
 import errno
 import json
 import signal
+import threading
 from dataclasses import replace
 
 import pytest
 import toys
+from export_lock import held_export
 
 from react1.pipeline.core.errors import (
     CheckFailed,
@@ -21,7 +23,7 @@ from react1.pipeline.core.errors import (
 )
 from react1.pipeline.core.values import Media, Take
 from react1.pipeline.runner import execute as execute_module
-from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted
+from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted, Waiting
 from react1.pipeline.runner.execute import Options, execute
 from react1.pipeline.runner.planning.plan import plan_job
 from react1.pipeline.runner.run_records.run_folder import RunFolder, all_runs, find_run
@@ -260,6 +262,37 @@ def test_a_stopped_run_says_how_to_resume(source, out, home):
     _run(toys.toy_job(source, out), home)
 
     assert (shaded, toys.RUN_COUNTS["shade a"], toys.RUN_COUNTS["cut"]) == (1, 1, 1)
+    assert out.exists()
+
+
+def test_a_run_that_waits_for_the_export_of_another_can_be_stopped(source, out, home):
+    """It says what it waits for, and none of its threads keeps the process alive."""
+    messages, ended = [], []
+
+    async def play():
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        class Stopper(Listener):
+            def on(self, event) -> None:
+                if isinstance(event, Waiting):
+                    messages.append(event.text)
+                    loop.call_soon_threadsafe(task.cancel)
+
+        with pytest.raises(Interrupted, match="react1 resume"):
+            await execute(toys.toy_job(source, out), Options(home, watcher=Stopper()))
+
+    thread = threading.Thread(target=lambda: ended.append(asyncio.run(play())))
+    with held_export(home, out):
+        thread.start()
+        thread.join(20)
+        stopped = list(ended)
+    thread.join()
+
+    assert stopped == [None]
+    assert messages == [f"{out}: another run is writing its output; waiting until it has finished"]
+    assert find_run(home, None).state() == "interrupted"
+    assert not out.exists()
+    _run(toys.toy_job(source, out), home)
     assert out.exists()
 
 

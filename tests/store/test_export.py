@@ -6,11 +6,13 @@ import errno
 import json
 import os
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
+from export_lock import held_export
 
-from react1.pipeline.core.errors import PresetError, StorageFailed
+from react1.pipeline.core.cancellation import stop_checked_by
+from react1.pipeline.core.errors import Interrupted, PresetError, StorageFailed
 from react1.pipeline.store import export as export_module
 from react1.pipeline.store.export import check_destination, export, is_exported, record_export
 from react1.pipeline.store.store import Store
@@ -231,6 +233,40 @@ def test_two_runs_of_a_job_export_at_the_same_time(store, film, tmp_path, monkey
     assert failures == []
     assert path.read_bytes() == b"the film"
     assert store.path(film) == path
+
+
+def _stop_if(event):
+    if event.is_set():
+        raise Interrupted("stopped")
+
+
+def test_an_export_that_waits_for_another_says_so_and_can_be_stopped(store, film, tmp_path):
+    """The other run may copy to a slow disk for minutes; what it holds stays locked, and nothing is written."""
+    path, stop, messages = tmp_path / "film.mp4", Event(), []
+
+    def notify(message):
+        messages.append(message)
+        stop.set()
+
+    with held_export(store.root, path), stop_checked_by(lambda: _stop_if(stop)), pytest.raises(Interrupted):
+        export(store, film, path, "job", notify=notify)
+
+    assert messages == [f"{path}: another run is writing its output; waiting until it has finished"]
+    assert not path.exists()
+
+
+def test_a_copy_to_another_disk_can_be_stopped(store, big, tmp_path, monkeypatch):
+    """No part of it is left."""
+    monkeypatch.setattr("react1.pipeline.store.export.reflink", lambda *_: False)
+    monkeypatch.setattr("react1.pipeline.store.export._link", lambda *_: False)
+    film, stop = store.add_file(big), Event()
+    stop.set()
+
+    with stop_checked_by(lambda: _stop_if(stop)), pytest.raises(Interrupted):
+        export(store, film, tmp_path / "out" / "film.mp4", "job")
+
+    assert list((tmp_path / "out").iterdir()) == []
+    assert store.has(film)
 
 
 def test_content_that_a_killed_export_left_is_known_by_its_new_path(store, film, tmp_path, monkeypatch):

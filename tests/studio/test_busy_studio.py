@@ -8,6 +8,8 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+import toys
+from export_lock import held_export
 from numbered_clips import make_clip
 from running_studio import wait_for
 
@@ -55,6 +57,23 @@ def test_what_waits_stops_at_once(tmp_path):
     go.set()
     work.close()
     assert begun == ["first"]
+
+
+def test_a_film_that_waits_for_another_run_says_so_and_stops(tmp_path):
+    """The other run, such as one of the command line, writes to the same path."""
+    source, out, shown, failures = tmp_path / "film.txt", tmp_path / "out.txt", [], []
+    source.write_text("film")
+    work = Work(tmp_path / "home", lambda _, progress: shown.append(progress.doing))
+
+    with held_export(tmp_path / "home", out):
+        work.start("film", lambda: toys.toy_job(source, out), lambda *_: None, failures.append)
+        wait_for(lambda: f"{out}: another run is writing its output; waiting until it has finished" in shown)
+        work.stop("film")
+        wait_for(lambda: failures)
+
+    assert [type(error) for error in failures] == [Interrupted]
+    assert not out.exists()
+    work.close()
 
 
 def test_what_is_being_made_is_not_begun_twice(tmp_path):

@@ -15,11 +15,13 @@ from io import FileIO
 from pathlib import Path
 from typing import Literal
 
+from ...core.cancellation import raise_if_stopped
+
 _FICLONE = 0x40049409
 _PUNCH_HOLE = 0x03
 """FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE: the bytes read as zeros, and their blocks are freed."""
 _CHUNK_BYTES = 64 << 20
-"""Copied per system call; interrupts are handled between two calls."""
+"""Copied per system call; interrupts, and whether the run was stopped, are handled between two calls."""
 _BLOCK_BYTES = 1 << 20
 _UNSUPPORTED = frozenset({errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF})
 
@@ -47,9 +49,14 @@ def copy_file(source: Path, target: Path) -> Literal["reflink", "bytes"]:
     """Copy a file so that the copy can be edited; return how."""
     if reflink(source, target):
         return "reflink"
+    copy_bytes(source, target)
+    return "bytes"
+
+
+def copy_bytes(source: Path, target: Path) -> None:
+    """Copy the bytes of a file; a stopped run stops after at most 64 MiB."""
     with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
         copy_range(reader, writer, 0, os.fstat(reader.fileno()).st_size)
-    return "bytes"
 
 
 def copy_range(source: FileIO, out: FileIO, offset: int, size_bytes: int) -> int:
@@ -57,6 +64,7 @@ def copy_range(source: FileIO, out: FileIO, offset: int, size_bytes: int) -> int
     done = 0
     for move in (_copy_file_range, _sendfile, _read_write):
         while done < size_bytes:
+            raise_if_stopped()
             try:
                 moved = move(source.fileno(), out.fileno(), offset + done, min(size_bytes - done, _CHUNK_BYTES))
             except OSError as error:
