@@ -252,7 +252,10 @@ def _no_response(entry: Entry) -> ProviderError:
 
 def _failure(entry: Entry, failed: records.Failed) -> ProviderError:
     billed = {True: "billed", False: "not billed", None: "it is unknown whether it was billed"}[failed.billed]
-    again = "" if failed.billed is False else f"; to pay again: react1 jobs settle {entry.id} --resubmit"
+    settle = f"react1 jobs settle {entry.id}"
+    again = "" if failed.billed is False else f"; to pay again: {settle} --resubmit"
+    if failed.billed is None:
+        again = f"; if the provider's dashboard shows no charge: {settle} --not-billed{again}"
     return ProviderError(
         f"job {entry.id} failed at the provider: {failed.error}; {billed}{again}",
         request_id=failed.request_id,

@@ -140,6 +140,10 @@ class Failed(StateRecord):
     billed: bool | None = None
     """None if it is unknown."""
     request_id: str = ""
+    charged_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """What was charged, as a person has stated it; None if nobody has."""
+    how: str = ""
+    """Empty for what the provider has said; else `by hand`."""
 
 
 class NeverMade(StateRecord):
@@ -148,6 +152,8 @@ class NeverMade(StateRecord):
     why: str
     proven: bool = False
     """Whether the response to the submit proves it; else the provider's history or a person does."""
+    charged_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """What was charged all the same, as a person has stated it; None if nobody has."""
 
 
 RECORD_TYPES: dict[State, type[StateRecord]] = {
@@ -258,13 +264,34 @@ class Entry:
         return failed if failed is not None and failed.billed is not False else None
 
     @property
+    def charged_usd(self) -> float | None:
+        """What a person has stated that it was charged; None if nobody has."""
+        stated = (getattr(record, "charged_usd", None) for _, record in reversed(self.records))
+        return next((usd for usd in stated if usd is not None), None)
+
+    @property
     def cost_usd(self) -> float:
-        """What it has or may have cost: as the provider reported it, else by the estimate; 0 if it was not billed."""
+        """What it has or may have cost: as the provider or a person said, else by the estimate; 0 if not billed."""
         if self.done:
             return self.done.cost_usd
-        # A person may have voided it since. What is unknown counts, as an open call does: no budget may be exceeded.
-        may_be_billed = not self.open and self.failed is not None and self.failed.billed is not False
-        return self.intended.estimate_usd if may_be_billed and self.intended else 0.0
+        if self.charged_usd is not None:
+            return 0.0 if self.open else self.charged_usd
+        return self.intended.estimate_usd if self.may_be_billed and self.intended else 0.0
+
+    @property
+    def cost_known(self) -> bool | None:
+        """Whether the provider or a person has said what it has cost; None for a job that has not ended."""
+        if self.done:
+            return self.done.cost_known
+        return None if self.open else not self.may_be_billed or self.charged_usd is not None
+
+    @property
+    def may_be_billed(self) -> bool:
+        """Whether it has failed and was or may have been billed, also if a person has voided it since.
+
+        What is unknown counts, as an open call does: no budget may be exceeded.
+        """
+        return not self.open and self.failed is not None and self.failed.billed is not False
 
     def _last(self, record_type: type[_Record]) -> _Record | None:
         return next((record for _, record in reversed(self.records) if isinstance(record, record_type)), None)

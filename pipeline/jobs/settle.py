@@ -25,7 +25,7 @@ from ..providers.contract import (
     parse_request_id,
 )
 from .ledger import Ledger
-from .ledger_entry import Accepted, Entry, Intended, NeverMade, Unknown
+from .ledger_entry import Accepted, Entry, Failed, Intended, NeverMade, Unknown
 from .request import Clock
 
 MAX_WAIT_S = 120.0
@@ -202,19 +202,57 @@ def settle_resubmit(ledger: Ledger, job_id: str) -> Entry:
         return ledger.record(entry, "void", NeverMade(at=_now(), why=MANUAL))
 
 
+def settle_charge(ledger: Ledger, job_id: str, usd: float) -> Entry:
+    """Record a person's statement of what a failed job was charged; it counts in place of the estimate.
+
+    Whether the job is submitted again changes only for the latest attempt: one that was not billed is, by the next run.
+
+    Args:
+        ledger: has the job.
+        job_id: of any attempt, also of one that was submitted again since.
+        usd: 0 if it was not billed.
+
+    Raises:
+        PresetError: there is nothing to settle, or a process works on the call.
+    """
+    with _locked(ledger, job_id) as entry:
+        if entry.done is not None:
+            raise PresetError(f"job {entry.id} gave a take and has cost ${entry.done.cost_usd:.2f}; nothing to settle")
+        if entry.proven_never_made:
+            raise PresetError(f"job {entry.id} was never made, so nothing was billed; there is nothing to settle")
+        if entry.state == "void":
+            return ledger.record(entry, "void", NeverMade(at=_now(), why=MANUAL, charged_usd=usd))
+        if entry.open and not _bills_itself(entry):
+            raise PresetError(f"job {entry.id} is {entry.state}, not failed; use --accepted REQUEST_ID or --resubmit")
+        error = entry.failed.error if entry.failed else "it was cut short"
+        failed = Failed(
+            at=_now(), error=error, billed=usd > 0, request_id=entry.request_id, charged_usd=usd, how=MANUAL
+        )
+        return ledger.record(entry, "failed", failed)
+
+
 @contextlib.contextmanager
 def _locked_latest(ledger: Ledger, job_id: str) -> Iterator[Entry]:
+    with _locked(ledger, job_id) as entry:
+        latest = max(attempt.attempt for attempt in ledger.attempts(entry.key))
+        if entry.attempt != latest and not (_bills_itself(entry) and entry.open):
+            raise PresetError(f"job {entry.id} has a later attempt; settle that one")
+        yield entry
+
+
+@contextlib.contextmanager
+def _locked(ledger: Ledger, job_id: str) -> Iterator[Entry]:
     entry = ledger.find(job_id)
     lock = ledger.lock(entry.key)
     if lock is None:
         raise PresetError(f"job {entry.id} is in use by a running process; wait for it, or stop it first")
     with contextlib.closing(lock):
-        entry = ledger.read(entry.key, entry.attempt)
-        own_bill = entry.intended is not None and entry.intended.call.result_key  # each attempt is a bill of its own
-        latest = max(attempt.attempt for attempt in ledger.attempts(entry.key))
-        if entry.attempt != latest and not (own_bill and entry.open):
-            raise PresetError(f"job {entry.id} has a later attempt; settle that one")
-        yield entry
+        yield ledger.read(entry.key, entry.attempt)
+
+
+def _bills_itself(entry: Entry) -> bool:
+    """Return whether the call is of a node that bills by itself: each attempt is a bill of its own."""
+    return entry.intended is not None and bool(entry.intended.call.result_key)
 
 
 def _now() -> str:

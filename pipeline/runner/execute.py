@@ -61,14 +61,14 @@ class Options:
 
     home: Path
     replace: bool = False
-    """Whether an existing file at an output path may be replaced (`--yes`)."""
+    """Whether an existing file at an output path may be replaced (`--replace`)."""
     max_cost_usd: float | None = None
     own_limit_usd: float | None = None
     """The limit that a resume keeps: `--max-cost`; REACT1_MAX_COST is read again then."""
     spent_usd: float | None = None
     """What was spent of `max_cost_usd` before; None for what the ledger has of the run."""
     approved: bool = False
-    """Whether money may be spent without a question (`--yes`)."""
+    """Whether money may be spent without a question (`--pay`)."""
     confirm: Callable[[Estimate], bool] | None = None
     """Shows the estimate to the user and returns the answer; None if there is nobody to ask."""
     only: str = ""

@@ -210,7 +210,7 @@ def _rename(part: Path, path: Path, replace: bool) -> None:
     except FileExistsError:
         raise StorageFailed(
             f"{path} appeared during the run and was not replaced; the film is kept in the store: "
-            "run again with --yes to replace it, or with another --out"
+            "run again with --replace to replace it, or with another --out"
         ) from None
     except OSError:
         with path.open("xb"):  # a file system without hard links: reserve the name, then replace it

@@ -19,7 +19,7 @@ from react1.pipeline.core.file import File
 from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.compaction import compact
 from react1.pipeline.jobs.ledger import Ledger
-from react1.pipeline.jobs.ledger_entry import Call, Done, Intended, Unknown
+from react1.pipeline.jobs.ledger_entry import Call, Done, Failed, Intended, Unknown
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.renderers import mark_source
 
@@ -175,6 +175,32 @@ def test_a_call_is_settled_by_hand(react1, tmp_path):
     assert Ledger(tmp_path / "home").latest(CALL).state == "void"
 
 
+def test_a_failure_is_settled_as_billed_or_not(tmp_path, capsys):
+    """The list says which ones count by their estimates, and how to say what was charged."""
+    ledger, home = Ledger(tmp_path / "home"), ["--home", str(tmp_path / "home")]
+    intended = Intended(
+        at=NOW, call=CALL, nonce="n", video_name="n.mp4", video_url="https://f.example/n.mp4", estimate_usd=1.5
+    )
+    entry = ledger.record(ledger.record_intent(intended), "failed", Failed(at=NOW, error="no face"))
+
+    def react1(*words):
+        status = run_command(["jobs", *words, *home])
+        return status, *capsys.readouterr()
+
+    assert json.loads(react1("--json")[1])["jobs"][0]["cost_known"] is False
+    assert "1 failed and count by their estimates" in (text := react1()[1]) and "1 jobs, $1.50" in text
+    for wrong in (["--billed", "0"], ["--billed", "nan"], ["--billed", "inf"], ["--billed=-1"]):
+        assert react1("settle", entry.id, *wrong)[0] == 2
+    assert react1("settle", entry.id, "--billed", "1", "--not-billed")[0] == 2
+    status, text, _ = react1("settle", entry.id, "--billed", "0.75")
+    assert (status, "has cost $0.75; this counts" in text) == (0, True)
+    row = json.loads(react1("settle", entry.id, "--not-billed", "--json")[1])
+    assert (row["state"], row["cost_usd"], row["cost_known"], row["error"]) == ("failed", 0.0, True, "no face")
+    assert "count by their estimates" not in (text := react1()[1]) and "1 jobs, $0.00" in text
+    shown = react1("show", entry.id)[1]
+    assert "no face; by hand: $0.75 billed" in shown and "no face; by hand: not billed" in shown
+
+
 def test_a_plan_shows_the_cost_of_each_segment_and_the_total(react1, server, film, tmp_path):
     """Nothing is cut, written or sent for it; after the run the plan costs nothing."""
     server()
@@ -206,7 +232,7 @@ def test_a_run_without_approval_exits_with_5(react1, server, film, tmp_path):
     assert result.returncode == 5
     assert json.loads(result.stdout)["status"] == "failed"
     (line,) = result.stderr.splitlines()
-    assert "are not approved; pass --yes" in line
+    assert "are not approved; pass --pay" in line
     assert react1("run", *job, "--yes", "--max-cost", "0.01").returncode == 5
     react1.environ["REACT1_MAX_COST"] = "0.01"
     assert react1("run", *job, "--yes").returncode == 5

@@ -42,8 +42,8 @@ def test_more_than_the_budget_is_refused_even_if_approved():
 
 
 def test_without_approval_and_without_a_user_nothing_is_spent():
-    """That is, without `--yes` and without a terminal."""
-    with pytest.raises(OverBudget, match=r"2 calls to segmind would cost about \$2\.25.*--yes"):
+    """That is, without `--pay` and without a terminal."""
+    with pytest.raises(OverBudget, match=r"2 calls to segmind would cost about \$2\.25.*--pay"):
         require_approval(ESTIMATE, SpendingPolicy())
 
 

@@ -16,7 +16,7 @@ from react1.pipeline.jobs import ledger_segments
 from react1.pipeline.jobs.compaction import compact
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Accepted, Call, Done, Failed, Intended, NeverMade, Unknown
-from react1.pipeline.jobs.settle import settle_accepted, settle_resubmit
+from react1.pipeline.jobs.settle import settle_accepted, settle_charge, settle_resubmit
 from react1.pipeline.store import atomic
 from react1.pipeline.store.atomic import try_acquire
 
@@ -148,6 +148,20 @@ def test_segments_are_readable_by_the_user_only(ledger):
 
     modes = {path.suffix: stat.S_IMODE(path.stat().st_mode) for path in ledger.segments.folder.glob("2*")}
     assert modes == {".jsonl": 0o600, ".index": 0o600}
+
+
+def test_a_compacted_failure_can_be_settled_as_not_billed(ledger):
+    """Its statement is in its folder until the next compaction; the sums are right before and after."""
+    failed, before = ledger.latest(call(3)), ledger.sums()
+    compact(ledger, at_least=1)
+
+    settled = settle_charge(ledger, failed.id, 0.0)
+
+    assert [path.name for path in settled.folder.iterdir()] == ["02-failed.json"]
+    assert ledger.sums().cost_usd == pytest.approx(before.cost_usd - USD)
+    sums = ledger.sums()
+    compact(ledger, at_least=1)
+    assert (ledger.sums(), ledger.latest(call(3)).charged_usd, folders(ledger)) == (sums, 0.0, [call(4).key])
 
 
 def test_states_that_follow_are_added_to_a_compacted_call(ledger):

@@ -26,7 +26,7 @@ from react1.pipeline.jobs.ledger_entry import (
     format_record,
     parse_record,
 )
-from react1.pipeline.jobs.settle import settle_accepted, settle_resubmit
+from react1.pipeline.jobs.settle import settle_accepted, settle_charge, settle_resubmit
 from react1.pipeline.store import atomic
 from react1.pipeline.store.keys import digest
 
@@ -307,6 +307,90 @@ def test_a_failure_that_may_have_been_billed_counts_in_the_sums(ledger, billed, 
     assert (entry.cost_usd, ledger.sums().cost_usd, ledger.sums(NOW[:7]).cost_usd) == (expected,) * 3
     if counts:
         assert settle_resubmit(ledger, entry.id).cost_usd == expected > 0
+
+
+@pytest.mark.parametrize("billed", [True, None, False])
+@pytest.mark.parametrize("usd", [0.0, 0.3])
+def test_what_a_person_states_that_a_failure_was_charged_counts_in_place_of_the_estimate(ledger, billed, usd):
+    """A state is added, none is changed; one that was not billed is submitted again by the next run."""
+    entry = ledger.record(ledger.record_intent(intention()), "failed", Failed(at=NOW, error="no face", billed=billed))
+    before = {path.name: path.read_bytes() for path in entry.folder.iterdir()}
+
+    settled = settle_charge(ledger, entry.id, usd)
+
+    assert (settled.state, settled.failed.error, settled.failed.how) == ("failed", "no face", "by hand")
+    assert (settled.cost_usd, ledger.sums().cost_usd, ledger.sums(NOW[:7]).cost_usd) == (usd,) * 3
+    assert (settled.cost_known, settled.charged_failure is None) == (True, usd == 0)
+    assert {path.name: path.read_bytes() for path in entry.folder.iterdir()}.items() > before.items()
+    assert settle_resubmit(ledger, entry.id).cost_usd == ledger.sums().cost_usd == usd
+    assert settle_charge(ledger, entry.id, 0.7).cost_usd == 0.7
+
+
+def test_a_failure_that_was_submitted_again_can_still_be_settled(ledger):
+    """Nothing changes for the later attempt, and the earlier one stays void."""
+    failed = ledger.record(ledger.record_intent(intention()), "failed", Failed(at=NOW, error="no face"))
+    settle_resubmit(ledger, failed.id)
+    later = ledger.record_intent(intention())
+
+    settled = settle_charge(ledger, failed.id, 0.0)
+
+    assert (settled.state, settled.cost_usd, settled.cost_known) == ("void", 0.0, True)
+    assert ledger.latest(CALL) == later
+    assert ledger.sums().cost_usd == 0
+
+
+def test_only_failures_that_nobody_works_on_are_settled_as_billed_or_not(ledger):
+    """What may still have a job, has given a take or was never made has no charge to state."""
+    entry = ledger.record_intent(intention())
+    lock = ledger.lock(CALL.key)
+    with pytest.raises(PresetError, match="is in use by a running process"):
+        settle_charge(ledger, entry.id, 0.0)
+    lock.close()
+    with pytest.raises(PresetError, match="is intended, not failed; use --accepted REQUEST_ID or --resubmit"):
+        settle_charge(ledger, entry.id, 0.0)
+    refused = ledger.record(entry, "void", NeverMade(at=NOW, why="400", proven=True))
+    with pytest.raises(PresetError, match="was never made"):
+        settle_charge(ledger, refused.id, 0.3)
+    paid = ledger.record(
+        ledger.record_intent(intention()), "done", Done(at=NOW, file=TAKE, cost_usd=1, cost_known=True)
+    )
+    with pytest.raises(PresetError, match=r"gave a take and has cost \$1.00"):
+        settle_charge(ledger, paid.id, 0.0)
+    assert ledger.sums().cost_usd == 1
+
+
+def test_a_call_that_bills_by_itself_and_was_cut_short_can_be_settled_as_billed(ledger):
+    """Each attempt is a bill of its own, so an earlier one too."""
+    own = intention(call=Call.of_node("ink", "k" * 64))
+    first, second = ledger.record_intent(own), ledger.record_intent(own)
+
+    assert (settle_charge(ledger, first.id, 0.4).cost_usd, settle_charge(ledger, second.id, 0.0).cost_usd) == (0.4, 0)
+    assert [entry.state for entry in ledger.attempts(own.call.key)] == ["failed", "failed"]
+    assert ledger.sums().cost_usd == 0.4
+
+
+def test_one_of_two_people_who_settle_at_once_waits_or_is_refused(ledger):
+    """Both statements are complete, and the last one counts."""
+    entry = ledger.record(ledger.record_intent(intention()), "failed", Failed(at=NOW, error="no face"))
+    results = []
+
+    def settle(usd):
+        try:
+            results.append(settle_charge(ledger, entry.id, usd).charged_usd)
+        except PresetError as error:
+            results.append(str(error))
+
+    threads = [threading.Thread(target=settle, args=(usd,)) for usd in (0.1, 0.2, 0.3, 0.4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    stated = [usd for usd in results if isinstance(usd, float)]
+    assert stated and all("is in use by a running process" in text for text in results if isinstance(text, str))
+    entry = ledger.latest(CALL)
+    assert not entry.unreadable and len(entry.records) == 2 + len(stated)
+    assert ledger.sums().cost_usd == entry.charged_usd in stated
 
 
 def test_job_is_found_by_the_beginning_of_its_id(ledger):

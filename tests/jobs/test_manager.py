@@ -22,7 +22,7 @@ from react1.pipeline.jobs.context import JobContext
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Accepted, Failed, Intended, format_record
 from react1.pipeline.jobs.request import Clock
-from react1.pipeline.jobs.settle import settle_resubmit
+from react1.pipeline.jobs.settle import settle_charge, settle_resubmit
 from react1.pipeline.jobs.take_download import fetch_take, find_damage, open_download_client
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.net.url import NetworkPolicy
@@ -655,6 +655,11 @@ def test_job_that_only_a_person_can_free_is_not_on_the_estimate(open_runner, tmp
     with pytest.raises(ProviderError, match=r"failed at the provider: no face; .*billed; to pay again"):
         runner.run(request, policy=SpendingPolicy(0.0))
     assert uploaded_files(tmp_path) == []
+
+    settle_charge(ledger, ledger.latest(request.call).id, 0.0)
+    (result,) = runner.run(request)
+    assert result.new
+    assert [entry.cost_usd for entry in ledger.attempts(request.call.key)] == [0.0, COST_USD]
 
 
 def test_steps_with_other_deadlines_have_urls_of_their_own_lifetime(open_runner):

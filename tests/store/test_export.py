@@ -123,8 +123,8 @@ def test_a_changed_film_does_not_count_as_exported(store, film, tmp_path):
         _check(store, path)
 
 
-def test_another_file_is_replaced_only_with_yes(store, tmp_path):
-    """Without --yes the destination is refused; checking never changes the file."""
+def test_another_file_is_replaced_only_with_replace(store, tmp_path):
+    """Without --replace the destination is refused; checking never changes the file."""
     path = tmp_path / "film.mp4"
     path.write_bytes(b"precious")
 
@@ -135,7 +135,7 @@ def test_another_file_is_replaced_only_with_yes(store, tmp_path):
 
 
 def test_the_same_job_may_replace_its_own_film_but_another_may_not(store, film, tmp_path):
-    """Running a job again needs no --yes; another job with the same out does."""
+    """Running a job again needs no --replace; another job with the same out does."""
     path = tmp_path / "film.mp4"
     export(store, film, path, "job")
 
@@ -146,7 +146,7 @@ def test_the_same_job_may_replace_its_own_film_but_another_may_not(store, film, 
 
 @pytest.mark.parametrize("link", ["same", "hard link", "symbolic link"])
 def test_the_source_is_never_a_destination(store, tmp_path, link):
-    """Not by its own path, nor by a link to it, nor with --yes."""
+    """Not by its own path, nor by a link to it, nor with --replace."""
     source, path = tmp_path / "source.mp4", tmp_path / "out.mp4"
     source.write_bytes(b"source")
     if link == "same":
@@ -429,7 +429,7 @@ def test_a_name_as_long_as_the_system_allows_is_exported(store, film, tmp_path):
 
 
 def test_an_export_of_another_job_is_our_own_once_our_result_is_the_same(store, film, tmp_path):
-    """The next run of either job needs no --yes."""
+    """The next run of either job needs no --replace."""
     path = tmp_path / "film.mp4"
     export(store, film, path, "job")
 
@@ -439,7 +439,7 @@ def test_an_export_of_another_job_is_our_own_once_our_result_is_the_same(store, 
     _check(store, path, job="another")
 
 
-def test_a_device_is_refused_even_with_yes(store):
+def test_a_device_is_refused_even_with_replace(store):
     """A rename would remove the device from the machine."""
     with pytest.raises(PresetError, match="a device or a pipe"):
         _check(store, Path("/dev/null"), replace=True)

@@ -25,10 +25,10 @@ from ...runner.run_records.outcome import RunResult, SegmentResult
 from . import host
 
 _TERMS: tuple[tuple[str, str], ...] = (
-    (r"pass --yes, and --max-cost USD for a limit", "set max_cost_usd to what the run may cost"),
+    (r"pass --pay, and --max-cost USD for a limit", "set max_cost_usd to what the run may cost"),
     (r"raise --max-cost, or edit less", "raise max_cost_usd, which REACT1_MAX_COST of the server limits, or edit less"),
     (r"give --replace to replace it, or another --out", "choose another name in out, or delete it"),
-    (r"run again with --yes to replace it, or with another --out", "queue again with another name in out"),
+    (r"run again with --replace to replace it, or with another --out", "queue again with another name in out"),
     (r"choose another --out", "choose another name in out"),
     (r"raise `checks: \{(\w+): …\}` of splice", r"raise checks: \1 in Settings"),
     (r"drop such takes with `on_failure: keep-original`", "set on_failure to keep-original"),

@@ -89,7 +89,8 @@ class OwnBills:
         if earlier is not None and earlier.open:
             self._notify(
                 f"job {earlier.id} of {bill.node} {bill.segment} was cut short and may have been charged; it "
-                f"counts until `react1 jobs settle {earlier.id} --resubmit`, and {bill.node} is called again"
+                f"counts until `react1 jobs settle {earlier.id} --not-billed` (or `--billed USD`), and {bill.node} is "
+                "called again"
             )
         intended = Intended(
             at=self._clock.timestamp(),

@@ -247,7 +247,7 @@ def pick_commands(run: str, segment: SegmentResult, home: Path | None) -> list[s
 
 RESUME_EXAMPLES = (
     "react1 resume",
-    "react1 resume 20260101-120000 --yes",
+    "react1 resume 20260101-120000 --pay",
 )
 
 

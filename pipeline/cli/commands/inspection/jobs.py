@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 LISTED = 100
 """Calls that are listed without --all."""
-SETTLE_EXAMPLES = ("react1 jobs settle 3f2a --accepted REQUEST_ID", "react1 jobs settle 3f2a --resubmit")
+SETTLE_EXAMPLES = (
+    "react1 jobs settle 3f2a --accepted REQUEST_ID",
+    "react1 jobs settle 3f2a --resubmit",
+    "react1 jobs settle 3f2a --not-billed",
+    "react1 jobs settle 3f2a --billed 0.48",
+)
 Job = Annotated[str, typer.Argument(metavar="ID", help="The job's ID, or its first characters.")]
 app = typer.Typer(
     help="List paid calls, newest first; or show or settle one.",
@@ -55,6 +61,10 @@ def command(
             return
         for line in job_lines(rows):
             out(line)
+        guesses = sum(_counts_by_estimate(row) for row in rows)
+        if guesses:
+            out(f"{guesses} failed and count by their estimates; if the provider's dashboard shows what was charged:")
+            out("  react1 jobs settle ID --not-billed, or --billed USD")
         if len(rows) < count:
             out(f"the newest {len(rows)} of {count}; --all lists all")
         out(f"{sums.jobs} jobs, ${total:.2f}" if rows else f"no paid calls in {folder}")
@@ -83,7 +93,7 @@ def show(job: Job, as_json: AsJson = False, home: Home = None) -> None:
         for name, value in {**job_row(entry), "take": take}.items():
             out(f"{name:<13} {'' if value is None else value}".rstrip())
         for state in states:
-            out(f"  {state['at']}  {state['state']}  {state.get('why') or state.get('error') or ''}".rstrip())
+            out(f"  {state['at']}  {state['state']}  {_reason(state)}".rstrip())
 
 
 @app.command(name="settle", epilog=examples_text(SETTLE_EXAMPLES))
@@ -95,32 +105,49 @@ def settle(
     resubmit: Annotated[
         bool, typer.Option("--resubmit", help="The provider has no such job; submit it again.")
     ] = False,
+    not_billed: Annotated[
+        bool, typer.Option("--not-billed", help="The job failed, and the provider's dashboard shows no charge.")
+    ] = False,
+    billed: Annotated[
+        float | None,
+        typer.Option(
+            "--billed", metavar="USD", help="The job failed, and this is what the dashboard shows as charged."
+        ),
+    ] = None,
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
     """Record what happened to a call that cannot be settled automatically."""
     from ....core.errors import PresetError
     from ....jobs.ledger import Ledger
-    from ....jobs.settle import settle_accepted, settle_resubmit
+    from ....jobs.settle import settle_accepted, settle_charge, settle_resubmit
 
     with open_home(home, as_json) as folder:
-        if bool(accepted) == resubmit:
-            raise PresetError("give exactly one of --accepted REQUEST_ID and --resubmit")
+        if [bool(accepted), resubmit, not_billed, billed is not None].count(True) != 1:
+            raise PresetError("give exactly one of --accepted REQUEST_ID, --resubmit, --not-billed and --billed USD")
+        if billed is not None and not 0 < billed < math.inf:
+            raise PresetError(f"--billed {billed:g} is not an amount above 0; for no charge give --not-billed")
         ledger = Ledger(folder)
-        entry = settle_accepted(ledger, job, accepted) if accepted else settle_resubmit(ledger, job)
+        if accepted:
+            entry = settle_accepted(ledger, job, accepted)
+            outcome = f"has request ID {accepted}; the next run or `react1 resume` downloads its take"
+        elif resubmit:
+            entry = settle_resubmit(ledger, job)
+            outcome = "is marked as never made; the next run that needs it submits and pays for it"
+        else:
+            entry = settle_charge(ledger, job, billed or 0.0)
+            outcome = f"has cost ${entry.cost_usd:.2f}; this counts in sums and budgets in place of the estimate"
         if as_json:
             out_json(job_row(entry))
-        elif accepted:
-            out(f"job {entry.id} has request ID {accepted}; the next run or `react1 resume` downloads its take")
         else:
-            out(f"job {entry.id} is marked as never made; the next run that needs it submits and pays for it")
+            out(f"job {entry.id} {outcome}")
 
 
 def job_row(entry: Entry) -> dict[str, Any]:
     """Return one attempt as a row; unreadable values are None."""
     from ....storage.upload_storage import is_loopback_url
 
-    intended, done, failed = entry.intended, entry.done, entry.failed
+    intended, failed = entry.intended, entry.failed
     choices = intended.call.parameters if intended else {}
     return {
         "id": entry.id,
@@ -137,7 +164,7 @@ def job_row(entry: Entry) -> dict[str, Any]:
         "seconds": intended.seconds if intended else None,
         "estimate_usd": intended.estimate_usd if intended else None,
         "cost_usd": entry.cost_usd,
-        "cost_known": done.cost_known if done else None,
+        "cost_known": entry.cost_known,
         "created": intended.at if intended else "",
         "error": failed.error if failed and entry.state == "failed" else None,
     }
@@ -153,6 +180,19 @@ def job_lines(rows: list[dict[str, Any]]) -> list[str]:
         state = f"{row['id']:<16} {row['state']:<9} {labels[0]:<8} {labels[1]:<8} {labels[2]:<10} {cost:>8}"
         lines.append(f"{state}  {row['created'][:19]}  {row['request_id'] or ''}".rstrip())
     return lines
+
+
+def _counts_by_estimate(row: dict[str, Any]) -> bool:
+    """Return whether a row is of a failed call of which nobody has said what was charged."""
+    return bool(row["cost_usd"]) and row["cost_known"] is False and row["state"] != "done" and not row["rehearsal"]
+
+
+def _reason(state: dict[str, Any]) -> str:
+    """Return why a call is in a state, and how a person has settled it."""
+    why = state.get("why") or state.get("error") or ""
+    charged = state.get("charged_usd")
+    told = f"; by hand: {f'${charged:.2f} billed' if charged else 'not billed'}" if charged is not None else ""
+    return f"{why}{told}"
 
 
 def _redact(address: str) -> str:
