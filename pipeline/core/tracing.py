@@ -117,7 +117,9 @@ def _open_provider(target: str) -> Any:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
     except ImportError as error:
-        raise MissingExtra("REACT1_TRACE needs OpenTelemetry: pip install 'react1-nodes[trace]'") from error
+        raise MissingExtra(
+            f"trace {target}: needs OpenTelemetry (--trace, REACT1_TRACE): pip install 'react1-nodes[trace]'"
+        ) from error
     exporter: SpanExporter
     if target == OTLP:
         exporter = OTLPSpanExporter()

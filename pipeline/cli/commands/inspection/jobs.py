@@ -191,8 +191,8 @@ def _reason(state: dict[str, Any]) -> str:
     """Return why a call is in a state, and how a person has settled it."""
     why = state.get("why") or state.get("error") or ""
     charged = state.get("charged_usd")
-    told = f"; by hand: {f'${charged:.2f} billed' if charged else 'not billed'}" if charged is not None else ""
-    return f"{why}{told}"
+    charge = f"; by hand: {f'${charged:.2f} billed' if charged else 'not billed'}" if charged is not None else ""
+    return f"{why}{charge}"
 
 
 def _redact(address: str) -> str:
