@@ -9,7 +9,9 @@ from comfyui_jobs import digest, saved, workflow
 from numbered_clips import make_clip
 
 from react1.pipeline.adapters.comfyui import all_boxes, previews
-from react1.pipeline.adapters.comfyui.conversions.edit_values import parse_edits
+from react1.pipeline.adapters.comfyui.boxes.film_job import FilmJob
+from react1.pipeline.adapters.comfyui.conversions.edit_values import EditList, local_files, parse_edits
+from react1.pipeline.adapters.comfyui.work import explain
 from react1.pipeline.core.errors import PresetError, StorageFailed
 from react1.pipeline.media.probe import probe_path
 
@@ -209,6 +211,62 @@ def test_a_file_that_an_edit_names_must_be_in_comfyuis_folders(server, tmp_path)
         "inputs": {"text": f"- {{in: 10f, out: 25f, prompt: sad, audio: {tmp_path / 'line.wav'}}}"},
     }
     assert "outside ComfyUI's folders" in server.run(job).errors["3"]
+
+
+def listed_edits(server, *rows, name="list.csv"):
+    """Return a list of edits in a file of the input folder."""
+    path = server.folder / "input" / name
+    path.write_text("\n".join(["in,out,prompt,temperature,audio", *rows]))
+    return {"file": str(path)}
+
+
+def test_every_wrong_line_of_every_list_is_named_at_once(server):
+    """By the file's name and its line, as on the command line; the files that the other lines name count meanwhile."""
+    first = listed_edits(server, "0f,4f,sadd,0.5,", "5f,9f,sad,7,", "10f,14f,sad,0.5,line.wav")
+    second = listed_edits(server, "20f,24f,angryy,0.5,", name="more.csv")
+    edits = EditList((), (first, second))
+
+    with pytest.raises(PresetError) as caught:
+        FilmJob("preview", server.film, edits).load()
+
+    lines = explain(caught.value).split("; ")
+    assert {line.split(": ")[0] for line in lines if ".csv" in line} == {"list.csv:2", "list.csv:3", "more.csv:2"}
+    assert str(server.folder) not in explain(caught.value)
+
+
+def test_a_wrong_line_hides_no_file_that_a_later_line_names(server, tmp_path):
+    """The box runs again when one of them changes."""
+    edits = EditList((), (listed_edits(server, "0f,4f,sad,0.5,https://[", "5f,9f,sad,0.5,line.wav"),))
+
+    assert [path.name for path in local_files(edits)] == ["list.csv", "line.wav"]
+
+
+def test_every_file_outside_comfyuis_folders_is_named_at_once(server, tmp_path):
+    """Of all edits, not only the first."""
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"private")
+    edits = [f"{place}:sad:audio={tmp_path / name}" for place, name in (("0f-4f", "a.wav"), ("5f-9f", "b.wav"))]
+
+    with pytest.raises(PresetError) as caught:
+        FilmJob("preview", server.film, EditList(parse_edits("\n".join(edits), tmp_path))).load()
+
+    assert [problem.message.count("outside ComfyUI's folders") for problem in caught.value.problems] == [1, 1]
+    assert "a.wav" in str(caught.value) and "b.wav" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["certificate", "key"])
+def test_a_key_to_sign_with_is_read_from_comfyuis_folders_only(server, tmp_path, name):
+    """Somebody else's workflow must not learn whether a file of the server is there, nor sign with it."""
+    sign = all_boxes()["react1_sign"]
+    (tmp_path / "key.pem").write_text("private")
+    (server.folder / "input" / "key.pem").write_text("mine")
+
+    with pytest.raises(PresetError, match=f"{name}: .* is outside ComfyUI's folders; leave it empty if the server's"):
+        sign.check({name: str(tmp_path / "key.pem")})
+    with pytest.raises(PresetError, match="outside ComfyUI's folders"):
+        sign.check({name: "../../key.pem"})
+    assert name in sign.checked
+    assert sign._params({name: "key.pem"}) == {name: str((server.folder / "input" / "key.pem").resolve())}
 
 
 def test_the_store_is_in_comfyuis_user_folder_unless_a_setting_says_otherwise(server, tmp_path, monkeypatch):

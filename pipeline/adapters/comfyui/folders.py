@@ -211,8 +211,13 @@ def listed(suffixes: tuple[str, ...]) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in files)
 
 
-def input_file(text: str, name: str) -> Path:
+_UPLOAD = "put the file into its input folder"
+
+
+def input_file(text: str, name: str, advice: str = _UPLOAD) -> Path:
     """Return the path of a file that a widget names: relative to the input folder, or annotated like `a.mp4 [output]`.
+
+    `advice` says what to do with one that no workflow may read.
 
     Raises:
         PresetError: it does not exist, or no workflow may read it.
@@ -223,7 +228,7 @@ def input_file(text: str, name: str) -> Path:
     if annotation:
         root = host.folder("output" if annotation[1] == "output" else "temp" if annotation[1] == "temp" else "input")
         written = written[: annotation.start()]
-    path = require_allowed(root / Path(written).expanduser(), name)
+    path = require_allowed(root / Path(written).expanduser(), name, advice)
     if not path.is_file():
         raise PresetError(f"{name}: {written!r} is not a file in {root}; choose another, or upload it")
     return path
@@ -244,7 +249,7 @@ def output_file(text: str, name: str) -> Path:
     return require_allowed(host.folder("output") / Path(text.strip()).expanduser(), name, advice)
 
 
-def require_allowed(path: Path, name: str, advice: str = "put the file into its input folder") -> Path:
+def require_allowed(path: Path, name: str, advice: str = _UPLOAD) -> Path:
     """Return the path without links if workflows may name it; `advice` says what else to do.
 
     Raises:

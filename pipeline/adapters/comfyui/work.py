@@ -16,6 +16,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ...core.errors import Interrupted, PresetError, Problem, React1Error
@@ -78,7 +79,12 @@ def explain(error: React1Error) -> str:
 
 
 def _widget_of(problem: Problem) -> str:
-    """Return the keys that lead to a problem; of a value that a job was given, the name of its input."""
+    """Return the keys that lead to a problem; of a value that a job was given, the name of its input.
+
+    A line of a list, or of a text, is named as well.
+    """
+    if problem.line:
+        return ": ".join(filter(None, (f"{Path(problem.file).name}:{problem.line}", problem.path)))
     return problem.path or (problem.file.removeprefix("--set ") if problem.file.startswith("--set ") else "")
 
 

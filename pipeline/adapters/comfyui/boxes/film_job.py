@@ -17,7 +17,7 @@ from ....config.checked_job import Job, Step
 from ....config.presets.raw_preset import VERBATIM, RawPreset, RawStep, parse_preset
 from ....config.presets.shipped import shipped_names, shipped_path
 from ....core.edits.edit import Consent, Edit
-from ....core.errors import PresetError, not_one_of
+from ....core.errors import PresetError, Problem, not_one_of
 from ....core.file import Deliver, is_marked
 from ....core.nodes.node import delivery
 from ....core.nodes.registry import Registry, load_registry
@@ -158,22 +158,33 @@ class FilmJob:
         """Return the checked job; it writes to the store only.
 
         Raises:
-            PresetError: it cannot run, or names a file that no workflow may read.
+            PresetError: it cannot run, or names files that no workflow may read; has the problems of all lists.
             InputMediaError: the film cannot be read, and a list of edits needs it.
         """
         from ....config.checked_job import local_files, until_takes
 
-        edits, notes = list(self.edits.edits), list[str]()
+        edits, notes, problems = list(self.edits.edits), list[str](), list[Problem]()
         for listed in self.edits.files:
-            of_list = self._load(edits_list=listed)
+            try:
+                of_list = self._load(edits_list=listed)
+            except PresetError as error:
+                problems += error.problems
+                continue
             edits += edits_of(of_list)
             notes += of_list.notes  # the entries that are skipped
+        if problems:
+            raise PresetError(list(dict.fromkeys(problems)))
         job = _without_outputs(self._load(edits=edits))
         job = replace(job, notes=tuple(dict.fromkeys((*notes, *job.notes))))
-        for step in job.steps:
-            for path in local_files(step):
+        named = {path: step.id for step in job.steps for path in local_files(step)}
+        for path, step_id in named.items():
+            try:
                 if path.resolve() != self.source.resolve():
-                    folders.require_allowed(path, step.id)
+                    folders.require_allowed(path, step_id)
+            except PresetError as error:
+                problems += error.problems
+        if problems:
+            raise PresetError(problems)
         return until_takes(job) if self.takes_only else job
 
     def _load(self, edits: list[Edit] | None = None, edits_list: Mapping[str, Any] | None = None) -> Job:

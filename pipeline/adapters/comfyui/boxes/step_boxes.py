@@ -32,6 +32,7 @@ from ..work import BoxCall
 if TYPE_CHECKING:  # it loads an HTTP client, which boxes do not need to be listed
     from ....jobs.budget import Estimate, SpendingPolicy
 
+_LOCAL_ADVICE = "leave it empty if the server's environment names the file"
 _OUT_TOOLTIP = "name in ComfyUI's output folder (empty: nothing is written; connect it to Media to video)"
 
 
@@ -139,6 +140,8 @@ class StepBox(Box):
             name = widget.path[0]
             if widget.kind == "path" and name in params:
                 params[name] = folders.input_file_or_url(params[name], name)
+            elif widget.kind == "local" and name in params:
+                params[name] = str(folders.input_file(params[name], name, _LOCAL_ADVICE))
             elif widget.kind == "out" and name in params:
                 params[name] = str(folders.output_file(params[name], name))
         for name in edit_params(cls.info.ports.params):
@@ -180,9 +183,8 @@ def _with_box_tooltip(widget: Widget) -> Input:
 def step_box(info: NodeInfo) -> type[StepBox]:
     """Build the box of a node."""
     ports = info.ports
-    writes = any(widget.kind == "out" for widget in widgets_of(ports.params, leave_out=edit_params(ports.params)))
+    widgets = widgets_of(ports.params, leave_out=edit_params(ports.params))
     name = VALUE_TYPES[ports.output]
-    checked = [widget.input.name for widget in widgets_of(ports.params, leave_out=edit_params(ports.params))]
     return type(
         f"React1Step_{info.name}",
         (StepBox,),
@@ -192,10 +194,10 @@ def step_box(info: NodeInfo) -> type[StepBox]:
             "id": f"react1_{info.name}",
             "title": f"{info.name.replace('_', ' ').capitalize()} (react1)",
             "about": info.about,
-            "is_output": writes and delivery(info.cls, ports) != "folder",
+            "is_output": any(widget.kind == "out" for widget in widgets) and delivery(info.cls, ports) != "folder",
             "takes_lists": any(port.gathers for port in ports.inputs),
             "outputs": (Output(wire_type(ports.output), name, "", ports.fans_out),),
-            "checked": tuple(name for name in checked if name in {*_path_names(info), "out"}),
+            "checked": tuple(widget.input.name for widget in widgets if widget.kind in ("path", "local", "out")),
         },
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....config.checked_job import replace_files
 from ....config.inputs import EDIT_FORM, check_edits, parse_edit
@@ -15,6 +15,9 @@ from ....core.errors import PresetError, React1Error
 from ....core.times import FORMS
 from ....located_yaml.explain import is_url, make_paths_absolute, validate
 from ....located_yaml.located import Located, Location, Problems, from_plain, parse_yaml
+
+if TYPE_CHECKING:
+    from ....interchange.classify import ClassifiedEntry
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,18 @@ def local_files(edits: EditList) -> list[Path]:
 def _lines_of_list(path: Path) -> Iterator[Edit]:
     """Yield an edit for each new line of dialogue that a list names; its place, which only the film tells, is invented.
 
-    A list that cannot be read yields nothing: the run says what is wrong with it.
+    A list or a line that cannot be read yields nothing: the run says what is wrong with it.
     """
     from ....interchange.classify import classify_entries
     from ....interchange.entries import ListFile
     from ....interchange.readers import read_listing
 
+    entries: Sequence[ClassifiedEntry] = ()
     with suppress(React1Error):
         listing = read_listing(path, path.name)
-        for entry in classify_entries(listing, None, ListFile(file=str(path))).entries:
+        entries = classify_entries(listing, None, ListFile(file=str(path))).entries
+    for entry in entries:
+        with suppress(React1Error):
             if "audio" in entry.fields:
                 yield make_edit({"in": "0f", "out": "1f", "audio": entry.fields["audio"]}, path.parent)
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from ....core.errors import PresetError
-from ....core.file import Deliver, Ingest, is_marked
+from ....core.file import Deliver, Ingest, LocalOnly, is_marked
 from ..box import Input
 
 UNSET_CHOICE = "default"
@@ -28,7 +28,9 @@ _MAX_NUMBER = 2**31 - 1
 _SLIDER_STEPS = 100
 _PLACES = re.compile(r"\s*[.\d][^@:]*[@:]")
 """How a point `0.31,0.42@320f` and an envelope `0f:0,12f:1` begin, which are texts; `en, de` is a list."""
-Kind = Literal["choice", "switch", "number", "text", "list", "path", "out", "yaml"]
+Kind = Literal["choice", "switch", "number", "text", "list", "path", "local", "out", "yaml"]
+
+_MARKED_KINDS: tuple[tuple[type, Kind], ...] = ((Deliver, "out"), (Ingest, "path"), (LocalOnly, "local"))
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _widgets(
         if inner_model is not None and "properties" in inner:
             yield from _widgets(inner_model, inner, definitions, (*prefix, key), (), {}, _as_model(usual, inner_model))
             continue
-        marked = "out" if is_marked(field, Deliver) else "path" if is_marked(field, Ingest) else ""
+        marked = next((kind for mark, kind in _MARKED_KINDS if is_marked(field, mark)), None)
         about = part.get("description", "")
         widget = _widget((*prefix, key), inner, nullable, usual, about, marked)
         if name in always_set:
@@ -110,14 +112,14 @@ def _widgets(
 
 
 def _widget(
-    path: tuple[str, ...], schema: Mapping[str, Any], nullable: bool, usual: Any, about: str, marked: str
+    path: tuple[str, ...], schema: Mapping[str, Any], nullable: bool, usual: Any, about: str, marked: Kind | None
 ) -> Widget:
     name = "_".join(path)
     options: dict[str, Any] = {"tooltip": about} if about else {}
     if len(path) > 1:
         options["display_name"] = f"{path[0]}: {' '.join(path[1:])}"
     if marked:
-        return Widget(path, "out" if marked == "out" else "path", Input(name, "STRING", {**options, "default": ""}), "")
+        return Widget(path, marked, Input(name, "STRING", {**options, "default": ""}), "")
     choices = [str(value) for value in schema.get("enum", [schema["const"]] if "const" in schema else [])]
     if choices:
         return _choice(path, choices, nullable, usual, options)
