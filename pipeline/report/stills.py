@@ -179,6 +179,22 @@ def to_sdr(picture: NDArray[np.uint8], transfer: str) -> NDArray[np.uint8]:
     return np.asarray(np.rint(screen * 255), np.uint8)
 
 
+_TABLE_STEPS = 52
+"""Codes along each side of the table, which are five apart: 0 to 255."""
+
+
+def sdr_table(transfer: str) -> str:
+    """Return what `to_sdr` does as a table in the format .cube, for ffmpeg's filter lut3d with pictures of 8 bits.
+
+    The filter interpolates in it, and truncates; so the values lie half a code higher.
+    """
+    codes = np.linspace(0, 255, _TABLE_STEPS).round().astype(np.uint8)
+    blue, green, red = np.meshgrid(codes, codes, codes, indexing="ij")  # red changes fastest
+    rows = (to_sdr(np.stack([red, green, blue], axis=-1).reshape(1, -1, 3), transfer)[0] + 0.5) / 255
+    lines = "\n".join(f"{row[0]:.6f} {row[1]:.6f} {row[2]:.6f}" for row in rows.tolist())
+    return f"LUT_3D_SIZE {_TABLE_STEPS}\n{lines}\n"
+
+
 @lru_cache(2)
 def _light_of_code(transfer: str) -> NDArray[np.float32]:
     """Return the linear light of each code, `(256,)`, 1 at diffuse white."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 
 import numpy as np
 import pytest
@@ -10,9 +11,13 @@ from numbered_clips import frame_number, make_clip
 from PIL import Image
 
 from react1.pipeline.media.frames import random_access
+from react1.pipeline.media.frames.decode import images
 from react1.pipeline.media.frames.random_access import OpenFilm
 from react1.pipeline.media.probe import probe_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.studio.viewing.film_pictures import FilmPictures, Superseded
+from react1.pipeline.studio.viewing.playback import plays_in_browsers, write_proxy
+from react1.testing import FolderContext
 
 
 @pytest.fixture
@@ -94,3 +99,25 @@ def test_what_is_kept_is_bounded(pictures, monkeypatch):
     kept_stills = pictures._stills
     assert kept_stills._bytes == sum(map(len, kept_stills._values.values())) <= 6000
     assert [frame for frame, _ in kept_stills._values][-1] == 19
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_a_film_of_high_dynamic_range_plays_with_the_tones_of_its_stills(tmp_path, transfer):
+    """And no browser maps them a second time, or in its own way. The folder may have any name."""
+    film, folder = tmp_path / "film.mp4", tmp_path / "it's [one], a; b: c"
+    folder.mkdir()
+    tags = f"setparams=range=tv:color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc"
+    source = f"gradients=s=320x180:d=0.4:n=8:seed=3:speed=0.1,format=yuv420p,{tags}"
+    subprocess.run([ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", source, "-crf", "5", str(film)], check=True)
+    media = probe_path(film)
+
+    proxy = write_proxy(FolderContext(folder), film, media)
+
+    video = probe_path(proxy).video
+    pictures = FilmPictures(film, media)
+    away = [np.abs(shown.astype(int) - pictures.picture(frame, 320)).mean() for frame, shown in images(proxy, video)]
+    pictures.close()
+    assert len(away) == media.video.frame_count == 10
+    assert max(away) < 2, away
+    assert (video.color_primaries, video.color_transfer, video.color_space) == ("bt709",) * 3
+    assert not plays_in_browsers(media, ".mp4")

@@ -102,13 +102,10 @@ def _temp_path(film: Path, prefix: str, suffix: str) -> Path:
 
 
 def _write_proxy(film: Path, media: Media, path: Path, progress: Progress) -> None:
-    from ...studio.viewing.playback import proxy_command
+    from ...studio.viewing.playback import write_proxy
 
     part = path.with_name(f".{os.getpid()}-{path.name}")
     monitor, deadline = CallMonitor(progress), time.monotonic() + _TIMEOUT_S
     with contextlib.closing(StoreContext(Store(folders.react1_home()), monitor, deadline)) as context:
-        temp_proxy = context.temp_path("proxy.mp4")
-        length_s = min(max(0.1, float(media.duration_s)), PROXY_S)
-        context.run_tool(proxy_command(film, media, temp_proxy, PROXY_S), duration_s=length_s)
-        shutil.move(temp_proxy, part)
+        shutil.move(write_proxy(context, film, media, PROXY_S), part)
     part.replace(path)

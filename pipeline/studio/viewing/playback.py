@@ -7,6 +7,8 @@ the finished film will have it.
 from __future__ import annotations
 
 import io
+import math
+import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -17,13 +19,14 @@ from numpy.typing import NDArray
 
 from ...core.errors import InputMediaError
 from ...core.nodes.node import NodeContext
-from ...core.values import Media, Take
+from ...core.values import Media, Take, VideoStream
 from ...media.audio.samples import read_all, write_wav
+from ...media.frames.decode import rgb_conversion
 from ...media.probe import require_video
 from ...media.timing.clock import frame_time_s
 from ...media.tools.ffmpeg import ffmpeg_path
 from ...report.preview_clip import SAMPLE_RATE_HZ, PreviewWriter, frames_of_samples, span_audio
-from ...report.stills import preview_size, small_pictures
+from ...report.stills import preview_size, sdr_table, small_pictures
 from ...splicing.audio.dialogue import line_alone, sound_with_lines
 from ...splicing.splice_params import SoundParams
 
@@ -35,7 +38,9 @@ _MOST_PIXELS = 1920 * 1088
 _MOST_BITS_S = 30_000_000
 PEAKS_PER_S = 50
 _WAVE_HZ = 8000
-_PROXY_VERSION, _CLIP_VERSION = 1, 1
+_PROXY_VERSION, _HDR_PROXY_VERSION, _CLIP_VERSION = 1, 2, 1
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 7: "smpte240m", 9: "bt2020"}
+"""The filter scale's names of what `rgb_conversion` returns."""
 
 
 def plays_in_browsers(media: Media, suffix: str) -> bool:
@@ -43,6 +48,7 @@ def plays_in_browsers(media: Media, suffix: str) -> bool:
     video = require_video(media)
     return (
         is_known_to_browsers(media, suffix)
+        and not video.is_hdr  # browsers map tones otherwise than the stills
         and video.width_px * video.height_px <= _MOST_PIXELS
         and video.bit_rate <= _MOST_BITS_S
     )
@@ -66,7 +72,8 @@ def is_known_to_browsers(media: Media, suffix: str) -> bool:
 
 def proxy_parts(media: Media) -> dict[str, Any]:
     """Return the cache key of a film's proxy."""
-    return {"what": "studio proxy", "film": media.file.digest, "version": _PROXY_VERSION}
+    version = _HDR_PROXY_VERSION if require_video(media).is_hdr else _PROXY_VERSION
+    return {"what": "studio proxy", "film": media.file.digest, "version": version}
 
 
 def make_proxy(context: NodeContext, media: Media) -> None:
@@ -77,14 +84,25 @@ def make_proxy(context: NodeContext, media: Media) -> None:
     Raises:
         ToolFailed: ffmpeg cannot decode the film.
     """
-    target = context.temp_path("proxy.mp4")
-    argv = proxy_command(context.path(media.file), media, target)
-    context.run_tool(argv, duration_s=max(0.1, float(media.duration_s)), timeout_s=12 * 3600)
-    context.cache_put(proxy_parts(media), target)
+    context.cache_put(proxy_parts(media), write_proxy(context, context.path(media.file), media))
 
 
-def proxy_command(film: Path, media: Media, target: Path, longest_s: int | None = None) -> list[str]:
-    """Return the command that writes a proxy of a film, or of its first `longest_s` seconds."""
+def write_proxy(context: NodeContext, film: Path, media: Media, longest_s: int | None = None) -> Path:
+    """Write a proxy of a film, or of its first `longest_s` seconds, as `make_proxy` does; return its path."""
+    video, target, table = require_video(media), context.temp_path("proxy.mp4"), None
+    if video.is_hdr:
+        table = context.temp_path("sdr.cube")
+        table.write_text(sdr_table(video.color_transfer), "ascii")
+    length_s = min(float(media.duration_s), longest_s or math.inf)
+    argv = proxy_command(film, media, target, table, longest_s)
+    context.run_tool(argv, duration_s=max(0.1, length_s), timeout_s=12 * 3600)
+    return target
+
+
+def proxy_command(
+    film: Path, media: Media, target: Path, table: Path | None, longest_s: int | None = None
+) -> list[str]:
+    """Return the command that writes a proxy; `table` is what maps the tones of HDR, as `sdr_table` returns it."""
     video = require_video(media)
     width, height = video.shown_size_px
     scale = min(1.0, PROXY_LINES / min(width, height))
@@ -93,11 +111,35 @@ def proxy_command(film: Path, media: Media, target: Path, longest_s: int | None 
         *(ffmpeg_path(), "-v", "error", "-nostdin", "-y", *(("-t", str(longest_s)) if longest_s else ())),
         *("-i", str(film)),
         *("-map", f"0:{video.index}", "-map", "0:a:0?", "-sn", "-dn"),
-        *("-vf", f"scale={size[0]}:{size[1]},setsar=1,format=yuv420p", "-fps_mode", "passthrough"),
+        *("-vf", f"{_scaled(video, size, table)},setsar=1,format=yuv420p", "-fps_mode", "passthrough"),
         *("-c:v", "libx264", "-preset", "superfast", "-crf", "25", "-bf", "0"),
         *("-g", str(max(1, round(float(video.rate) / 2))), "-c:a", "aac", "-b:a", "128k", "-ac", "2"),
         *("-movflags", "+faststart", str(target)),
     ]
+
+
+def _scaled(video: VideoStream, size: tuple[int, int], table: Path | None) -> str:
+    """Return the filters that scale a film, and give HDR the tones that its stills have."""
+    scaled = f"scale={size[0]}:{size[1]}"
+    if table is None:
+        return scaled
+    space, full_range = rgb_conversion(video)
+    return ",".join(
+        [
+            f"{scaled}:flags=area,format={video.pix_fmt}",  # as `screen_picture` does: in two steps, to packed colors
+            f"scale=flags=area:in_color_matrix={_MATRICES[space]}:in_range={'pc' if full_range == 2 else 'tv'}",
+            f"format=rgb24,lut3d=file={_in_filter(table)}:interp=tetrahedral",
+            "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p",
+            "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709",
+            "sidedata=mode=delete",  # a screen of HDR would map what says of itself that it is HDR once more
+        ]
+    )
+
+
+def _in_filter(path: Path) -> str:
+    """Return a path as a value in a chain of filters: escaped for the filter, then for the chain."""
+    value = re.sub(r"([\\':])", r"\\\1", str(path))
+    return re.sub(r"([\\'\[\],;])", r"\\\1", value)
 
 
 def wave_parts(media: Media) -> dict[str, Any]:
