@@ -20,6 +20,7 @@ from ..engine.detect.people import ShotPeople, face_box, find_again
 from ..engine.detect.track import Track, fill_gaps
 from ..engine.geometry.head_frame import FaceFrame
 from ..media.timing.clock import frame_at
+from .kept_choice import BY_NUMBER
 
 MISSING_REMARK, MISSING_MOST = 0.1, 0.5
 """Shares of the span without the chosen face: above the first a remark, above the second the span is refused."""
@@ -178,7 +179,7 @@ def _follow(wish: _Wish, number: int, shot: ShotPeople, choice: FaceChoice, anch
     words = f"at {choice}" if isinstance(choice, FacePoint) else f"face {choice}"
     if at == number:
         index = next(place for place, other in enumerate(shot.people) if other is person)
-        return ShotChoice(shot, index, "by its point" if isinstance(choice, FacePoint) else "by its number")
+        return ShotChoice(shot, index, "by its point" if isinstance(choice, FacePoint) else BY_NUMBER)
     again, likeness = find_again(person, shot.people)
     if again is None:
         raise InputMediaError(

@@ -24,6 +24,7 @@ from ..media.frames.decode import images
 from ..media.probe import require_video
 from ..providers.local import detect_faces_cached, edited_frames
 from .choose import choose_faces
+from .kept_choice import kept_index
 from .resolve import FaceRequest, voice_loudness
 
 _THUMBNAIL_PX, _LABEL_PX, _GAP_PX = 168, 34, 8
@@ -74,16 +75,30 @@ class ListedSegment:
     shots: tuple[ListedShot, ...]
     problem: str = ""
     """Why the face that the edit names cannot be chosen, or empty."""
+    notes: tuple[str, ...] = ()
+    """Numbers that mean another face than they did in an earlier run, whose choice stays."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it for `--json`."""
         return asdict(self)
 
 
-def list_faces(context: NodeContext, segment: Segment, defaults: FaceOptions | None = None) -> ListedSegment:
+def list_faces(
+    context: NodeContext,
+    segment: Segment,
+    defaults: FaceOptions | None = None,
+    stored_choice: Callable[[Segment], Segment | None] = lambda _: None,
+) -> ListedSegment:
     """Return the faces of a prepared segment, with the one that its edit changes.
 
-    `defaults` are the parameters of the step that chooses the face; they count where the edit says nothing.
+    A run that has chosen a face keeps it, also when a later version finds others and gives them other numbers:
+    that one is listed as chosen, and a number that it had is said to be taken.
+
+    Args:
+        context: has the segment's clip.
+        segment: the segment.
+        defaults: the parameters of the step that chooses the face; they count where the edit says nothing.
+        stored_choice: returns the segment with the faces that an earlier run has chosen for its edit, if one has.
 
     Raises:
         MissingExtra: the extra `local` is not installed.
@@ -94,7 +109,11 @@ def list_faces(context: NodeContext, segment: Segment, defaults: FaceOptions | N
     video, span = require_video(segment.media), edited_frames(segment)
     shots = people_in_shots(detections, span)
     loudness = voice_loudness(context, segment, len(detections.frames), video.rate)
-    chosen, problem = _chosen(segment, defaults or FaceOptions(), shots, loudness, video.rate)
+    choice = stored_choice(segment)
+    if choice is not None and choice.faces is not None:
+        chosen, problem = [kept_index(choice, place, shot) for place, shot in enumerate(shots)], ""
+    else:
+        chosen, problem = _chosen(segment, defaults or FaceOptions(), shots, loudness, video.rate)
     listed = []
     for number, (shot, index) in enumerate(zip(shots, chosen, strict=True), 1):
         first, last = max(shot.shot[0], span[0]), min(shot.shot[1], span[1])
@@ -104,7 +123,30 @@ def list_faces(context: NodeContext, segment: Segment, defaults: FaceOptions | N
             for at, person in enumerate(shot.people)
         )
         listed.append(ListedShot(number, segment.frames[first], segment.frames[last - 1] + 1, faces))
-    return ListedSegment(segment.name, segment.start_frame, segment.end_frame, tuple(listed), problem)
+    notes = _taken_numbers(segment, shots, tuple(listed), stored_choice)
+    return ListedSegment(segment.name, segment.start_frame, segment.end_frame, tuple(listed), problem, notes)
+
+
+def _taken_numbers(
+    segment: Segment,
+    shots: Sequence[ShotPeople],
+    listed: Sequence[ListedShot],
+    stored_choice: Callable[[Segment], Segment | None],
+) -> tuple[str, ...]:
+    """Return a note for each number of the first shot by which an earlier run has chosen who has another number now."""
+    notes = []
+    for face in listed[0].faces if listed else ():
+        edit = segment.edit.model_copy(update={"face": face.number, "faces": None})
+        choice = stored_choice(segment.model_copy(update={"edit": edit}))
+        index = face.number - 1 if choice is None or choice.faces is None else kept_index(choice, 0, shots[0])
+        if index != face.number - 1:
+            now = f"the one who is {index + 1} now" if index is not None else "one who is not found any more"
+            point = f"{face.at[0]:.2f},{face.at[1]:.2f}@{face.frame}f"
+            notes.append(
+                f"a run has chosen by `face: {face.number}` when faces had other numbers, and keeps {now}; "
+                f"name the one who is {face.number} now by a point: {point}"
+            )
+    return tuple(notes)
 
 
 def _chosen(
@@ -162,7 +204,7 @@ def face_lines(listed: ListedSegment) -> list[str]:
             )
         if not shot.faces:
             lines.append("   no face")
-    return [*lines, *([f"  note: {listed.problem}"] if listed.problem else [])]
+    return [*lines, *(f"  note: {note}" for note in (listed.problem, *listed.notes) if note)]
 
 
 def face_sheet(listed: Sequence[ListedSegment], picture_of: Callable[[ListedSegment, int], Image]) -> bytes:

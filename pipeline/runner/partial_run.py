@@ -33,7 +33,7 @@ from .execute import Options, in_stoppable_thread, ingest_stoppable
 from .external_inputs import require_providers, resolve_provider, resolve_providers
 from .scheduling.paid_steps import costs_money, find_segment, open_paid_steps
 from .scheduling.scheduler import Scheduler
-from .scheduling.step import StepRunner, as_list
+from .scheduling.step import StepRunner, as_list, key_parts
 from .scheduling.take_matrix import extract_picks, makes_takes, picked_inputs
 
 
@@ -115,8 +115,14 @@ Result = TypeVar("Result")
 _LONGEST_S = 24 * 3600.0
 
 
-def with_prepared_segments(job: Job, options: Options, use: Callable[[NodeContext, list[Segment]], Result]) -> Result:
-    """Run the steps of a job before its step `face`, and call `use` with a context and the segments.
+StoredChoice = Callable[[Segment], Segment | None]
+"""Returns the segment with the faces that an earlier run has chosen, which a run uses again; None if there is none."""
+
+
+def with_prepared_segments(
+    job: Job, options: Options, use: Callable[[NodeContext, list[Segment], StoredChoice], Result]
+) -> Result:
+    """Run the steps of a job before its step `face`, and call `use` with a context, the segments and stored choices.
 
     What is made is stored, and a run of the same job uses it.
 
@@ -124,16 +130,28 @@ def with_prepared_segments(job: Job, options: Options, use: Callable[[NodeContex
         PresetError: the job has no such step.
         React1Error: a step failed.
     """
-    before = [step for step in job.steps if getattr(step.info.cls, "reads_face", False)]
-    if not before:
-        raise PresetError(f"{job.name} has no step face, which chooses one; add it before `upload`")
     job = resolve_providers(job)
-    job = replace(job, steps=tuple(step for step in job.steps[: [step.id for step in job.steps].index(before[0].id)]))
+    place = next((at for at, step in enumerate(job.steps) if getattr(step.info.cls, "reads_face", False)), None)
+    if place is None:
+        raise PresetError(f"{job.name} has no step face, which chooses one; add it before `upload`")
+    face_step, job = job.steps[place], replace(job, steps=job.steps[:place])
     with contextlib.closing(Store(options.home)) as store:
         segments = asyncio.run(_prepare(job, options, store))
         context = StoreContext(store, CallMonitor(), time.monotonic() + _LONGEST_S)
         with contextlib.closing(context):
-            return use(context, segments)
+            return use(context, segments, lambda segment: _stored_choice(store, face_step, segment))
+
+
+def _stored_choice(store: Store, step: Step, segment: Segment) -> Segment | None:
+    """Return the stored result of the step that chooses faces, for any kind of provider."""
+    (port,) = step.info.ports.inputs
+    for host_chooses in (None, False, True):
+        params = step.params.model_copy(update={"host_chooses": host_chooses})
+        stored = store.result(digest(key_parts(replace(step, params=params), {port.name: segment})))
+        with contextlib.suppress(ValidationError):
+            if stored is not None:
+                return Segment.model_validate(stored["value"])
+    return None
 
 
 async def _prepare(job: Job, options: Options, store: Store) -> list[Segment]:

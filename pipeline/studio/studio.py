@@ -32,6 +32,7 @@ from .event_stream import EventStream
 from .page_words import page_message
 from .projects.job_file import JobFile, Mark
 from .projects.library import FILMS, Library, is_job, project_id
+from .projects.preset_values import lists_version
 from .projects.project import Project
 from .projects.project_state import describe_project, take_owners
 from .projects.signing import signer_of
@@ -138,7 +139,7 @@ class Studio:
         while True:
             await asyncio.sleep(_WATCH_S)
             for project in list(self._projects.values()):
-                lists = await asyncio.to_thread(project.lists_version)
+                lists = await asyncio.to_thread(lists_version, project.job, project.film_path)
                 if project.job.mark() != project.seen or lists != project.seen_lists:
                     project.seen_lists = lists
                     self.changed(project)

@@ -43,6 +43,66 @@ def test_faces_lists_numbers_and_writes_a_sheet(react1, film, tmp_path):
         assert sheet.format == "PNG" and sheet.width > 2 * 168
 
 
+def test_who_was_chosen_stays_when_faces_get_other_numbers(react1, film, tmp_path, monkeypatch):
+    """By a number, too: the list shows whom a run keeps, and how to name the one who has that number now."""
+    from react1.pipeline.engine.detect import detect, people
+
+    job = tmp_path / "job.yaml"
+    edits = "  - {in: 2f, out: 10f, name: s01, prompt: sad, face: 2%s}\n"
+    text = f"preset: emotion-edit\nsource: {film}\nout: {tmp_path / 'out.mp4'}\nedits:\n{edits}"
+    job.write_text(text % ", crop: on")
+    first = react1("run", job, "--provider", "local", "--json").json
+    before = react1("faces", job, "--json").json["segments"][0]
+    number_people = people.number_people
+    monkeypatch.setattr(detect, "CACHE_VERSION", 1000)
+    monkeypatch.setattr(people, "number_people", lambda tracks: number_people(tracks)[::-1])
+
+    after = react1("faces", job, "--json").json["segments"][0]
+    lines = react1("faces", job).out.splitlines()
+    second = react1("run", job, "--provider", "local", "--json").json
+    job.write_text(text % ", crop: off")
+    other = react1("faces", job, "--json").json["segments"][0]
+
+    (chosen,) = [face for face in before["shots"][0]["faces"] if face["chosen"]]
+    (after_choice,) = [face for face in after["shots"][0]["faces"] if face["chosen"]]
+    assert (chosen["number"], after_choice["number"]) == (2, 1)
+    assert chosen["at"] == pytest.approx(after_choice["at"], abs=0.01)
+    assert before["notes"] == other["notes"] == []
+    assert lines[-1].startswith(
+        "  note: a run has chosen by `face: 2` when faces had other numbers, and keeps the one who is 1 now; "
+        "name the one who is 2 now by a point: 0.26,0."
+    )
+    assert first["segments"][0]["face"] == second["segments"][0]["face"] == "face 2 of 2 (by its number)"
+    assert [face["number"] for face in other["shots"][0]["faces"] if face["chosen"]] == [2]
+
+
+def test_a_number_that_became_another_person_is_refused(react1, film, tmp_path, monkeypatch):
+    """With other libraries a face is chosen again; the person of before is named by a point, and is the same then."""
+    from react1.nodes.face import Face
+    from react1.pipeline.engine.detect import people
+
+    job, number_people = tmp_path / "job.yaml", people.number_people
+    edits = "  - {in: 2f, out: 10f, name: s01, prompt: sad, face: %s}\n"
+    text = f"preset: emotion-edit\nsource: {film}\nout: {tmp_path / 'out.mp4'}\nedits:\n{edits}"
+    job.write_text(text % 2)
+    first = react1("run", job, "--provider", "local", "--json").json
+    monkeypatch.setattr(Face, "tools", Face.tools[1:])  # another key, as after an upgrade of a library
+    same = react1("run", job, "--provider", "local", "--json").json
+    monkeypatch.setattr(people, "number_people", lambda tracks: number_people(tracks)[::-1])
+    monkeypatch.setattr(Face, "tools", Face.tools[1:])
+
+    refused = [react1("run", job, "--provider", "local") for _ in range(2)]
+    point = refused[0].err.partition("that one is at ")[2].partition(":")[0]
+    job.write_text(text % f'"{point}"')
+    named = react1("run", job, "--provider", "local", "--json").json
+
+    assert first["segments"][0]["face"] == same["segments"][0]["face"] == "face 2 of 2 (by its number)"
+    assert [result.status for result in refused] == [3, 3]
+    assert "face 2 is another person than in the run before" in refused[1].err
+    assert point.startswith("0.7")
+    assert named["segments"][0]["face"] == "face 1 of 2 (by its point)"
+
+
 def test_a_face_that_is_not_there_is_a_note(react1, film):
     """The list is shown all the same."""
     result = react1("faces", film, "--edit", "2f-10f@5")

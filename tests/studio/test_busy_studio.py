@@ -161,7 +161,7 @@ def test_a_film_that_is_read_again_holds_up_no_news_of_other_files(folder, studi
     """Minutes pass until a long film that was changed is read; jobs, its own too, are watched meanwhile."""
     make_clip(folder / "long.mp4", frames=5, size=(64, 48), tracks=0)
     long, other = studio.open(folder / "long.mp4"), studio.open(folder / "film.mp4")
-    go, reading, told = threading.Event(), threading.Event(), []
+    go, reading, notified = threading.Event(), threading.Event(), []
     read_again = long.read_film_again
 
     def read_slowly() -> None:
@@ -172,7 +172,7 @@ def test_a_film_that_is_read_again_holds_up_no_news_of_other_files(folder, studi
     monkeypatch.setattr(studio_module, "_WATCH_S", 0.02)
     monkeypatch.setattr(long, "read_film_again", read_slowly)
     for project in (long, other):
-        monkeypatch.setattr(project, "_notify", lambda _kind, project, **_: told.append(project))
+        monkeypatch.setattr(project, "_notify", lambda _kind, project, **_: notified.append(project))
 
     async def watch() -> None:
         watching = asyncio.create_task(studio.watch_files())
@@ -180,7 +180,7 @@ def test_a_film_that_is_read_again_holds_up_no_news_of_other_files(folder, studi
         await asyncio.to_thread(wait_for, reading.is_set)
         for project in (other, long):
             project.job.path.write_text("preset: emotion-edit\nsource: film.mp4\nedits: []\n")
-            await asyncio.to_thread(wait_for, lambda project=project: project.id in told, limit_s=5)
+            await asyncio.to_thread(wait_for, lambda project=project: project.id in notified, limit_s=5)
         go.set()
         await asyncio.to_thread(wait_for, lambda: long.video.frame_count == 6)
         watching.cancel()
@@ -269,7 +269,7 @@ def test_a_film_is_recorded_with_the_job_that_it_is_made_of(folder, studio, monk
 
 
 def test_a_full_disk_leaves_no_take_that_seems_to_be_made(folder, studio, monkeypatch):
-    """The page is told what went wrong, although it cannot be written down."""
+    """The page is notified what went wrong, although it cannot be written down."""
     job = folder / "film.mp4.react1.yaml"
     job.write_text("preset: emotion-edit\nsource: film.mp4\nedits:\n  - {in: 1f, out: 9f, prompt: sad, name: a}\n")
     project, events = studio.open(folder / "film.mp4"), []
@@ -289,7 +289,7 @@ def test_a_full_disk_leaves_no_take_that_seems_to_be_made(folder, studio, monkey
     monkeypatch.undo()
 
 
-def test_edits_of_one_name_are_told_apart(folder, studio):
+def test_edits_of_one_name_are_notified_apart(folder, studio):
     """A line that was copied in a text editor: no film is made of both, and the page names the second one otherwise."""
     line = "  - {in: 1f, out: 9f, prompt: sad, name: a}\n"
     (folder / "film.mp4.react1.yaml").write_text(

@@ -12,13 +12,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ...config.checked_job import Job, Step
-from ...core.errors import InternalError, React1Error, StorageFailed
+from ...core.errors import InputMediaError, InternalError, React1Error, StorageFailed
 from ...core.nodes.node import need_of
 from ...core.shared_values import share_parts
 from ...core.tracing import current_traceparent
 from ...core.values import Media, Record, Segment, StepRecord, Take, Value, segment_of
 from ...executors.base import Call, Executor, Result, from_json
 from ...executors.local_executor import LocalExecutor
+from ...faces.kept_choice import require_same_person
 from ...jobs.ledger import Ledger
 from ...media.tools.ffmpeg import tool_version
 from ...store.atomic import disk_full_message, is_disk_full, refusal_by_system
@@ -162,6 +163,8 @@ class StepRunner:
         try:
             result = await self._result(step, key, parts, inputs)
             value = load_result(step, inputs, result.value)
+            if not result.reused and getattr(step.info.cls, "reads_face", False):
+                await asyncio.to_thread(self._require_same_face, step, label, key, parts, value)
         except React1Error as error:
             error.where = error.where or where
             raise
@@ -183,6 +186,28 @@ class StepRunner:
             makes_takes=makes_takes(step),
         )
         return value, share_parts(record)
+
+    def _require_same_face(self, step: Step, label: str, key: str, parts: Parts, value: Value | list[Value]) -> None:
+        """Refuse a face that was chosen again by its number, and is another person than before other versions came.
+
+        Raises:
+            InputMediaError: it is; the new choice is not kept.
+        """
+        last = self.store.latest_parts(latest_name(self._job, step, label))
+        if last is None or any(last.get(name) != parts[name] for name in ("node", "params", "inputs")):
+            return
+        stored = self.store.result(digest(last))
+        if stored is None or not _is_readable(step, stored["value"]):
+            return
+        for before, now in zip(
+            as_list(from_json(step.info.ports.output, stored["value"])), as_list(value), strict=False
+        ):
+            if isinstance(before, Segment) and isinstance(now, Segment):
+                try:
+                    require_same_person(before, now)
+                except InputMediaError:
+                    self.store.drop_result(key)
+                    raise
 
     def _convert_error(self, step: Step, error: Exception) -> React1Error:
         """Convert any exception: a full disk or a refused path into StorageFailed, others into InternalError."""

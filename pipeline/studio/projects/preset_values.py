@@ -27,7 +27,7 @@ from ...core.errors import PresetError, React1Error
 from ...core.settings import path_in
 from ...interchange.places import PlaceOptions, Snap
 from ...located_yaml.located import Location, Problems, from_plain
-from .job_file import NEW_JOB_PRESET, JobFile, Mark, file_mark
+from .job_file import NEW_JOB_PRESET, JobFile, Mark, file_mark, text_digest
 
 Json = dict[str, Any]
 _PLACE_INPUTS = ("edits", "cues", "timeline", "source", "")
@@ -141,7 +141,7 @@ def place_of(values: JobValues | None, film: Path, edit: Edit) -> EditPlace:
     with suppress(React1Error):
         params = _step_params(values, "trim") if values is not None else {}
     if edit.at is not None and values is not None:
-        marks = ((film, file_mark(film)), *list_marks(values, film))
+        marks = ((film, file_mark(film)), *_list_marks(values, film))
         edit, cues = _placed_by_content(values, film, marks, edit.model_dump_json(by_alias=True, exclude_none=True))
     snap, within_s = params.get("snap"), PlaceOptions().within_s
     with suppress(TypeError, ValueError, OverflowError):  # a wrong value is reported elsewhere on the page
@@ -149,16 +149,22 @@ def place_of(values: JobValues | None, film: Path, edit: Edit) -> EditPlace:
     return EditPlace(edit, cues, snap if snap in ("shot", "silence") else "none", within_s)
 
 
-def list_marks(values: JobValues | None, film: Path) -> tuple[tuple[Path, Mark | None], ...]:
+def _list_marks(values: JobValues | None, film: Path) -> tuple[tuple[Path, Mark | None], ...]:
     """Return what changes whenever a list of spoken lines or markers is written, added or removed.
 
     Those are the lists that the job names, and all beside the film that have its name.
     """
     files, own_name = values.files() if values is not None else [], f"{film.stem}."
     with suppress(OSError):
-        beside = (path for path in film.parent.iterdir() if path.suffix.lower() in (*CUES, *TIMELINES))
-        files += sorted(path for path in beside if path.name.startswith(own_name))
+        lists = (path for path in film.parent.iterdir() if path.suffix.lower() in (*CUES, *TIMELINES))
+        files += sorted(path for path in lists if path.name.startswith(own_name))
     return tuple((path, file_mark(path)) for path in files)
+
+
+def lists_version(job: JobFile, film: Path) -> str:
+    """Return what changes whenever a list of spoken lines or markers does; empty without any."""
+    marks = _list_marks(values_of(job), film)
+    return text_digest(str(marks)) if marks else ""
 
 
 @lru_cache(maxsize=512)

@@ -35,10 +35,10 @@ from ..answers.film_answers import Clock, FilmFacts
 from ..viewing.film_pictures import FilmPictures
 from ..viewing.live import LivePreview
 from ..viewing.playback import plays_in_browsers
-from .job_file import EditConflict, JobFile, Mark, WrittenEdit, file_mark, text_digest
+from .job_file import EditConflict, JobFile, Mark, WrittenEdit, file_mark
 from .job_text import job_text
 from .library import project_id
-from .preset_values import JobValues, list_marks, place_of, step_choices, values_of
+from .preset_values import JobValues, lists_version, place_of, step_choices, values_of
 from .take_list import MadeFilm, TakeList, WantedTake, name_of_take, place_key, plain_edit
 
 TIMELINES = frozenset({".edl", ".fcpxml", ".otio"})
@@ -79,7 +79,7 @@ class Project:
         self._films: dict[str, tuple[Media, FilmPictures]] = {}
         self.seen = self.job.mark()
         """The state of the job file that the pages were last told of."""
-        self.seen_lists = self.lists_version()
+        self.seen_lists = lists_version(self.job, film_path)
         """The same of the lists of spoken lines and markers."""
         self.film_problem = ""
         """Why the film cannot be used any more; empty while it can."""
@@ -87,11 +87,6 @@ class Project:
     def film_mark(self) -> Mark | None:
         """Return what changes whenever the film is written; None while it is not there."""
         return file_mark(self.film_path)
-
-    def lists_version(self) -> str:
-        """Return what changes whenever a list of spoken lines or markers does; empty without any."""
-        marks = list_marks(values_of(self.job), self.film_path)
-        return text_digest(str(marks)) if marks else ""
 
     def _open_film(self) -> None:
         self.seen_film = self.film_mark()

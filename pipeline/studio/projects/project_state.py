@@ -15,7 +15,7 @@ from ..answers.job_answers import EditState, FilmState, JobPlace, JobState, Opti
 from ..page_words import EDIT_LABELS, page_message
 from .film_options import describe_options
 from .job_file import WrittenEdit
-from .preset_values import JobValues, step_choices, values_of
+from .preset_values import JobValues, lists_version, step_choices, values_of
 from .project import Project
 from .signing import can_sign, offered_certificates
 from .take_list import MadeFilm, WantedTake, name_of_take, place_key
@@ -40,7 +40,7 @@ def describe_project(project: Project, progress: Mapping[str, Any]) -> JobState:
     return JobState(
         id=project.id,
         version=project.job.version,
-        lists=project.lists_version(),
+        lists=lists_version(project.job, project.film_path),
         job=JobPlace(path=str(path), name=path.name, exists=path.exists()),
         problem=problem,
         clock=project.clock(),

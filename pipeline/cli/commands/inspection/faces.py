@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ....core.nodes.node import NodeContext
     from ....core.values import Segment
     from ....faces.listing import ListedSegment
+    from ....runner.partial_run import StoredChoice
 
 EXAMPLES = ("react1 faces film.mp4 --edit 12.4-15.8", "react1 faces job.yaml --json")
 _PRESET = "emotion-edit"
@@ -61,7 +62,9 @@ def command(
         )
         defaults = _face_options(job)
         listed, picture = with_prepared_segments(
-            job, Options(folder, watcher=watcher), lambda context, segments: _list(context, segments, defaults)
+            job,
+            Options(folder, watcher=watcher),
+            lambda context, segments, stored: _list(context, segments, defaults, stored),
         )
         path = sheet or Path(f"{Path(str(job.inputs.get('source', 'film'))).stem}.faces.png")
         with storage_errors(path):
@@ -97,11 +100,11 @@ def _face_options(job: Job) -> FaceOptions | None:
 
 
 def _list(
-    context: NodeContext, segments: list[Segment], defaults: FaceOptions | None
+    context: NodeContext, segments: list[Segment], defaults: FaceOptions | None, stored: StoredChoice
 ) -> tuple[list[ListedSegment], bytes]:
     from ....faces.listing import clip_picture, face_sheet, list_faces
 
-    listed = [list_faces(context, segment, defaults) for segment in segments]
+    listed = [list_faces(context, segment, defaults, stored) for segment in segments]
     by_name = {segment.name: segment for segment in segments}
     return listed, face_sheet(listed, lambda part, frame: clip_picture(context, by_name[part.name], frame))
 
