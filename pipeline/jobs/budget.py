@@ -273,7 +273,7 @@ def require_approval(estimate: Estimate, policy: SpendingPolicy) -> None:
     if policy.confirm is None:
         raise OverBudget(
             f"{_calls(estimate)} would cost about ${estimate.new_cost_usd:.2f} and are not approved; "
-            "pass --pay, and --max-cost USD for a limit"
+            "pass --pay or --yes, and --max-cost USD for a limit"
         )
     if not policy.confirm(estimate):
         raise OverBudget(f"{_calls(estimate)} for about ${estimate.new_cost_usd:.2f} declined; nothing was sent")

@@ -83,7 +83,7 @@ def test_every_key_has_the_name_of_a_control():
         ("segment e has no face; drop such takes with `on_failure: keep-original`",
          "segment e has no face; drop such takes: set “When a take fails” to keep-original"),
         ("shot 3 is not there; there is no shot 3 in `faces`", "shot 3 is not there; there is no shot 3 in “Face”"),
-        ("3 calls would cost about $2.00 and are not approved; pass --pay, and --max-cost USD for a limit",
+        ("3 calls would cost about $2.00 and are not approved; pass --pay or --yes, and --max-cost USD for a limit",
          "3 calls would cost about $2.00 and are not approved; agree to what it costs first"),
         ("stopped; resume with: react1 resume 2026", "stopped"),
         ("job a waits; continue with `react1 resume`, or check `react1 jobs`", "job a waits"),

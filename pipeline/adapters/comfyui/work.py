@@ -26,7 +26,7 @@ from ...runner.run_records.outcome import RunResult, SegmentResult
 from . import host
 
 _TERMS: tuple[tuple[str, str], ...] = (
-    (r"pass --pay, and --max-cost USD for a limit", "set max_cost_usd to what the run may cost"),
+    (r"pass --pay or --yes, and --max-cost USD for a limit", "set max_cost_usd to what the run may cost"),
     (r"raise --max-cost, or edit less", "raise max_cost_usd, which REACT1_MAX_COST of the server limits, or edit less"),
     (r"give --replace to replace it, or another --out", "choose another name in out, or delete it"),
     (r"run again with --replace to replace it, or with another --out", "queue again with another name in out"),

@@ -164,7 +164,7 @@ def _approve(jobs: list[BatchJob], home: Path, max_cost: float | None) -> bool:
         return False
     text = f"{len(jobs)} films cost about ${total:.2f}{'' if is_known else ' and more, which is not known yet,'}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise OverBudget(f"{text} and are not approved; pass --pay, and --max-cost USD for a limit")
+        raise OverBudget(f"{text} and are not approved; pass --pay or --yes, and --max-cost USD for a limit")
     limit = f", at most ${max_cost:.2f}" if max_cost is not None else ""
     print(f"{text}{limit}. Continue? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
