@@ -9,6 +9,7 @@ from pathlib import Path
 import astronaut
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from react1.pipeline.engine.landmarks import landmarker
 from react1.pipeline.engine.landmarks.detector import Detector
@@ -59,11 +60,16 @@ def clip(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def clip_faces(clip: Path) -> object:
-    """The detections of that clip, for tests of later stages."""
+def clip_faces(clip: Path, shared_folder: Path) -> object:
+    """The detections of that clip, for tests of later stages; the first worker that needs them looks for them."""
+    from react1.pipeline.engine.detect.detect import read_detections, write_detections
     from react1.pipeline.engine.render.render import find_faces
 
-    return find_faces(clip, lambda share: None)
+    path = shared_folder / "clip-faces.npz"
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            write_detections(path, find_faces(clip, lambda share: None))
+        return read_detections(path)
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import wave
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+from film_cache import cached_film
 
 from react1.pipeline.engine.frames.clip_frames import Picture, TakeWriter, VideoFormat
 
@@ -15,14 +17,21 @@ FRAMES = 30
 RATE = 48_000
 
 
+@cache
+def _photograph() -> np.ndarray:
+    """Read the portrait once: a clip asks for it for each frame."""
+    from skimage import data
+
+    return data.astronaut()
+
+
 def still(width: int = FORMAT.width, height: int = FORMAT.height, shift: float = 0.0) -> np.ndarray:
     """Crop the face from the portrait, shifted to the side by `shift` px, as (height, width, 3) RGB."""
     import cv2
-    from skimage import data
 
     scale = 2.2
     turn = np.float32([[scale, 0, width / 2 - scale * 226 + shift], [0, scale, height / 2 - scale * 112 + shift / 2]])
-    return cv2.warpAffine(data.astronaut(), turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    return cv2.warpAffine(_photograph(), turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
 
 
 def planes(rgb: np.ndarray) -> Picture:
@@ -37,11 +46,14 @@ def planes(rgb: np.ndarray) -> Picture:
 
 def write_clip(path: Path, frames: int = FRAMES, faceless: range = range(0)) -> Path:
     """Write the face as a clip that drifts slowly to the side; the frames `faceless` are grey."""
+    return cached_film(path, ("astronaut", frames, faceless), lambda target: _write_clip(target, frames, faceless))
+
+
+def _write_clip(path: Path, frames: int, faceless: range) -> None:
     grey = Picture(*(np.full(shape, 118, np.uint8) for shape in ((288, 384), (144, 192), (144, 192))))
     with TakeWriter(path, FORMAT, None) as writer:
         for number in range(frames):
             writer.write(grey if number in faceless else planes(still(shift=number * 0.5)))
-    return path
 
 
 def syllables(seconds: float, per_second: float = 3.0) -> np.ndarray:
