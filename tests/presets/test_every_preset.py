@@ -127,7 +127,7 @@ def test_from_web_downloads_a_url(talking_clip, home, tmp_path):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/{talking_clip.name}"
         out = tmp_path / "film.mp4"
-        run("from-web", source=address, edits=[f"{SPAN}:sad:1"], out=out, home=home, provider="local")
+        run("from-web", source=address, edits=[f"{SPAN}:surprised:1"], out=out, home=home, provider="local")
         server.shutdown()
 
     changed = _changed(_frames(talking_clip), _frames(out))

@@ -121,8 +121,9 @@ def test_a_preset_changes_the_span_through_the_provider(preset, local_server, ta
     assert "not React-1" in " ".join(result.notes)
 
 
-def test_adr_replace_sends_the_new_line(local_server, talking_clip, home, tmp_path):
+def test_adr_replace_sends_the_new_line(marking_server, talking_clip, own_home, tmp_path):
     """The provider gets the new line, and the film has it."""
+    server = marking_server()
     line, out = tmp_path / "line.wav", tmp_path / "film.mp4"
     samples = (np.sin(2 * np.pi * 1000 * np.arange(int(0.8 * 48000)) / 48000) * 12000).astype("<i2")
     with wave.open(str(line), "wb") as sound:
@@ -130,11 +131,12 @@ def test_adr_replace_sends_the_new_line(local_server, talking_clip, home, tmp_pa
         sound.writeframes(samples.tobytes())
     edit = {"in": "0.6", "out": "1.4", "prompt": "neutral", "audio": str(line)}
 
-    run("adr-replace", source=talking_clip, edits=[edit], out=out, home=home, provider="segmind", yes=True)
+    run("adr-replace", source=talking_clip, edits=[edit], out=out, home=own_home, provider="segmind", yes=True)
 
-    sent = _jobs(local_server.folder)[-1].sent
+    (job,) = _jobs(tmp_path / "srv")
+    sent = job.sent
     assert sent["sync_mode"] == "silence"
-    voice = local_server.get(sent["audio_url"]).content
+    voice = server.get(sent["audio_url"]).content
     (tmp_path / "heard.wav").write_bytes(voice)
     with wave.open(str(tmp_path / "heard.wav")) as heard:
         samples = np.frombuffer(heard.readframes(heard.getnframes()), "<i2").reshape(-1, heard.getnchannels())[:, 0]
@@ -165,7 +167,7 @@ def test_from_web_downloads_a_url_and_sends_only_the_segment(local_server, talki
 
 def test_preview_is_always_local(local_server, talking_clip, home, tmp_path):
     """It ignores keys, and another provider is refused before anything runs."""
-    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": home}
+    options = {"source": talking_clip, "edits": [f"{SPAN}:surprised:1"], "out": tmp_path / "f.mp4", "home": home}
     before = len(_jobs(local_server.folder))
 
     result = run("preview", **options)
