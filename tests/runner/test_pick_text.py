@@ -93,6 +93,7 @@ def test_only_the_choice_changes(text):
     assert any(
         text[at : at + len(removed)] == removed and text[:at] + inserted + text[at + len(removed) :] == changed
         for removed, inserted in _insertions("\r\n" if "\r\n" in text else "\n")
+        if len(text) - len(removed) + len(inserted) == len(changed)
         for at in range(len(text) + 1)
     )
 

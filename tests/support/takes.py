@@ -13,6 +13,7 @@ from numbered_clips import draw_frame, make_clip
 
 from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.values import Media, Segment, Take
+from react1.pipeline.media.clip_writer import lossless_encoder
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
@@ -218,8 +219,9 @@ def drawn_take(context, target: Segment, draw, *, of=lambda number: number) -> T
         frame_planes(frame) for frame in islice(decode_frames(context.path(target.source.file), video.index), wanted)
     ]
     path = context.temp_path("take.mkv")
+    coder, options = lossless_encoder(video.pix_fmt, (video.width_px, video.height_px))
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("ffv1", rate=25)
+        stream = out.add_stream(coder, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
         for at, number in enumerate(target.frames):
             shows = min(of(number), len(source_planes) - 1)
