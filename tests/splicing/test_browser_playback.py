@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browser import find_browser, watch
+from browser import Screen, find_browser
 from seen import strict_decode
 from takes import TAKE_OFFSET, film, numbered_take, segment
 
@@ -32,12 +32,14 @@ FILMS = {
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """The browser of this machine; without one nothing can be told."""
-    matches = find_browser()
-    if matches is None:
+def screen(tmp_path_factory):
+    """The browser of this machine, started once; without one nothing can be told."""
+    browser = find_browser()
+    if browser is None:
         pytest.skip("no chromium or chrome on the PATH: whether a browser plays the seams was not looked at")
-    return matches
+    result = Screen(browser, tmp_path_factory.mktemp("profiles"))
+    yield result
+    result.close()
 
 
 def source(context, suffix, **changes):
@@ -46,7 +48,7 @@ def source(context, suffix, **changes):
 
 
 @pytest.mark.parametrize("name", FILMS)
-def test_a_browser_shows_every_frame_beside_and_inside_an_edit(context, browser, monkeypatch, name):
+def test_a_browser_shows_every_frame_beside_and_inside_an_edit(context, screen, monkeypatch, name):
     """After a seek and while playing: the source's numbers outside, the take's inside, and no MediaError."""
     monkeypatch.setenv("SVT_LOG", "1")
     suffix, mime, changes, twin = FILMS[name]
@@ -55,7 +57,7 @@ def test_a_browser_shows_every_frame_beside_and_inside_an_edit(context, browser,
     assert twin is None or (result.metrics["way"], result.metrics["twin"]) == ("exact", twin)
     assert strict_decode(result.path) == ""
 
-    text = watch(browser, result.path, mime, SEAMS, 25, context.temp_path("profile"))
+    text = screen.watch(result.path, mime, SEAMS, 25)
 
     if not text.plays:
         pytest.skip(f"this browser does not play {mime}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,6 +38,15 @@ _FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 _PATIENCE_S = 120
+_LOBBY = b"""<!doctype html>
+<style>body { margin: 0 } iframe { width: 100vw; height: 100vh; border: 0 }</style>
+<iframe></iframe>
+<script>
+(async () => {
+  const inner = document.querySelector("iframe").contentWindow;
+  for (;;) if ((await fetch("/next")).status === 200) inner.location = "/inner";
+})();
+</script>"""
 
 
 @dataclass(frozen=True)
@@ -61,11 +71,38 @@ def find_browser() -> str | None:
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
-def watch(browser: str, film: Path, mime: str, frames: Sequence[int], rate: int, profile: Path) -> PlaybackReport:
-    """Let the browser seek into the middle of each frame, then play the film; its profile goes into a new folder."""
-    requested = {"type": mime, "seeks": [(number + 0.5) / rate for number in frames], "frame": 1 / rate}
-    page = _PAGE.read_text(encoding="utf-8").replace("/*ASKED*/ null", json.dumps(requested))
-    message = _answer(browser, _Stage(page.encode(), film.read_bytes(), mime), profile)
+class Screen:
+    """A browser that plays one film after the other, each in a new page inside the one that it keeps open."""
+
+    def __init__(self, browser: str, profiles: Path) -> None:
+        """Start nothing yet; the browser's profiles go into new folders in `profiles`."""
+        self._browser, self._profiles = browser, profiles
+        self._open: contextlib.ExitStack | None = None
+        self._stage = _Stage(b"", b"", "")
+
+    def watch(self, film: Path, mime: str, frames: Sequence[int], rate: int) -> PlaybackReport:
+        """Let the browser seek into the middle of each frame, then play the film."""
+        requested = {"type": mime, "seeks": [(number + 0.5) / rate for number in frames], "frame": 1 / rate}
+        page = _PAGE.read_text(encoding="utf-8").replace("/*ASKED*/ null", json.dumps(requested))
+        if self._open is None:
+            self._stage = _Stage(_LOBBY, b"", "")
+            self._open = contextlib.ExitStack()
+            self._open.enter_context(_shown(self._browser, self._stage, self._profiles / str(self._stage.server_port)))
+        self._stage.put_on(page.encode(), film.read_bytes(), mime)
+        try:
+            return _report(self._stage.answer())
+        except AssertionError:
+            self.close()  # the next film gets another browser
+            raise
+
+    def close(self) -> None:
+        """End the browser, if it has started."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+
+def _report(message: dict[str, Any]) -> PlaybackReport:
     return PlaybackReport(
         message["plays"],
         message["error"],
@@ -92,15 +129,20 @@ def ask(browser: str, page: str, script: str, profile: Path) -> Any:
 
 def _answer(browser: str, server: _Stage, profile: Path) -> Any:
     """Let the browser open the server's page, and give what the page sends back."""
+    with _shown(browser, server, profile):
+        return server.answer()
+
+
+@contextlib.contextmanager
+def _shown(browser: str, server: _Stage, profile: Path) -> Iterator[None]:
+    """Let a browser have the server's page open meanwhile."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{server.server_address[1]}/"
     argv = [browser, *_FLAGS, f"--user-data-dir={profile}", address]
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        return server.answers.get(timeout=_PATIENCE_S)
-    except queue.Empty:
-        raise AssertionError(f"{browser} said nothing for {_PATIENCE_S} s") from None
+        yield
     finally:
         process.terminate()
         process.wait()
@@ -120,6 +162,20 @@ class _Stage(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Request)
         self.page, self.film, self.mime = page, film, mime
         self.answers: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.next: queue.Queue[bytes] = queue.Queue()
+        self.inner = b""
+
+    def put_on(self, page: bytes, film: bytes, mime: str) -> None:
+        """Let the lobby show another page with another film."""
+        self.inner, self.film, self.mime = page, film, mime
+        self.next.put(b"now")
+
+    def answer(self) -> Any:
+        """Wait for what the page sends back."""
+        try:
+            return self.answers.get(timeout=_PATIENCE_S)
+        except queue.Empty:
+            raise AssertionError(f"the browser said nothing for {_PATIENCE_S} s") from None
 
 
 class _Request(BaseHTTPRequestHandler):
@@ -131,6 +187,13 @@ class _Request(BaseHTTPRequestHandler):
             self._part()
         elif self.path == "/":
             self._send(200, self.server.page, "text/html; charset=utf-8")
+        elif self.path == "/inner":
+            self._send(200, self.server.inner, "text/html; charset=utf-8")
+        elif self.path == "/next":
+            try:
+                self._send(200, self.server.next.get(timeout=1), "text/plain")
+            except queue.Empty:
+                self._send(204, b"", "text/plain")
         else:
             self._send(404, b"", "text/plain")
 
@@ -150,6 +213,7 @@ class _Request(BaseHTTPRequestHandler):
     def _send(self, code: int, body: bytes, kind: str, more: dict[str, str] | None = None) -> None:
         self.send_response(code)
         headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Accept-Ranges": "bytes", **(more or {})}
+        headers["Cache-Control"] = "no-store"  # the next film has the same address
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
