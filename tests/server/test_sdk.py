@@ -1,7 +1,9 @@
 """The vendor's SDK against a real server with the real engine: its documented calls, with another base_url."""
 
+import base64
 import importlib
 
+import astronaut
 import av
 import numpy as np
 import pytest
@@ -55,14 +57,20 @@ def test_run_sync_returns_a_take(sdk, uploaded, talking_clip, tmp_path):
     assert 0.0015 * moved.size < moved.sum() < 0.3 * moved.size
 
 
-def test_submit_and_wait_returns_the_final_body(sdk, uploaded):
-    """Submit, poll, result; the take is at `output`, and the history has its cost."""
-    job = sdk.submit_async(MODEL, video_url=uploaded, audio_url=uploaded, prompt="happy", sync_mode="cut_off")
+def test_submit_and_wait_returns_the_final_body(sdk, rendering, uploaded, tmp_path):
+    """Submit, poll, result; the take is at `output`, as long as its voice, and the history has its cost."""
+    voice = astronaut.write_wav(tmp_path / "voice.wav", astronaut.syllables(0.4))
+    data = "data:audio/wav;base64," + base64.b64encode(voice.read_bytes()).decode()
+    sound = rendering.post("/upload-asset", json={"data_urls": [data]}).json()["file_urls"][0]
+    job = sdk.submit_async(MODEL, video_url=uploaded, audio_url=sound, prompt="happy", sync_mode="cut_off")
 
     body = job.wait(timeout=60, interval=0.1)
 
     assert body["status"] == "COMPLETED"
-    assert sdk._client.get(body["output"]).headers["content-type"] == "video/mp4"
+    output = sdk._client.get(body["output"])
+    assert output.headers["content-type"] == "video/mp4"
+    (tmp_path / "take.mp4").write_bytes(output.content)
+    assert len(frames(tmp_path / "take.mp4")) == 10
     row = sdk.generations.get(job.request_id)
     assert row["request_body"]["prompt"] == "happy"
     assert row["credits_deduction"] == body["metrics"]["cost"]
@@ -96,8 +104,6 @@ def test_an_unknown_request_and_an_invalid_value_raise_with_status_and_detail(sd
 
 def test_a_video_longer_than_15_s_is_400(rendering, tmp_path):
     """An upload is checked at once, on v1 and v2; nothing is queued."""
-    import base64
-
     long = write_clip(tmp_path / "long.mp4", seconds=16)
     data = "data:video/mp4;base64," + base64.b64encode(long.read_bytes()).decode()
     url = rendering.post("/upload-asset", json={"data_urls": [data]}).json()["file_urls"][0]
@@ -113,8 +119,6 @@ def test_a_video_longer_than_15_s_is_400(rendering, tmp_path):
 
 def test_the_engine_copy_returns_an_upload_without_fetching_it(tmp_path, talking_clip):
     """The take is the uploaded file, whatever query its URL has."""
-    import base64
-
     with open_server(tmp_path, {"engine": "copy"}, renderer=copy_source) as server:
         data = "data:video/mp4;base64," + base64.b64encode(talking_clip.read_bytes()).decode()
         url = server.post("/upload-asset", json={"data_urls": [data]}).json()["file_urls"][0]
