@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from film_cache import cached_film
 from layers import ROOT
 
 from react1.nodes.compare import Compare, CompareParams
@@ -26,8 +27,15 @@ FILM = ClipRecipe(frames=20, size=(192, 108), gop=5)
 
 
 def film(context, recipe=FILM):
-    """Return a film as a source of the node."""
-    return probe_clip(context, make_clip(context.folder / "made" / "film.mov", recipe))
+    """Return a film as a source of the node; a test that stops its node asks for it again and again."""
+    return probe_clip(context, cached_film(made(context, "film.mov"), recipe, lambda path: make_clip(path, recipe)))
+
+
+def made(context, name):
+    """Return where a file is made that is not stored."""
+    folder = context.folder / "made"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / name
 
 
 def take(context):
@@ -43,8 +51,11 @@ def take(context):
 def marked_take(context):
     """Return that take with a lighter square: one that changes nothing cannot be conformed."""
     sent = take(context)
-    path = context.folder / "made" / "marked.mp4"
-    run_tool(mark_argv(ffmpeg_path(), context.path(sent.media.file), path))
+    path = cached_film(
+        made(context, "marked.mp4"),
+        ("marked", sent.media.file.digest),
+        lambda path: run_tool(mark_argv(ffmpeg_path(), context.path(sent.media.file), path)),
+    )
     return sent.model_copy(update={"media": probe_clip(context, path)})
 
 
