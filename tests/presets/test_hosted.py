@@ -121,9 +121,8 @@ def test_a_preset_changes_the_span_through_the_provider(preset, local_server, ta
     assert "not React-1" in " ".join(result.notes)
 
 
-def test_adr_replace_sends_the_new_line(marking_server, talking_clip, own_home, tmp_path):
+def test_adr_replace_sends_the_new_line(local_server, talking_clip, home, tmp_path):
     """The provider gets the new line, and the film has it."""
-    server = marking_server()
     line, out = tmp_path / "line.wav", tmp_path / "film.mp4"
     samples = (np.sin(2 * np.pi * 1000 * np.arange(int(0.8 * 48000)) / 48000) * 12000).astype("<i2")
     with wave.open(str(line), "wb") as sound:
@@ -131,12 +130,11 @@ def test_adr_replace_sends_the_new_line(marking_server, talking_clip, own_home, 
         sound.writeframes(samples.tobytes())
     edit = {"in": "0.6", "out": "1.4", "prompt": "neutral", "audio": str(line)}
 
-    run("adr-replace", source=talking_clip, edits=[edit], out=out, home=own_home, provider="segmind", yes=True)
+    run("adr-replace", source=talking_clip, edits=[edit], out=out, home=home, provider="segmind", yes=True)
 
-    (job,) = _jobs(tmp_path / "srv")
-    sent = job.sent
+    sent = _jobs(local_server.folder)[-1].sent
     assert sent["sync_mode"] == "silence"
-    voice = server.get(sent["audio_url"]).content
+    voice = local_server.get(sent["audio_url"]).content
     (tmp_path / "heard.wav").write_bytes(voice)
     with wave.open(str(tmp_path / "heard.wav")) as heard:
         samples = np.frombuffer(heard.readframes(heard.getnframes()), "<i2").reshape(-1, heard.getnchannels())[:, 0]
