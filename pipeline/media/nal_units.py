@@ -61,6 +61,8 @@ _FIRST_NOT_HEVC_PICTURE = 32
 _HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 138, 139, 134, 135, 244})
 """Profiles whose SPS has chroma format and bit depth."""
 _HEAD_BYTES, _SLICE_HEAD_BYTES = 4096, 40
+_MOST_NUMBER_BITS = 16
+"""Of a slice's frame number (ITU-T H.264, 7.4.2.1.1)."""
 
 
 def split_units(packet: bytes, *, annexb: bool) -> Iterator[bytes]:
@@ -187,7 +189,7 @@ def _frame_number_bits(sps: bytes) -> int:
             return 0
     number_bits = bits.ue() + 4
     order_type = bits.ue()
-    if order_type == 1:
+    if order_type == 1 or number_bits > _MOST_NUMBER_BITS:
         return 0
     if order_type == 0:
         bits.ue()

@@ -15,10 +15,13 @@ from ...media.nal_units import BitReader, split_start_codes, split_units
 from ...media.not_applicable import NotApplicable
 
 SLICE, IDR, SPS, PPS = 1, 5, 7, 8
+BROKEN_SETS = "the parameter sets of the picture are broken"
 _HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 138, 139, 134, 135, 244})
 """Profiles whose SPS has chroma format and bit depth."""
 _X264_NOTE = re.compile(rb"x264 - core \d+.*?options: ([ -~]+)", re.DOTALL)
 _EXTENDED_ASPECT = 255
+_MOST_COUNTER_BITS, _MOST_BUFFERS = 16, 32
+"""The most that frame numbers and order counts may have (7.4.2.1.1), and the most buffer models (E.2.2)."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def _parse_sets(body: bytes, start: int, count: int) -> tuple[tuple[bytes, ...],
         sets.append(body[position + 2 : position + 2 + size])
         position += 2 + size
     if position > len(body):
-        raise NotApplicable("the parameter sets of the picture are broken")
+        raise NotApplicable(BROKEN_SETS)
     return tuple(sets), position
 
 
@@ -153,7 +156,7 @@ def parse_sps(sps: bytes) -> SequenceParameters:
     """Parse a sequence parameter set.
 
     Raises:
-        NotApplicable: it has scaling matrices, or pic_order_cnt_type 1.
+        NotApplicable: it has scaling matrices, pic_order_cnt_type 1, or a number that it cannot have.
     """
     bits = BitReader(sps, 1)
     profile, _, level, number = bits.u(8), bits.u(8), bits.u(8), bits.ue()
@@ -165,11 +168,11 @@ def parse_sps(sps: bytes) -> SequenceParameters:
         bits.ue(), bits.u()
         if bits.u():
             raise NotApplicable("the SPS has scaling matrices")
-    frame_number_bits = bits.ue() + 4
+    frame_number_bits = _limited(bits.ue() + 4, _MOST_COUNTER_BITS)
     order_type = bits.ue()
     if order_type == 1:
         raise NotApplicable("unsupported pic_order_cnt_type 1")
-    order_bits = bits.ue() + 4 if order_type == 0 else 0
+    order_bits = _limited(bits.ue() + 4, _MOST_COUNTER_BITS) if order_type == 0 else 0
     bits.ue()
     gaps = bool(bits.u())
     macroblocks = (bits.ue() + 1) * (bits.ue() + 1)
@@ -200,6 +203,13 @@ def parse_sps(sps: bytes) -> SequenceParameters:
         fields=fields,
         buffers=buffers,
     )
+
+
+def _limited(value: int, most: int) -> int:
+    """Return a number of a parameter set; a damaged one may be any, and would be read or counted for minutes."""
+    if value > most:
+        raise NotApplicable(BROKEN_SETS)
+    return value
 
 
 def skip_to_chroma_location(bits: BitReader) -> bool:
@@ -240,7 +250,7 @@ def _parse_hrd(bits: BitReader) -> tuple[tuple[int, int], ...]:
     """Return the rate in bits/s and the size in bits of each buffer; empty if there are no HRD parameters."""
     if not bits.u():
         return ()
-    count, rate_scale, size_scale = bits.ue() + 1, bits.u(4), bits.u(4)
+    count, rate_scale, size_scale = _limited(bits.ue() + 1, _MOST_BUFFERS), bits.u(4), bits.u(4)
     buffers = []
     for _ in range(count):
         buffers.append((bits.ue() + 1 << 6 + rate_scale, bits.ue() + 1 << 4 + size_scale))

@@ -37,6 +37,7 @@ from ...media.nal_units import (
 from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, pixel_formats
 from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder
+from .h264_headers import BROKEN_SETS
 from .hevc_sps import SPS, first_chroma_location, skip_to_picture_order
 
 _CHROMA_STEPS, _LUMA_STEPS = 50_000, 10_000
@@ -173,7 +174,11 @@ def _config_sets(source: SourceVideo) -> tuple[bytes, ...]:
 
 
 def hvcc_units(config: bytes) -> Iterator[bytes]:
-    """Yield the units of an hvcC."""
+    """Yield the units of an hvcC.
+
+    Raises:
+        NotApplicable: it is broken, or NAL lengths are not four bytes.
+    """
     if len(config) <= _HEAD_BYTES or config[21] & 3 != 3:
         raise NotApplicable("NAL units are not stored with four-byte lengths")
     position = _HEAD_BYTES + 1
@@ -181,6 +186,8 @@ def hvcc_units(config: bytes) -> Iterator[bytes]:
         count, position = int.from_bytes(config[position + 1 : position + 3], "big"), position + 3
         for _ in range(count):
             size, position = int.from_bytes(config[position : position + 2], "big"), position + 2
+            if position + size > len(config):  # a few bytes may name millions of units
+                raise NotApplicable(BROKEN_SETS)
             yield config[position : position + size]
             position += size
 
@@ -282,6 +289,8 @@ def _add_sets(config: bytes, sets: tuple[bytes, ...]) -> bytes:
         start, count, position = position, int.from_bytes(config[position + 1 : position + 3], "big"), position + 3
         for _ in range(count):
             position += 2 + int.from_bytes(config[position : position + 2], "big")
+            if position > len(config):
+                raise NotApplicable(BROKEN_SETS)
         added = [unit for unit in sets if hevc_unit_type(unit) == config[start] & 63]
         result += config[start : start + 1] + (count + len(added)).to_bytes(2, "big") + config[start + 3 : position]
         result += b"".join(len(unit).to_bytes(2, "big") + unit for unit in added)
