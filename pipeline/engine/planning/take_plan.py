@@ -27,6 +27,7 @@ from ..detect.detect import Detections
 from ..detect.face_selection import ShotFace, select_faces
 from ..detect.speaker import loudness_per_frame
 from ..frames.clip_frames import VideoFormat
+from ..occlusion import texels
 from ..occlusion.occlusion import KeepOcclusion, Mask
 from ..pose.pose import Pose
 from ..take_job import TakeJob
@@ -37,6 +38,8 @@ COVERED = 0.85
 """A face whose lower part is covered by more than this share is left unchanged, with or without occlusion detection."""
 PARTLY_COVERED, UNSURE_COVERED = 0.55, 0.20
 """With occlusion detection: above these shares the complete frame is left unchanged, not only what is covered."""
+_OUTSIDE_SHARE = 0.5
+"""The picture's edge, and nothing else, hides a face of which more than this share of what is hidden lies outside."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,12 @@ class WeakFrames:
 
     covered: int
     """Left unchanged because something covers the face."""
+    outside: int
+    """Left unchanged because the face is outside the picture, at least for the most part of its lower half."""
     masked: int
     """Re-expressed except where something covers the face."""
+    cut_off: int
+    """Re-expressed except where the edge of the picture cuts off the face."""
     faded: int
     """At less than half strength because the face is turned away or blurred."""
 
@@ -57,7 +64,7 @@ def frame_weights(
     take_span: tuple[int, int],
     span: tuple[int, int],
     count: int,
-    fps: Fraction,
+    video_format: VideoFormat,
     *,
     use_masks: bool,
     goes_on: tuple[bool, bool] = (False, False),
@@ -70,18 +77,20 @@ def frame_weights(
         take_span: the output frames [first, last) that may change.
         span: the same for the clip.
         count: number of frames of the clip.
-        fps: frames per second.
+        video_format: the format of the clip's pictures.
         use_masks: whether occlusion detection is on.
         goes_on: whether the edit goes on before and after the span, in other clips.
     """
     shot_of, has_face, covered = np.full(count, -1), np.zeros(count, bool), np.zeros(count, bool)
-    quality, has_mask = np.ones(count), np.zeros(count, bool)
+    quality, has_mask, is_outside = np.ones(count), np.zeros(count, bool), np.zeros(count, bool)
+    fps = video_format.fps
     for number, shot in enumerate(shots):
         in_shot = slice(*shot.shot)
         shot_of[in_shot] = number
         has_face[in_shot] = [points is not None or frame in shot.flashes for frame, points in enumerate(shot.landmarks)]
         covered[in_shot] = covered_frames(shot, use_masks=use_masks)
         has_mask[in_shot] = [mask is not None for mask in shot.occlusion.masks]
+        is_outside[in_shot] = _outside_frames(shot, video_format)
         quality[in_shot] = shot.visibility
     order = np.asarray(shown)
     weights = np.zeros(len(order))
@@ -92,12 +101,15 @@ def frame_weights(
     for first, last in pairwise(cuts):
         weights[first:last] *= ramp_weights(active[first:last], fps, to_ends=False)
     in_span = slice(*span)
-    weak = WeakFrames(
-        int((has_face & covered)[in_span].sum()),
-        int((has_face & ~covered & has_mask)[in_span].sum()) if use_masks else 0,
-        int((has_face & ~covered & (quality < 0.5))[in_span].sum()),
-    )
-    return weights, weak
+    changed, masked = has_face & ~covered, has_face & ~covered & has_mask & use_masks
+    frames = {
+        "covered": has_face & covered & ~is_outside,
+        "outside": has_face & covered & is_outside,
+        "masked": masked & ~is_outside,
+        "cut_off": masked & is_outside,
+        "faded": changed & (quality < 0.5),
+    }
+    return weights, WeakFrames(**{name: int(which[in_span].sum()) for name, which in frames.items()})
 
 
 def covered_frames(shot: ShotFace, *, use_masks: bool) -> NDArray[np.bool_]:
@@ -109,6 +121,16 @@ def covered_frames(shot: ShotFace, *, use_masks: bool) -> NDArray[np.bool_]:
         covered | (shot.occlusion.covered > PARTLY_COVERED) | (shot.occlusion.uncertain > UNSURE_COVERED)
     )
     return partly
+
+
+def _outside_frames(shot: ShotFace, video_format: VideoFormat) -> list[bool]:
+    """Return in which frames of a shot most of what is hidden of the face lies outside the picture."""
+    size = np.array([video_format.width, video_format.height])
+    outside = []
+    for points, mask in zip(shot.landmarks, shot.occlusion.masks, strict=True):
+        hidden = None if points is None or mask is None else texels.positions(points)[mask]
+        outside.append(hidden is not None and bool(((hidden < 0) | (hidden > size)).any(1).mean() > _OUTSIDE_SHARE))
+    return outside
 
 
 FACE_HINT = "choose a span that shows a face from the front, at least 30 px between the eyes"
@@ -183,7 +205,7 @@ def plan_take(
     _require_frames(take_span, first)
     use_masks = choices.occlusion_detection_enabled
     weights, weak = frame_weights(
-        shots, layout.frames, take_span, (first, last), count, fps, use_masks=use_masks, goes_on=job.goes_on
+        shots, layout.frames, take_span, (first, last), count, video_format, use_masks=use_masks, goes_on=job.goes_on
     )
     _require_weight(weights, weak, (first, last))
     notes = take_notes(detections, shots, (first, last), weak) + short_span_notes(take_span, fps, job.goes_on)
@@ -270,8 +292,12 @@ def take_notes(detections: Detections, shots: Sequence[ShotFace], span: tuple[in
         notes.append(f"no face in {missing} of {last - first} frames; these frames keep their expression")
     if weak.covered:
         notes.append(f"the face is covered in {_frames(weak.covered)}; these frames keep their expression")
+    if weak.outside:
+        notes.append(f"the face leaves the picture in {_frames(weak.outside)}; these frames keep their expression")
     if weak.masked:
         notes.append(f"part of the face is covered in {_frames(weak.masked)}; the covered part is unchanged")
+    if weak.cut_off:
+        notes.append(f"the edge of the picture cuts off the face in {_frames(weak.cut_off)}; the rest of it is changed")
     if weak.faded:
         notes.append(f"the head is turned away or blurred in {_frames(weak.faded)}; the expression fades out there")
     return notes
@@ -304,6 +330,7 @@ def weak_details(weak: WeakFrames) -> str:
     reasons = [
         f"the head is turned away or blurred in {_frames(weak.faded)}" if weak.faded else "",
         f"the face is covered in {_frames(weak.covered)}" if weak.covered else "",
+        f"the face leaves the picture in {_frames(weak.outside)}" if weak.outside else "",
     ]
     listed = ", ".join(reason for reason in reasons if reason)
     return f" ({listed})" if listed else ""

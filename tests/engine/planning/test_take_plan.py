@@ -259,6 +259,33 @@ def test_a_fully_covered_face_is_unchanged(face, occlusion: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("below", "occlusion", "note"),
+    [
+        (0.95, False, "the face is covered in 12 frames"),
+        (0.3, False, "the face leaves the picture in 12 frames"),
+        (0.3, True, "the face leaves the picture in 12 frames"),
+        (0.95, True, "the face is covered in 12 frames"),
+    ],
+)
+def test_a_face_that_leaves_the_picture_is_not_called_covered(face, portrait, below, occlusion, note) -> None:
+    """What is below the lower edge looks like nothing of the face; the frames are left unchanged as before."""
+    local = positions(portrait.face.local)
+    texels = NORMAL.copy()
+    texels[local[:, 1] > 0.3] = (20, 60, 220, 120)
+    placed = face(300)
+    edge = np.sort(positions(placed)[:, 1])[np.searchsorted(np.sort(local[:, 1]), below)]
+    placed[:, 1] += FORMAT.height - edge
+    below_too = ((0.0, 0.0, 640.0, 720.0),)
+    looks = [NORMAL] * 20 + [texels] * 12
+    frames = [FrameDetections((placed,), (FaceTexels(values),), below_too, STAGE) for values in looks]
+
+    plan = plan_for(frames, occlusion_detection_enabled=occlusion)
+
+    assert [line.partition(";")[0] for line in plan.notes] == [note]
+    assert (weights(plan)[22:] == 0).all()
+
+
+@pytest.mark.parametrize(
     ("detections", "words"),
     [
         (FrameDetections((), (), (), STAGE), r"frames 2–8 of the clip; choose a span"),
