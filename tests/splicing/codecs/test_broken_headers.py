@@ -49,11 +49,11 @@ def test_numbers_within_the_standard_are_read():
     assert len(h264_headers.parse_sps(sps(buffers=32, models=32)).buffers) == 32
 
 
-@pytest.mark.parametrize("fault", [{"buffers": 33}, {"buffers": 40_000_000}, {"number_bits": 17}, {"order_bits": 17}])
-def test_a_number_that_no_film_can_have_is_refused(fault):
+@pytest.mark.parametrize("numbers", [{"buffers": 33}, {"buffers": 40_000_000}, {"number_bits": 17}, {"order_bits": 17}])
+def test_a_number_that_no_film_can_have_is_refused(numbers):
     """Not counted up to four billion."""
     with at_once(), pytest.raises(NotApplicable, match="parameter sets of the picture are broken"):
-        h264_headers.parse_sps(sps(**fault))
+        h264_headers.parse_sps(sps(**numbers))
 
 
 def test_rates_of_a_broken_set_are_those_of_its_level():
