@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..core.errors import ProviderError
 
-SEARCH_FRAMES = 15
+SEARCH_S, _MIN_SEARCH_FRAMES = Fraction(3, 5), 15
+"""How far a take may lag behind or run ahead; a provider's delay is a time, whatever the frame rate."""
 MAX_MISSING_SHARE = Fraction(1, 4)
 MIN_SIMILARITY = 0.7
 _MOVING_SHARE = 0.25
@@ -63,7 +64,8 @@ def align(sent: Thumbnails, taken: Thumbnails, sent_rate: Fraction, taken_rate: 
     resampled = _is_resampled(expected, count, sent_rate, taken_rate)
     ratio = taken_rate / sent_rate if resampled else Fraction(1)
     nominal = [round(i * ratio) for i in range(expected)]
-    lag, moving = _find_lag(sent, taken, nominal), _moving_pixels(sent)
+    search = max(_MIN_SEARCH_FRAMES, round(SEARCH_S * (taken_rate if resampled else sent_rate)))
+    lag, moving = _find_lag(sent, taken, nominal, search), _moving_pixels(sent)
     positions, skipped = np.array(nominal) + lag, 0
     matched = np.flatnonzero((positions >= 0) & (positions < count))
     if not resampled and len(matched):
@@ -130,12 +132,11 @@ def _is_resampled(expected: int, count: int, sent_rate: Fraction, taken_rate: Fr
     return abs(count - expected * taken_rate / sent_rate) < abs(count - expected)
 
 
-def _find_lag(sent: Thumbnails, taken: Thumbnails, nominal: list[int]) -> int:
-    """Return the shift at which the moving pixels agree best; 0 unless another is clearly better."""
+def _find_lag(sent: Thumbnails, taken: Thumbnails, nominal: list[int], search: int) -> int:
+    """Return the shift of at most `search` at which the moving pixels agree best; 0 unless one is clearly better."""
     moving = _moving_pixels(sent)
     before, after = sent.reshape(len(sent), -1)[:, moving], taken.reshape(len(taken), -1)[:, moving]
-    lags = range(-SEARCH_FRAMES, SEARCH_FRAMES + 1)
-    costs = {lag: _cost(before, after, np.array(nominal) + lag) for lag in lags}
+    costs = {lag: _cost(before, after, np.array(nominal) + lag) for lag in range(-search, search + 1)}
     best = min(costs, key=lambda lag: (costs[lag], abs(lag)))
     is_clear = costs[best] < 0.8 * costs[0] and costs[0] - costs[best] > 0.02
     return best if is_clear else 0

@@ -8,6 +8,7 @@ together, while people are side by side. Regions that overlap from one frame to 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +21,7 @@ Labels = NDArray[np.int32]
 _MIN_DIFFERENCE = 3.0
 _MIN_SHARE_OF_STRONGEST = 0.12
 """A change much weaker than the strongest is drift of the picture, not a face."""
-_REACH_FRAMES = 5
+_REACH_S = 0.2
 """A face that does not change for less than this is still tracked."""
 _JOIN_DOWN, _JOIN_ACROSS = 1.0, 0.5
 """Half the distance at which regions are still one face, as shares of the side of all that changed."""
@@ -40,15 +41,24 @@ class TrackedRegion:
     other_count: int
 
 
-def track_largest_change(sent: NDArray[np.uint8], taken: NDArray[np.uint8], cell_aspect: float = 1.0) -> TrackedRegion:
-    """Track the largest change through a take; `cell_aspect` is the pixel aspect ratio of the thumbnails."""
+def track_largest_change(
+    sent: NDArray[np.uint8], taken: NDArray[np.uint8], rate: Fraction, cell_aspect: float = 1.0
+) -> TrackedRegion:
+    """Track the largest change through a take.
+
+    Args:
+        sent: thumbnails of what was sent.
+        taken: those of the take.
+        rate: frames per second.
+        cell_aspect: the pixel aspect ratio of the thumbnails.
+    """
     weights = np.stack([_change_weights(before, after) for before, after in zip(sent, taken, strict=True)])
     strongest = float(np.percentile(weights.reshape(len(weights), -1).max(1), 90)) if len(weights) else 0.0
     solid = weights > max(_MIN_DIFFERENCE, _MIN_SHARE_OF_STRONGEST * strongest)
     side = _typical_side(solid)
     reaches = _JOIN_DOWN * side * cell_aspect**0.5, _JOIN_ACROSS * side / cell_aspect**0.5
     down, across = (int(np.clip(round(reach), 1, _MAX_JOIN_CELLS)) for reach in reaches)
-    wide = _dilate_in_time(_dilate(_dilate(solid, 1, down), 2, across))
+    wide = _dilate(_dilate(_dilate(solid, 1, down), 2, across), 0, max(1, round(_REACH_S * rate)))
     regions = _link_regions(np.stack([label_regions(frame) for frame in wide]))
     sums = np.bincount(regions.ravel(), weights=np.where(solid, weights, 0).ravel())
     sums[0] = 0
@@ -81,11 +91,6 @@ def _dilate(volume: Cells, axis: int, reach: int) -> Cells:
         target[shift:] |= source[:-shift]
         target[:-shift] |= source[shift:]
     return dilated
-
-
-def _dilate_in_time(volume: Cells) -> Cells:
-    """Dilate in time."""
-    return _dilate(volume, 0, _REACH_FRAMES)
 
 
 def label_regions(cells: Cells) -> Labels:

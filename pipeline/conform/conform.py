@@ -61,7 +61,7 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
     drafted = draft.changes if draft is not None and draft.is_valid(alignment, job.corrections) else None
     if mode == "face":
         pairs = job.corrections.apply_to_thumbnails(job.films, sent_small, take_small, alignment)
-        job.face = track_largest_change(*pairs, job.films.cell_aspect)
+        job.face = track_largest_change(*pairs, job.films.sent_video.rate, job.films.cell_aspect)
     if any(0 < strength < 1 for strength in job.strengths):
         corrected = (job.corrected(sent, taken) for _, _, sent, taken in frame_pairs(job, alignment))
         job.moved_faces = find_moved_faces(corrected, float(job.source.rate))

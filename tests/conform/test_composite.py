@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from takes import moving_film, segment, texture, write_pictures
@@ -177,9 +179,27 @@ def test_without_a_change_there_is_no_face():
     """Nothing to follow, and no other place."""
     small = np.stack([np.stack([part[:54, :96] for part in [texture((192, 108), 0)[0]] * 3])] * 5)
 
-    region = track_largest_change(small, small)
+    region = track_largest_change(small, small, Fraction(25))
 
     assert not region.mask.any() and region.other_count == 0
+
+
+@pytest.mark.parametrize("rate", [24, 25, 30, 60, 120])
+def test_a_face_that_rests_for_a_moment_is_followed_at_any_frame_rate(rate):
+    """With 0.3 s between two changes of it, and with 0.5 s it is another one, as at 25 frames/s."""
+
+    def region(pause_s):
+        sent = np.full((2 * rate, 3, 54, 96), 90, np.uint8)
+        taken, pause = sent.copy(), round(pause_s * rate)
+        taken[: rate - pause, :, 20:30, 40:52] = 150
+        taken[rate:, :, 20:30, 40:52] = 150
+        return track_largest_change(sent, taken, Fraction(rate)), pause
+
+    joined, _ = region(0.3)
+    parted, _ = region(0.5)
+
+    assert (joined.other_count, parted.other_count) == (0, 1)
+    assert joined.mask[:, 25, 46].min() > 0.9
 
 
 def test_a_black_take_is_refused_in_frame_mode_too(context):

@@ -106,7 +106,7 @@ def _select_face(
         tuple(landmarks),
         tuple(sorted(track.points)),
         find() if keep_occlusion is None else keep_occlusion(occlusion_name(faces, fps), len(faces), find),
-        frontal_weights(landmarks) * sharpness_weights(texels, last - first),
+        frontal_weights(landmarks) * sharpness_weights(texels, last - first, fps),
         flashes,
     )
 
@@ -127,7 +127,10 @@ BLURRED = (0.55, 0.35)
 """The edit fades out between these fractions of the usual sharpness, because landmarks are inaccurate."""
 SHARPEST_TEXELS = 200
 """Sharpness is the mean edge strength of this many texels with the strongest edges."""
-SHARPNESS_FRAMES, EASE_FRAMES = 8, 3
+SHARPNESS_FRAMES = 8
+"""With fewer frames of a face none is called blurred."""
+EASE_S = 0.12
+"""How much earlier a fade for blur begins, and how much later it ends."""
 
 
 def frontal_weights(landmarks: Sequence[Points | None]) -> Curve:
@@ -142,7 +145,7 @@ def frontal_weights(landmarks: Sequence[Points | None]) -> Curve:
     return weights
 
 
-def sharpness_weights(texels: Mapping[int, FaceTexels], frames: int) -> Curve:
+def sharpness_weights(texels: Mapping[int, FaceTexels], frames: int, fps: Fraction) -> Curve:
     """Return a weight per frame: 1 as sharp as the face usually is in its shot, 0 blurred."""
     weights = np.ones(frames)
     if len(texels) < SHARPNESS_FRAMES:
@@ -154,12 +157,12 @@ def sharpness_weights(texels: Mapping[int, FaceTexels], frames: int) -> Curve:
     ]
     share = np.array(edges) / max(1e-6, float(np.median(edges)))
     weights[numbers] = 1 - smoothstep((BLURRED[0] - share) / (BLURRED[0] - BLURRED[1]))
-    return _widen_fades(weights)
+    return _widen_fades(weights, max(1, round(EASE_S * fps)))
 
 
-def _widen_fades(weights: Curve) -> Curve:
+def _widen_fades(weights: Curve, frames: int) -> Curve:
     """Start each fade some frames earlier and end it later, so that it is not abrupt."""
-    padded = np.pad(weights, 2 * EASE_FRAMES, mode="edge")
-    minimum = np.lib.stride_tricks.sliding_window_view(padded, 2 * EASE_FRAMES + 1).min(1)
-    widened: Curve = np.lib.stride_tricks.sliding_window_view(minimum, 2 * EASE_FRAMES + 1).mean(1)
+    padded = np.pad(weights, 2 * frames, mode="edge")
+    minimum = np.lib.stride_tricks.sliding_window_view(padded, 2 * frames + 1).min(1)
+    widened: Curve = np.lib.stride_tricks.sliding_window_view(minimum, 2 * frames + 1).mean(1)
     return widened

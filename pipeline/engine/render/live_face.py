@@ -59,7 +59,7 @@ class LiveFace:
         self.landmarks = list(smooth_track(fill_gaps(faces, rate), rate))
         self.detected_frames = len(track.points)
         self.unit_px = track.unit_px
-        self.visibility = frontal_weights(self.landmarks) * sharpness_weights(track.texels, count)
+        self.visibility = frontal_weights(self.landmarks) * sharpness_weights(track.texels, count, fps)
         self._shapes = mouth_shapes(self.landmarks)
         self._resting = resting_shapes(self._shapes, rate)
         self._headroom = headroom_per_frame(self.landmarks, rate)

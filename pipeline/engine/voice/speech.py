@@ -86,12 +86,16 @@ def analyze_speech(samples: NDArray[np.float64], rate: int, frames: int, fps: Fr
     )
 
 
-def correlation(mouth: Curve, opened: Curve, fps: Fraction, lag_frames: int = 3) -> float:
-    """Return how well a mouth's gap follows a voice: the best correlation within a few frames, without slow drift.
+LAG_S = 0.12
+"""The most that a film's own sound is early or late, as `speaker.py` allows."""
+
+
+def correlation(mouth: Curve, opened: Curve, fps: Fraction) -> float:
+    """Return how well a mouth's gap follows a voice: the best correlation within `LAG_S`, without slow drift.
 
     It is 0 if the mouth hardly moves (below 0.004 units).
     """
-    half = max(2, round(fps / 2))
+    half, lag_frames = max(2, round(fps / 2)), max(1, round(LAG_S * fps))
     count = len(mouth)
     if count <= 2 * lag_frames + half:
         return 0.0

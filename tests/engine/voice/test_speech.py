@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from phones import synthesize
 
 from react1.pipeline.engine.voice.speech import analyze_speech, articulate, correlation
@@ -86,3 +87,16 @@ def test_correlation_separates_following_mouths() -> None:
     assert correlation(0.2 * np.roll(envelope, 2), envelope, FPS) > 0.9
     assert correlation(0.2 * other, envelope, FPS) < 0.5
     assert correlation(np.full(80, 0.1), envelope, FPS) == 0
+
+
+@pytest.mark.parametrize("fps", [24, 25, 30, 60, 120])
+def test_a_voice_may_be_as_late_at_any_frame_rate(fps) -> None:
+    """A tenth of a second is followed, three tenths are not, whatever the number of frames."""
+    source = np.random.default_rng(3)
+    moments = np.linspace(0, 40, 4 * fps)
+    envelope = np.interp(moments, np.arange(41), source.random(41))
+
+    late = {lag_s: np.roll(0.2 * envelope, round(lag_s * fps)) for lag_s in (0.1, 0.3)}
+
+    assert correlation(late[0.1], envelope, Fraction(fps)) > 0.9
+    assert correlation(late[0.3], envelope, Fraction(fps)) < 0.7
