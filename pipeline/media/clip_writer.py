@@ -72,6 +72,11 @@ _CONTAINERS_PALETTE = frozenset({"8bps", "cinepak", "msrle", "msvideo1", "qtrle"
 """Codecs whose palette is in the container, except in NUT: a reader gives it with the first packet alone, and pictures
 that are decoded from a later one on are black."""
 _DEEP_AGAIN = "ffmpeg -i film -c:v prores_ks -profile:v 4444 -c:a copy film.mkv"
+_LINEAR_AGAIN = (
+    "ffmpeg -i film -vf {}zscale=pin=bt709:tin=linear:min=gbr:t=bt709:p=bt709:m=bt709:r=limited -c:v prores_ks "
+    "-profile:v 4444 -c:a copy film.mkv"
+)
+"""zscale and not scale, whose curves only ffmpeg 8 has, and which leaves those of greys as they are."""
 
 
 def require_lossless(media: Media) -> None:
@@ -83,17 +88,22 @@ def require_lossless(media: Media) -> None:
     video = media.video
     if video is None:
         return
-    if _NOT_HELD.fullmatch(video.pix_fmt):
-        is_float = _FLOATING_POINT.fullmatch(video.pix_fmt)
-        reason = "are of floating point" if is_float else "cannot be stored without loss"
+    advice, hint = "encode it again first", _DEEP_AGAIN if video.bit_depth > 8 else ENCODE_AGAIN
+    if _FLOATING_POINT.fullmatch(video.pix_fmt):
+        reason = "are of floating point"
+        if video.color_transfer in ("", "linear"):  # a provider, and a face detector, would see them far too dark
+            reason += ", in linear light" if video.color_transfer else ", and declare no transfer curve"
+            advice += ", with a curve: t=bt709, or the name of another one"
+            hint = _LINEAR_AGAIN.format("format=gbrpf32," if video.pix_fmt.startswith("gray") else "")
+    elif _NOT_HELD.fullmatch(video.pix_fmt):
+        reason = "cannot be stored without loss"
     elif video.pix_fmt == "pal8" and video.codec in _CONTAINERS_PALETTE and media.container != "nut":
         reason = "have a palette that is lost where a reader seeks"
     else:
         return
-    hint = _DEEP_AGAIN if video.bit_depth > 8 else ENCODE_AGAIN
-    raise InputMediaError(
-        f"the film's pictures ({video.codec}, {video.pix_fmt}) {reason}; encode it again first ({hint})"
-    )
+    if media.container.endswith("_pipe"):
+        advice += "; of a sequence of files, give -framerate 24 -i name.%04d.exr in place of -i film"
+    raise InputMediaError(f"the film's pictures ({video.codec}, {video.pix_fmt}) {reason}; {advice} ({hint})")
 
 
 @dataclass(frozen=True)
