@@ -18,7 +18,7 @@ from ...media.frames.color import full_color, is_rgb
 from ...media.frames.decode import reformat, turn_coded
 
 Plane = NDArray[Any]
-_MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}
+MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}
 
 
 _CHROMA = {(8, 8): "420", (8, 16): "422", (4, 16): "411"}
@@ -112,7 +112,7 @@ def _color_options(video: VideoStream) -> dict[str, int]:
     return {
         "src_colorspace": 1,
         "src_color_range": 1,
-        "dst_colorspace": _MATRICES.get(color.space, 1),
+        "dst_colorspace": MATRICES.get(color.space, 1),
         "dst_color_range": 2 if color.range == "pc" else 1,
     }
 

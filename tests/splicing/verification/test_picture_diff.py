@@ -6,8 +6,10 @@ import gc
 from dataclasses import replace
 from pathlib import Path
 
+import astronaut
 import av
 import numpy as np
+import odd
 import pytest
 from av.video.frame import VideoFrame
 from numbered_clips import frame_number, make_clip
@@ -19,7 +21,7 @@ from react1.pipeline.media.frames.decode import decode_frames, reformat
 from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import smart_render, strategies
+from react1.pipeline.splicing import reencode, smart_render, strategies
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.pictures.frames import Insert
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes, working_format
@@ -249,6 +251,48 @@ def test_chroma_of_another_sampling_is_compared_in_that_sampling(levels):
     failure = alike._compare_pixels(film_picture, frame_from_planes(coded, "yuv420p"))[1]
 
     assert failure == ("differs from the source in color (worst block off by 12.0 levels)" if levels else "")
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le", "yuv444p"])
+@pytest.mark.parametrize(
+    ("planted", "order", "is_right"),
+    [
+        ({}, "gbr", True),
+        ({"dst_colorspace": 5}, "gbr", False),
+        ({"dst_color_range": 2}, "gbr", False),
+        ({}, "grb", False),
+    ],
+)
+def test_red_green_and_blue_that_became_luma_and_chroma_are_compared(pix_fmt, planted, order, is_right):
+    """A matrix, or a range, other than the one that is declared, and red and blue that change places, are faults."""
+    picture = reformat(VideoFrame.from_ndarray(astronaut.still(384, 288), "rgb24"), pix_fmt="gbrp")
+    planes = dict(zip("gbr", frame_planes(picture), strict=True))
+    colors = {"src_color_range": 2, "dst_colorspace": 1, "dst_color_range": 1, **planted}
+
+    coded = reformat(frame_from_planes([planes[name] for name in order], "gbrp"), pix_fmt=pix_fmt, **colors)
+    coded.colorspace, coded.color_range = 1, 1
+
+    failure = alike._compare_pixels(picture, coded)[1]
+    assert (not failure) if is_right else failure.startswith("differs from the source")
+
+
+@pytest.mark.parametrize("planted", [{}, {"dst_colorspace": 5}, {"dst_color_range": 2}])
+def test_a_wrong_matrix_of_a_complete_re_encode_is_an_error(context, monkeypatch, planted):
+    """HuffYUV of red, green and blue becomes H.264, which has none."""
+    real = reencode.color_conversion
+    monkeypatch.setattr(reencode, "color_conversion", lambda *which: {**real(*which), **planted})
+    path = context.temp_path("film.mkv")
+    odd.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=192x128:r=25:d=0.8", "-c:v", "huffyuv", "-pix_fmt", "bgra", path)
+    file = context.add_external(path)
+    media = probe(context.path(file), file)
+    take = own_take(context, segment(media, 9, 13))
+
+    if planted:
+        with pytest.raises(InputMediaError, match="frame 0 differs from the source"):
+            splicing.splice(context, ffmpeg_path(), media, [take])
+    else:
+        result = splicing.splice(context, ffmpeg_path(), media, [take])
+        assert result.metrics["way"] == "reencoded-picture"
 
 
 def test_a_wrong_color_of_a_complete_re_encode_is_an_error(context, monkeypatch):
