@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,6 +53,13 @@ def is_marked(field: Any, mark: type) -> bool:
     for part in getattr(field.annotation, "__args__", ()):
         annotations += getattr(part, "__metadata__", ())
     return any(isinstance(annotation, mark) for annotation in annotations)
+
+
+def advice_for_missing(path: Path) -> str:
+    """Return what to do about a file that does not exist; its name may be the pattern of a sequence of pictures."""
+    if re.search(r"%0?\d*d|[*#]", path.name) is None:
+        return "check the path"
+    return f"a sequence of pictures is made a film first (ffmpeg -framerate 24 -i '{path.name}' -c copy film.mov)"
 
 
 def real_path(path: Path) -> Path:

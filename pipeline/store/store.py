@@ -23,7 +23,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import re
 import shutil
 import tempfile
 import threading
@@ -32,7 +31,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..core.errors import InputMediaError, PresetError, StorageFailed
-from ..core.file import File
+from ..core.file import File, advice_for_missing
 from ..core.settings import shared_store
 from .atomic import FileLock, storage_errors, try_acquire, write_text
 from .keys import Parts, digest
@@ -228,7 +227,7 @@ class Store:
                     raise InputMediaError(f"{path} changed while it was read; run again when it is complete")
                 self._write_record(seen, record)
         except FileNotFoundError:
-            raise InputMediaError(f"{path} does not exist; {_advice_for(path.name)}") from None
+            raise InputMediaError(f"{path} does not exist; {advice_for_missing(path)}") from None
         except OSError as error:
             raise InputMediaError(f"{path} cannot be read: {error.strerror}") from error
         file = File(digest=record["digest"], suffix=path.suffix.lower(), size_bytes=stamp[0])
@@ -376,13 +375,6 @@ def files_in(value: Any) -> list[File]:
     if isinstance(value, list):
         return [file for item in value for file in files_in(item)]
     return []
-
-
-def _advice_for(name: str) -> str:
-    """Return what to do about a file that does not exist; its name may be a pattern of a sequence of pictures."""
-    if re.search(r"%0?\d*d|[*#]", name) is None:
-        return "check the path"
-    return f"a sequence of pictures is made a film first (ffmpeg -framerate 24 -i '{name}' -c copy film.mov)"
 
 
 def _stamp(path: Path) -> list[int]:

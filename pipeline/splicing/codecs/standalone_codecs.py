@@ -22,6 +22,7 @@ from ...core.values import VideoStream
 from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, choose_encoder, pixel_formats
 from ..pictures.fields import field_order
+from .chroma_location import film_chroma_location, with_chroma_location
 from .family import MatchedEncoder, RandomAccess, SourceVideo, as_encoded, open_encoder, unchanged_packet
 
 _SEQUENCE_HEADER, _TEMPORAL_DELIMITER = 1, 2
@@ -64,6 +65,7 @@ class Av1:
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Choose SVT-AV1, whose keyframes have their own sequence header."""
         settings = _require_same_format(source, choose_encoder(source.video, 0))
+        settings = with_chroma_location(settings, film_chroma_location("av1", source.config))
         encoder_header = sequence_header(bytes(open_encoder(source.video, settings).extradata or b""))
         film_header = sequence_header(source.config[_AV1C_HEAD_BYTES:]) or sequence_header(source.first_packet)
         same_config = bool(encoder_header) and encoder_header == film_header

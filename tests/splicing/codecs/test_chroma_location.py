@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+import subprocess
 
-from react1.pipeline.splicing.codecs.chroma_location import film_chroma_location
+import pytest
+from takes import film, numbered_take, segment
+
+from react1.pipeline.media.not_applicable import NotApplicable
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.codecs.chroma_location import film_chroma_location, with_chroma_location
 from react1.pipeline.splicing.codecs.hevc_sps import chroma_location
+from react1.pipeline.splicing.encoders import EncoderSettings
 
 _HEAD = bytes([1, 100, 0, 31, 255])
 
@@ -34,3 +42,39 @@ def test_orders_of_more_bits_than_there_can_be_are_not_read(order_bits, location
     bits += "0" * (-len(bits) % 8)
 
     assert chroma_location(b"\x42\x01" + int(bits, 2).to_bytes(len(bits) // 8)) == location
+
+
+def places_in_av1(path):
+    """List chroma_sample_position of each sequence header of a film, by ffmpeg."""
+    command = [ffmpeg_path(), "-v", "trace", "-i", path, "-c", "copy", "-bsf:v", "trace_headers", "-f", "null", "-"]
+    trace = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    return {int(place) for place in re.findall(r"chroma_sample_position .*= (\d+)", trace)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["exact", "reencoded-picture"])
+@pytest.mark.parametrize(("name", "place"), [("colocated", 2), ("vertical", 1)])
+def test_new_pictures_of_av1_say_where_chroma_lies(context, monkeypatch, name, place, way):
+    """Each keyframe has a sequence header: a player would shift the color of the new pictures by half a pixel."""
+    options = {"preset": "11", "crf": "20", "svtav1-params": f"lp=1:irefresh-type=2:chroma-sample-position={name}"}
+    media = film(context, ".mp4", frames=36, gop=12, size=(192, 108), tracks=0, codec="libsvtav1", options=options)
+    if way != "exact":
+
+        def refuse(_job):
+            raise NotApplicable("because")
+
+        monkeypatch.setattr(splicing, "smart_render", refuse)
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+
+    assert result.metrics["way"] == way
+    assert places_in_av1(context.path(media.file)) == places_in_av1(result.path) == {place}
+
+
+def test_a_place_that_av1_has_no_number_for_is_not_said():
+    """Nor is one read from what is no configuration."""
+    settings = EncoderSettings("libsvtav1", "yuv420p", {"svtav1-params": "pred-struct=1"})
+
+    assert with_chroma_location(settings, 1) == settings
+    assert film_chroma_location("av1", bytes([0x81, 0, 0x0E, 0])) == 2
+    assert film_chroma_location("av1", bytes([0x81, 0, 0x0C, 0])) is film_chroma_location("av1", b"\x12\0\n") is None
