@@ -62,7 +62,7 @@ class ClipFrames:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._container = av.open(f"file:{path}")
+            self._container = av.open(f"file:{path}", metadata_errors="replace")
         except (av.error.FFmpegError, OSError) as error:
             raise InputMediaError(f"{path.name} cannot be read: {error}; give an H.264 mp4") from error
         stream: VideoStream | None = main_video_stream(self._container)

@@ -56,7 +56,7 @@ def read_audio(path: Path) -> VoiceAudio:
     """
     parts: list[NDArray[np.float32]] = []
     try:
-        with av.open(f"file:{path}") as container:
+        with av.open(f"file:{path}", metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise InputMediaError(f"{path.name} has no sound; give a wav with the voice")
             stream = container.streams.audio[0]
@@ -87,7 +87,7 @@ def read_clip_audio(video: Path) -> VoiceAudio | None:
         InputMediaError: the clip cannot be read.
     """
     try:
-        with av.open(f"file:{video}") as container:
+        with av.open(f"file:{video}", metadata_errors="replace") as container:
             silent = not container.streams.audio
     except (av.error.FFmpegError, OSError) as error:
         raise InputMediaError(f"{video.name} cannot be read: {error}; give an H.264 mp4") from error

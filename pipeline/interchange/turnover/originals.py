@@ -259,7 +259,7 @@ def _shared_name(proxy: Path, reel: str, path: Path) -> int:
 def read_reel(path: Path) -> str:
     """Return the reel name in a film's tags; empty if it has none or cannot be read."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(f"file:{path}", metadata_errors="replace") as container:
             tags = [owner.metadata.get("reel_name", "") for owner in (container, *container.streams)]
     except (av.error.FFmpegError, OSError):
         return ""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
+from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 
 from ...core.errors import InputMediaError
@@ -30,6 +31,14 @@ SideDataType._missing_ = classmethod(_unknown_side_data)  # type: ignore[assignm
 
 _NOT_MEDIA = frozenset({"tty", "hls", "dash", "concat", "ffmetadata", "sdp", "txd"})
 """Formats that ffmpeg reads but that are text, or only point at other files."""
+
+
+def open_input(path: Path, options: Mapping[str, str] | None = None) -> InputContainer:
+    """Open a local file for reading with PyAV, whose own errors it raises; tags may be in any encoding.
+
+    `options` are those of ffmpeg's demuxer.
+    """
+    return av.open(f"file:{path}", metadata_errors="replace", options=dict(options or {}))
 
 
 @contextlib.contextmanager
@@ -56,7 +65,7 @@ def _open(path: Path, name: str, options: Mapping[str, str] | None) -> Any:
         if path.stat().st_size == 0:
             raise InputMediaError(f"{name} is empty (0 bytes)")
         known = {"protocol_whitelist": "file", **(options or {})}
-        container = av.open(f"file:{path}", metadata_errors="replace", options=known)
+        container = open_input(path, known)
     except FileNotFoundError as error:
         raise InputMediaError(f"{name} does not exist") from error
     except PermissionError as error:

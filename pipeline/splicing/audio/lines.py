@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...media.audio.samples import decode_tolerant
+from ...media.frames.film_readers import open_input
 
 Sound = NDArray[np.float32]
 FADE_MS = 20.0
@@ -97,7 +98,7 @@ def _read_recording(path: Path, rate_hz: int, layout: str, count: int) -> tuple[
     Also returns how many samples were recorded. Damaged packets are left out, as in the voice that the model hears.
     Cached, because tracks are mixed packet by packet; the array is read-only.
     """
-    with av.open(f"file:{path}") as container:
+    with open_input(path) as container:
         mono = container.streams.audio[0].layout.nb_channels == 1
         resampler = av.AudioResampler(format="fltp", layout="mono" if mono else layout, rate=rate_hz)
         parts: list[Any] = []

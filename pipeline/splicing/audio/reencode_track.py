@@ -14,6 +14,7 @@ from av.stream import Disposition
 from ...core.values import AudioStream, Media
 from ...media.audio.samples import decode_tolerant
 from ...media.clip_writer import ClipWriter
+from ...media.frames.film_readers import open_input
 from ..container import Program
 from ..remux import replace_streams_argv
 from .lines import DialogueLine, Sound, mix_into
@@ -30,7 +31,7 @@ def decode_audio(film: Path, audio: AudioStream, begin: int, options: dict[str, 
 
     A damaged packet is silence, as for a player.
     """
-    with av.open(f"file:{film}", options=options) as container:
+    with open_input(film, options) as container:
         stream = container.streams[audio.index]
         assert isinstance(stream, av.AudioStream)
         tick = Fraction(stream.time_base or Fraction(1, audio.sample_rate_hz)) * audio.sample_rate_hz
@@ -103,6 +104,6 @@ def build_mux_command(
 
 def _disposition_flags(film: Path) -> list[str]:
     """Return the dispositions of the streams (`default+comment`, `0`), which an encoded stream would lose."""
-    with av.open(f"file:{film}") as container:
+    with open_input(film) as container:
         flags = [Disposition(stream.disposition) for stream in container.streams]
     return ["+".join(known.name for known in Disposition if known.name and known in flag) or "0" for flag in flags]

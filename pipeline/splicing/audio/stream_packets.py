@@ -19,6 +19,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from ...core.values import AudioStream, Media
+from ...media.frames.film_readers import open_input
 from ...media.not_applicable import NotApplicable
 from .lines import DialogueLine, Sound, mix_into
 from .mp4_packets import SAMPLES_PER_PACKET, encode, group_lines, packet_window, with_adts_header
@@ -83,7 +84,7 @@ def require_equal_packets(track: Path, film: Path) -> None:
     Raises:
         NotApplicable: it does not.
     """
-    with av.open(f"file:{track}") as written, av.open(f"file:{film}") as muxed:
+    with open_input(track) as written, open_input(film) as muxed:
         rows = ([(bytes(p), p.pts * p.time_base) for p in _packets(x, x.streams.audio[0])] for x in (written, muxed))
         expected, actual = rows
     # A transport stream has its ticks, Matroska its milliseconds.
@@ -102,7 +103,7 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
 
 def _packet_starts(film: Path, audio: AudioStream, step: int) -> NDArray[np.int64]:
     """Return the sample of the shown clock at which each packet is heard."""
-    with av.open(f"file:{film}") as container:
+    with open_input(film) as container:
         stream = container.streams[audio.index]
         tick = float(Fraction(stream.time_base or 1) * audio.sample_rate_hz)
         times = np.array([packet.pts for packet in _packets(container, stream)], np.int64) * tick
@@ -115,7 +116,7 @@ def _packet_starts(film: Path, audio: AudioStream, step: int) -> NDArray[np.int6
 
 def _first_heard_packet(film: Path, audio: AudioStream, step: int) -> tuple[int, int]:
     """Return the first packet that is heard, and its sample: a decoder may drop its beginning."""
-    with av.open(f"file:{film}") as container:
+    with open_input(film) as container:
         stream = container.streams[audio.index]
         for index, packet in enumerate(_packets(container, stream)):
             for frame in packet.decode():
@@ -128,7 +129,7 @@ def _first_heard_packet(film: Path, audio: AudioStream, step: int) -> tuple[int,
 def _payloads(film: Path, audio: AudioStream, stretches: Sequence[_Stretch]) -> dict[int, bytes]:
     """Read the packets that are decoded, by their index."""
     needed = {index for stretch in stretches for index in range(max(stretch.low - _WARM_UP_PACKETS, 0), stretch.high)}
-    with av.open(f"file:{film}") as container:
+    with open_input(film) as container:
         rows = enumerate(_packets(container, container.streams[audio.index]))
         return {index: bytes(packet) for index, packet in rows if index in needed}
 
@@ -156,7 +157,7 @@ def _decode_stretch(film: Path, audio: AudioStream, stretch: _Stretch, payloads:
     samples_out = np.zeros((audio.channels, (stretch.high - low) * step), np.float32)
     decoder = CodecContext.create(audio.codec, "r")
     assert isinstance(decoder, av.AudioCodecContext)
-    with av.open(f"file:{film}") as container:
+    with open_input(film) as container:
         decoder.extradata = container.streams[audio.index].codec_context.extradata
     resampler = av.AudioResampler(format="fltp", layout=audio.layout, rate=audio.sample_rate_hz)
     for index in range(max(low - _WARM_UP_PACKETS, 0), stretch.high):
@@ -171,7 +172,7 @@ def _decode_stretch(film: Path, audio: AudioStream, stretch: _Stretch, payloads:
 
 def _write_track(film: Path, track: Path, audio: AudioStream, new: dict[int, bytes]) -> None:
     """Copy the track, with new packets replacing old ones at their times and with their side data."""
-    with av.open(f"file:{film}") as source, av.open(str(track), "w", options={"fflags": "+bitexact"}) as out:
+    with open_input(film) as source, av.open(str(track), "w", options={"fflags": "+bitexact"}) as out:
         stream = source.streams[audio.index]
         copy = out.add_stream_from_template(stream, opaque=True)
         for index, packet in enumerate(_packets(source, stream)):

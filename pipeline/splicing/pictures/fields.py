@@ -11,13 +11,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-import av
 from av.error import BlockingIOError as NoOutput
 from av.filter import Graph
 from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 
 from ...core.times import Timecode, order_key
+from ...media.frames.film_readers import open_input
 from ...media.probe import parse_gop_timecode
 
 FieldOrder = Literal["progressive", "top first", "bottom first"]
@@ -69,7 +69,7 @@ def has_repeated_fields(path: Path, stream: int) -> bool:
 
     Source: ISO/IEC 13818-2, 6.2.3.1: repeat_first_field of the picture coding extension.
     """
-    with av.open(f"file:{path}") as container:
+    with open_input(path) as container:
         return any(_repeats_field(bytes(packet)) for packet in container.demux(container.streams[stream]))
 
 

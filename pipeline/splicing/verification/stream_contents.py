@@ -12,6 +12,7 @@ from typing import Any
 import av
 
 from ...core.cancellation import stoppable
+from ...media.frames.film_readers import open_input
 from ...media.nal_units import FieldPairs
 from ..matroska import written_by
 from .indexed_packets import StreamPackets, read_indexed
@@ -61,12 +62,12 @@ class FilmContents:
 
 def read_contents(path: Path, picture_index: int) -> FilmContents:
     """Read what is compared of a file: the index of an MP4 or MOV whose packets are as it says, or else each packet."""
-    with av.open(f"file:{path}") as container, path.open("rb", buffering=0) as raw:
+    with open_input(path) as container, path.open("rb", buffering=0) as raw:
         is_mp4 = "mov" in container.format.name.split(",")
         packets = read_indexed(container, path, raw, picture_index) if is_mp4 else None
         if packets is not None:
             return _contents(container, path, picture_index, packets)
-    with av.open(f"file:{path}") as container, path.open("rb", buffering=0) as raw:
+    with open_input(path) as container, path.open("rb", buffering=0) as raw:
         packets = _read_packets(container, path, raw if is_mp4 else None, picture_index)
         return _contents(container, path, picture_index, packets)
 

@@ -14,6 +14,7 @@ import pytest
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.engine.frames.clip_frames import TakeWriter
 from react1.pipeline.engine.voice.voice_features import read_audio
+from react1.pipeline.splicing.audio.lines import DialogueLine
 
 
 def write_floats(path: Path, samples: np.ndarray) -> Path:
@@ -55,6 +56,19 @@ def test_six_channels_become_stereo(tmp_path: Path) -> None:
 
     assert sound.samples.shape == (2, 4_800)
     assert sound.samples[:, 2_400].min() > 0.05
+
+
+def test_tags_of_another_encoding_do_not_matter(tmp_path: Path) -> None:
+    """A recorder may write them in its own."""
+    path = astronaut.write_wav(tmp_path / "v.wav", np.zeros(9_600), 48_000)
+    body = b"INFOINAM" + (6).to_bytes(4, "little") + b"caf\xe9\xff\0"
+    data = path.read_bytes() + b"LIST" + len(body).to_bytes(4, "little") + body
+    path.write_bytes(b"RIFF" + (len(data) - 8).to_bytes(4, "little") + data[8:])
+
+    sound = read_audio(path)
+    line = DialogueLine(0, 4_800, path).render(48_000, "mono", 0, 4_800)
+
+    assert sound.samples.shape == (1, 9_600) and line.shape == (1, 4_800)
 
 
 @pytest.mark.parametrize(("sample", "message"), [(np.nan, "nan"), (-np.inf, "-inf"), (1e30, "1e\\+30")])
