@@ -15,6 +15,7 @@ pictures, RASL).
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
@@ -37,6 +38,7 @@ from .frames import decode
 from .frames.decode import reformat, visible_rows
 from .frames.film_readers import open_media
 from .frames.random_access import OpenFilm
+from .mp4.boxes import read_top_boxes
 from .nal_units import hevc_picture_type, split_units
 from .probe import probe, probe_path, require_video, restore_properties
 from .tools.ffmpeg import ffmpeg_path
@@ -72,12 +74,14 @@ def copy_span(
     first, last = int(times[span[0]]), int(times[span[1] - 1])
     try:
         with open_media(path) as container:
-            packets = _packets_of_span(container, container.streams[video.index], starts, first, last)
-            if packets is None:
+            stream = container.streams[video.index]
+            located = _locate_packets(container, stream, starts, first, last)
+            if located is None:
                 return False
+            packets = _packets_of_span(container, stream, first, *located)
             if video.codec == "hevc":
-                packets = list(_without_skipped(packets))
-            movie_ticks = _write(container.streams[video.index], packets, first, tracks, target, timescale)
+                packets = _without_skipped(packets)
+            movie_ticks = _write(stream, packets, first, tracks, target, timescale)
     except (av.FFmpegError, ValueError):
         return False
     end = int(times[span[1]]) if span[1] < len(times) else video.timestamps.end
@@ -85,28 +89,43 @@ def copy_span(
     return _end_edit(target, round(shown * movie_ticks)) if movie_ticks else False
 
 
-def _packets_of_span(
+def _locate_packets(
     container: Any, stream: Any, starts: Callable[[bytes], bool], first: int, last: int
-) -> list[Any] | None:
-    """Return the packets from the last start of decoding up to `first` on, as far as those up to `last` need."""
-    container.seek(first, stream=stream, backward=True)
-    packets: list[Any] = []
-    needed = 0
-    for packet in stoppable(container.demux(stream)):
-        if packet.pts is None or packet.dts is None or not packet.size:
-            continue
+) -> tuple[int, int] | None:
+    """Return the dts of the last start of decoding up to `first`, and how many packets from there those to `last` need.
+
+    None if decoding cannot begin there.
+    """
+    begin_pts = begin_dts = count = needed = 0
+    for packet in _packets_near(container, stream, first):
         if packet.is_keyframe and packet.pts <= first:
-            packets, needed = [], 0
-        if not packets and not (packet.is_keyframe and starts(bytes(packet))):
-            return None
-        packets.append(packet)
+            count = needed = 0
+        if not count:
+            if not (packet.is_keyframe and starts(bytes(packet))):
+                return None
+            begin_pts, begin_dts = packet.pts, packet.dts
+        count += 1
         if first <= packet.pts <= last:
-            needed = len(packets)
-        if not needed and len(packets) > _MOST_HIDDEN:
+            needed = count
+        if not needed and count > _MOST_HIDDEN:
             return None
         if packet.dts > last:
             break
-    return packets[:needed] if needed and packets[0].pts <= first else None
+    return (begin_dts, needed) if needed and begin_pts <= first else None
+
+
+def _packets_of_span(container: Any, stream: Any, first: int, begin_dts: int, count: int) -> Iterator[Any]:
+    """Yield `count` packets from that with `begin_dts` on; a span may be too large to keep."""
+    packets = _packets_near(container, stream, first)
+    yield from itertools.islice(itertools.dropwhile(lambda packet: packet.dts != begin_dts, packets), count)
+
+
+def _packets_near(container: Any, stream: Any, first: int) -> Iterator[Any]:
+    """Yield packets from a keyframe before `first` on."""
+    container.seek(first, stream=stream, backward=True)
+    for packet in stoppable(container.demux(stream)):
+        if packet.pts is not None and packet.dts is not None and packet.size:
+            yield packet
 
 
 def _is_idr(packet: bytes) -> bool:
@@ -125,18 +144,19 @@ _STARTS: dict[str, Callable[[bytes], bool]] = {
 """By codec, whether decoding can begin with a keyframe's packet."""
 
 
-def _without_skipped(packets: list[Any]) -> Iterator[Any]:
+def _without_skipped(packets: Iterator[Any]) -> Iterator[Any]:
     """Yield packets of HEVC without the RASL pictures of the first one, which refer to what comes before it."""
-    yield packets[0]
-    belongs_to_first = True
-    for packet in packets[1:]:
+    starts = 0
+    for packet in packets:
         kind = hevc_picture_type(bytes(packet), annexb=False)
-        belongs_to_first = belongs_to_first and kind not in _HEVC_RANDOM_ACCESS
-        if not (belongs_to_first and kind in _HEVC_RASL):
+        starts += kind in _HEVC_RANDOM_ACCESS
+        if not (starts == 1 and kind in _HEVC_RASL):
             yield packet
 
 
-def _write(stream: Any, packets: list[Any], first: int, tracks: Sequence[Path], target: Path, timescale: int) -> int:
+def _write(
+    stream: Any, packets: Iterator[Any], first: int, tracks: Sequence[Path], target: Path, timescale: int
+) -> int:
     """Write the file; return the ticks per second of the movie, or 0 if no number of them is exact."""
     sounds = [av.open(str(track)) for track in tracks]
     try:
@@ -172,17 +192,18 @@ def _write(stream: Any, packets: list[Any], first: int, tracks: Sequence[Path], 
 
 def _end_edit(target: Path, ticks: int) -> bool:
     """Let the edit of the first track, which is the picture's, last so many ticks; return whether there is one."""
-    data = bytearray(target.read_bytes())
-    index = data.rfind(b"moov")
-    place = data.rfind(b"elst", index, data.find(b"mdhd", index))
-    if place < 0:
-        return False
-    version, count = data[place + 4], int.from_bytes(data[place + 8 : place + 12], "big")
-    if count != 1:
-        return False
-    width = 8 if version else 4
-    data[place + 12 : place + 12 + width] = ticks.to_bytes(width, "big")
-    target.write_bytes(data)
+    with target.open("r+b") as stream:
+        index = next(box for box in read_top_boxes(stream, target.stat().st_size) if box.kind == b"moov")
+        stream.seek(index.offset)
+        data = stream.read(index.size_bytes)
+        place = data.rfind(b"elst", 0, data.find(b"mdhd"))
+        if place < 0:
+            return False
+        version, count = data[place + 4], int.from_bytes(data[place + 8 : place + 12], "big")
+        if count != 1:
+            return False
+        stream.seek(index.offset + place + 12)
+        stream.write(ticks.to_bytes(8 if version else 4, "big"))
     return True
 
 
@@ -208,7 +229,7 @@ def cut_lossless(context: NodeContext, source: Media, start: int, end: int) -> M
         target = context.temp_path("span.mov")
         context.run_tool(
             build_command(path, source, (start, end), tracks, target, seek=seek),
-            duration_s=_span_duration_s(video, start, end),
+            duration_s=float(container_time_s(video, end) - container_time_s(video, start)),
         )
         if _exact_cut(target, path, video, start, end):
             return _probe_result(context.store(target), context, source, start, end)
@@ -287,10 +308,6 @@ def _boundary_s(video: VideoStream, frame: int) -> Fraction:
             container_time_s(video, frame) - container_time_s(video, frame - 1), 1 / video.rate
         )
     return (container_time_s(video, frame - 1) + container_time_s(video, frame)) / 2
-
-
-def _span_duration_s(video: VideoStream, start: int, end: int) -> float:
-    return float(container_time_s(video, end) - container_time_s(video, start))
 
 
 def _decimal(seconds: Fraction) -> str:

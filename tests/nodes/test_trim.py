@@ -4,14 +4,17 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import odd
 import pytest
+from memory import MemoryGrowth
 from numbered_clips import Recipe, click_times_s, frame_number, make_clip, read_sound, sound
 
 from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.values import Segment
+from react1.pipeline.media import trim
 from react1.pipeline.media.frames import decode
-from react1.pipeline.media.probe import probe
+from react1.pipeline.media.probe import probe, probe_path
 from react1.pipeline.media.trim import build_command
 
 pytestmark = pytest.mark.slow
@@ -109,6 +112,29 @@ def test_packets_are_copied(context, codec, recipe, hidden):
     assert all(map(np.array_equal, planes(context, segment.media), planes(context, media, 50, 53)))
     assert numbers(context, segment.media) == [50, 51, 52]
     assert read_sound(context.path(segment.media.file))[0].shape[1] == 3 * 1920
+
+
+@pytest.mark.slow
+def test_a_span_is_copied_in_little_memory(tmp_path, monkeypatch):
+    """A minute of ProRes has gigabytes."""
+    picture, path = tmp_path / "picture.mov", tmp_path / "film.mov"
+    noise = "nullsrc=s=1280x720:r=25,geq=random(1)*255:128:128"
+    odd.ffmpeg("-f", "lavfi", "-i", noise, "-frames:v", 1, "-c:v", "mjpeg", "-q:v", 1, picture)
+    odd.ffmpeg("-stream_loop", 79, "-i", picture, "-c", "copy", path)
+    size_bytes = path.stat().st_size
+    assert size_bytes > 40_000_000
+    media, growth = probe_path(path), MemoryGrowth()
+
+    def sampled(packets):
+        for packet in packets:
+            growth()
+            yield packet
+
+    monkeypatch.setattr(trim, "stoppable", sampled)
+
+    assert trim.copy_span(path, media, (2, 78), [], tmp_path / "span.mov", 12_800)
+    growth()
+    assert growth.samples > 150 and growth.most_bytes < size_bytes / 3
 
 
 def test_pictures_that_decoders_skip_are_not_copied(context):
