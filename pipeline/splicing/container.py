@@ -11,16 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
-import av
 import numpy as np
 
 from ..core.cancellation import stoppable
 from ..core.nodes.node import NodeContext
 from ..core.values import Media
 from ..media.frames.decode import ENCODE_AGAIN
+from ..media.frames.film_readers import open_input
 
 _PROGRAM = re.compile(r"^  Program (\d+)")
 _STREAM = re.compile(r"^  Stream #0:(\d+)")
@@ -125,7 +126,7 @@ _SUFFIXES = {
     "nut": (".nut",),
 }
 """By the first of ffmpeg's names of a format; the first suffix is the usual one."""
-TRANSPORT_SUFFIXES = _SUFFIXES["mpegts"]
+TRANSPORT_SUFFIXES, PROGRAM_SUFFIXES = _SUFFIXES["mpegts"], _SUFFIXES["mpeg"]
 _INEXACT_TIMES = frozenset({".avi", ".wmv", ".asf", ".ogv", ".ogg", ".gif"})
 """Muxers that count frames, round their times, or do not take the pictures of any encoder here."""
 _OWN_CODEC_ONLY = frozenset({".mxf"})
@@ -165,6 +166,39 @@ def clock_wraps(media: Media) -> bool:
     return media.container.split(",")[0] == "mpegts" and video is not None and int(video.timestamps.array[0]) < 0
 
 
+_TIMED_IN_AVI = frozenset({"ac3", "adpcm_ima_wav", "adpcm_ms", "mp2", "mp3"})
+"""Sound that the muxer for AVI puts at its times when packets are copied, besides PCM."""
+_MATROSKA_TICK_S = Fraction(1, 1000)
+
+
+def copy_refusal(media: Media) -> str:
+    """Return why no muxer here puts copied packets at the film's times, or ""."""
+    if clock_wraps(media):
+        return "the transport stream clock wraps around"
+    others = [track.codec for track in media.audio if not track.codec.startswith("pcm_")]
+    untimed = next((codec for codec in others if codec not in _TIMED_IN_AVI), "")
+    if media.container == "avi" and untimed:
+        return f"the muxer for AVI does not keep the times of {untimed} sound"
+    if _has_other_clock(media):
+        return "the muxer for Matroska counts milliseconds, the film's clock does not"
+    return ""
+
+
+def _has_other_clock(media: Media) -> bool:
+    is_matroska = media.container.split(",")[0] == "matroska"
+    return is_matroska and media.video is not None and media.video.time_base != _MATROSKA_TICK_S
+
+
+def _has_finer_times(media: Media) -> bool:
+    """Return whether a Matroska film has, or its sound may have, times between milliseconds."""
+    if not _has_other_clock(media):
+        return False
+    assert media.video is not None
+    ticks = _MATROSKA_TICK_S / media.video.time_base
+    off = media.video.timestamps.array * ticks.denominator % ticks.numerator
+    return bool(off.any()) or (ticks > 1 and bool(media.audio))
+
+
 def remux_refusal(media: Media, new_codec: str = "") -> str:
     """Return why new pictures cannot be muxed into the film's container at their times, or "".
 
@@ -173,6 +207,10 @@ def remux_refusal(media: Media, new_codec: str = "") -> str:
     suffix = container_suffix(media)
     if clock_wraps(media):
         reason = "a transport stream clock that wraps around cannot be written"
+    elif _has_finer_times(media):
+        reason = "the muxer for Matroska counts milliseconds, and the film has times between these"
+    elif media.container == "mpeg" and any(track.codec == "pcm_dvd" for track in media.audio):
+        reason = "the muxer for program streams cuts linear PCM into other packets"
     elif suffix in _INEXACT_TIMES:
         reason = f"{suffix} files cannot hold re-encoded pictures at their exact times"
     elif new_codec and suffix in _OWN_CODEC_ONLY:
@@ -182,12 +220,6 @@ def remux_refusal(media: Media, new_codec: str = "") -> str:
     if media.video is not None and media.video.codec == "gif":  # no other container takes it
         return f"{reason}; encode it again first ({ENCODE_AGAIN})"
     return f"{reason}; copy the film into .mkv or .mov first (ffmpeg -fflags +genpts -i film -c copy film.mkv)"
-
-
-def video_track_number(media: Media) -> int:
-    """Return the number of video tracks before the film's picture."""
-    assert media.video is not None
-    return sum(other.kind == "video" and other.index < media.video.index for other in media.others)
 
 
 def matching_video_index(source: Path, index: int, output: Path) -> int:
@@ -204,5 +236,5 @@ def _pictures(path: Path) -> tuple[int, ...]:
 
 @lru_cache(maxsize=4)
 def _read_pictures(path: Path, size_bytes: int, changed_ns: int) -> tuple[int, ...]:
-    with av.open(f"file:{path}") as container:
+    with open_input(path) as container:
         return tuple(stream.index for stream in container.streams.video)

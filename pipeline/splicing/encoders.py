@@ -215,6 +215,13 @@ def with_timecode(settings: EncoderSettings, timecode: Timecode, rate: Fraction)
     return None
 
 
+def with_keyframes(settings: EncoderSettings) -> EncoderSettings:
+    """Return settings with which a frame that is asked to be a keyframe (picture type I) becomes one."""
+    if settings.encoder != "libx265":  # its I pictures are none otherwise
+        return settings
+    return replace(settings, options={**settings.options, "forced-idr": "1"})
+
+
 def _mpeg4(video: VideoStream, reorder: int) -> EncoderSettings:
     # The finest step clips hard edges, unless each block is tried; XviD's and DivX's streams are MPEG-4 Part 2.
     options = {"flags": "+qscale", "global_quality": "118", "qmin": "1", "bf": "0", "g": "15", "mbd": "rd"}

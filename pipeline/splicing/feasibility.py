@@ -36,8 +36,12 @@ NEAR_FRAMES = 24
 """On either side of a border."""
 
 
-def require_decodable(source: Path, media: Media, spans: Sequence[tuple[int, int]]) -> None:
+def require_decodable(
+    source: Path, media: Media, spans: Sequence[tuple[int, int]], *, are_counted: bool = False
+) -> None:
     """Check that the shown frames near the borders of half-open spans decode at their times, as a player reads them.
+
+    If frames `are_counted`, as in a complete re-encode, none may come without a time, or after the film's last.
 
     Raises:
         InputMediaError: one does not; the message names it and its time.
@@ -46,7 +50,8 @@ def require_decodable(source: Path, media: Media, spans: Sequence[tuple[int, int
     assert video is not None
     times = video.timestamps.array
     for item in _near_borders(spans, len(times)):
-        if not _decodes(source, video, times[item.start : item.stop]):
+        ends = are_counted and item.stop == len(times)
+        if not _decodes(source, video, times[item.start : item.stop], are_counted=are_counted, ends=ends):
             list(exact_frames(source, video, item.start, item.stop))  # names the frame
             raise InputMediaError(
                 f"frames {item.start}–{item.stop - 1} of the film (from {describe_frame(media, item.start)}) do not "
@@ -78,28 +83,37 @@ def _near_borders(spans: Sequence[tuple[int, int]], count: int) -> Iterator[rang
         yield range(start, end)
 
 
-def _decodes(source: Path, video: VideoStream, times: Ints, options: Mapping[str, str] | None = None) -> bool:
+def _decodes(
+    source: Path,
+    video: VideoStream,
+    times: Ints,
+    options: Mapping[str, str] | None = None,
+    *,
+    are_counted: bool = False,
+    ends: bool = False,
+) -> bool:
     """Return whether a reader that seeks gives a frame at each of these times, and no other between them.
 
-    Of H.264 the headers show it, or else a decoder.
+    If frames `are_counted`, those without a time count, too; if the film `ends` there, so do those that follow. Of
+    H.264 the headers show it, or else a decoder.
     """
     if video.codec == "h264" and _headers_show(source, video.index, times, options):
         return True
     remaining = iter(times.tolist())
-    due = next(remaining)
+    due: int | None = next(remaining)
     try:
         for frame in decode_frames(source, video.index, options=options, start_pts=int(times[0])):
-            if frame.pts is None or frame.pts < times[0]:
+            is_before = not are_counted if frame.pts is None else frame.pts < times[0]
+            if is_before:
                 continue
-            if frame.pts != due:
+            if due is None or frame.pts != due:
                 return False
-            following = next(remaining, None)
-            if following is None:
+            due = next(remaining, None)
+            if due is None and not ends:
                 return True
-            due = following
     except InputMediaError:
         return False
-    return False
+    return due is None
 
 
 def _headers_show(source: Path, stream: int, times: Ints, options: Mapping[str, str] | None) -> bool:
@@ -170,7 +184,7 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         refusal = remux_refusal(media, new_codec(settings))
         if refusal:
             raise InputMediaError(f"the film cannot be smart-rendered ({reason}), and {refusal}") from reason
-        require_decodable(source, media, [(0, media.video.frame_count), *spans])
+        require_decodable(source, media, [(0, media.video.frame_count), *spans], are_counted=True)
         change = codec_change(media.video, settings)
         return Feasibility("reencoded-picture", str(reason), encoder=settings.encoder, codec_change=change)
     return Feasibility(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take, VideoStream
 from ..media.mp4.sample_tables import Ints
-from .container import Program, container_suffix, read_programs, video_track_number
+from .container import Program, container_suffix, read_programs
 from .mp4.replace_samples import NewSamples
 from .pictures.frames import Insert
 from .splice_params import Seam, Thresholds
@@ -48,11 +48,6 @@ class SpliceJob:
     quality: Quality = "matched"
     limits: Thresholds = field(default_factory=Thresholds)
     """The limits for the metrics of the seams: a range of matched quality that is above one is coded once more."""
-
-    @property
-    def track_number(self) -> int:
-        """The picture's number among the file's picture tracks."""
-        return video_track_number(self.media)
 
     @property
     def suffix(self) -> str:

@@ -15,13 +15,14 @@ import numpy as np
 
 from ..core.cancellation import stoppable
 from ..core.values import Media, VideoStream
+from ..media.frames.film_readers import open_input
 from ..media.mp4.sample_tables import Ints, Samples
 from ..media.not_applicable import NoSampleTable, NotApplicable
 from .codecs.family import CodecFamily, RandomAccess
 from .codecs.h264 import H264
 from .codecs.hevc import Hevc
 from .codecs.standalone_codecs import ENCODERS, Av1, ClosedGop, IntraOnly
-from .container import clock_wraps, is_mp4, video_track_number
+from .container import copy_refusal, is_mp4
 from .mp4.sample_times import FrameGrid, read_frame_grid
 from .reencode_ranges import RandomAccessPoint, count_leading
 
@@ -90,12 +91,12 @@ def index_film(source: Path, media: Media) -> PacketIndex:
         NotApplicable: the packets cannot be told apart by their times.
     """
     assert media.video is not None
-    if clock_wraps(media):
-        raise NotApplicable("the transport stream clock wraps around")
+    if refusal := copy_refusal(media):
+        raise NotApplicable(refusal)
     if is_mp4(media):
         with suppress(NoSampleTable):
             times: Ints = media.video.timestamps.array
-            return index_mp4(source, media.video, read_frame_grid(source, times, video_track_number(media)))
+            return index_mp4(source, media.video, read_frame_grid(source, times, media.video.index))
     return index_stream(source, media.video)
 
 
@@ -108,7 +109,7 @@ def index_mp4(source: Path, video: VideoStream, grid: FrameGrid) -> PacketIndex:
             stream.seek(int(offsets[sample]))
             return stream.read(min(int(sizes[sample]), max_bytes))
 
-    with av.open(f"file:{source}") as container:
+    with open_input(source) as container:
         config = bytes(container.streams[video.index].codec_context.extradata or b"")
     return PacketIndex(grid, config, lambda sample: read(sample, _HEAD_BYTES), read(0, int(sizes[0])))
 
@@ -118,7 +119,7 @@ def index_stream(source: Path, video: VideoStream) -> PacketIndex:
     reads_keyframes, heads = codec_family(video.codec).reads_keyframes, dict[int, bytes]()
     rows: list[tuple[int, int | None, int, bool]] = []
     first_packet = b""
-    with av.open(f"file:{source}") as container:
+    with open_input(source) as container:
         stream = container.streams[video.index]
         config = bytes(stream.codec_context.extradata or b"")
         assert isinstance(stream, av.VideoStream)

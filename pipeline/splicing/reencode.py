@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,14 @@ from ..media.mp4.boxes import merge_entries, read_moov
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable, library_error
 from ..media.timing.clock import timecode_rate
-from .encoders import EncoderSettings, color_conversion, configure_stream, encoder_rate, normal_priority
+from .encoders import (
+    EncoderSettings,
+    color_conversion,
+    configure_stream,
+    encoder_rate,
+    normal_priority,
+    with_keyframes,
+)
 from .mp4.replace_samples import NewSamples, find_track
 from .mp4.sample_times import FrameGrid, composition_offsets
 
@@ -36,17 +43,19 @@ def encode(
     settings: EncoderSettings,
     progress: Callable[[int], None],
     times: Ints | None = None,
+    keyframes: Collection[int] = (),
 ) -> int:
     """Encode numbered frames into `output`; return their number.
 
     Every encoder gets a constant frame rate, because some accept only certain rates. `times` (units of the stream's
-    time base, one per number) puts the packets of an encoder that does not reorder at their true times.
+    time base, one per number) puts the packets of an encoder that does not reorder at their true times. The frames with
+    the numbers `keyframes` become keyframes, beside those that the encoder chooses.
 
     Raises:
         NotApplicable: there are no frames, or the encoder or muxer refuses them.
     """
     try:
-        return _encode(frames, output, video, settings, progress, times)
+        return _encode(frames, output, video, settings, progress, times, keyframes)
     except (av.FFmpegError, ValueError) as error:
         raise NotApplicable(f"{settings.encoder} does not take these pictures: {library_error(error)}") from error
 
@@ -58,7 +67,9 @@ def _encode(
     settings: EncoderSettings,
     progress: Callable[[int], None],
     times: Ints | None,
+    keyframes: Collection[int],
 ) -> int:
+    settings = with_keyframes(settings) if keyframes else settings
     count, rate = 0, encoder_rate(settings, timecode_rate(video))
     conversion = color_conversion(video, settings.pix_fmt)
     with av.open(str(output), "w", options=_BITEXACT) as out:
@@ -71,7 +82,8 @@ def _encode(
             out.start_encoding()
         for source, number in stoppable(frames):
             frame = reformat(source, pix_fmt=settings.pix_fmt, **conversion)
-            frame.pts, frame.time_base, frame.pict_type = number, 1 / rate, PictureType.NONE
+            frame.pts, frame.time_base = number, 1 / rate
+            frame.pict_type = PictureType.I if number in keyframes else PictureType.NONE
             for packet in stream.encode(frame):
                 out.mux(_set_times(packet, video, times))
             count += 1

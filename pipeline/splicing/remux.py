@@ -16,12 +16,14 @@ import ffmpeg as ffmpeg_args
 from av.stream import Disposition
 
 from ..core.values import Media, VideoStream
-from .container import TRANSPORT_SUFFIXES, Program, drop_services, program_options
+from ..media.frames.film_readers import open_input
+from .container import PROGRAM_SUFFIXES, TRANSPORT_SUFFIXES, Program, drop_services, program_options
 from .job import SpliceJob
 from .matroska import MATROSKA_SUFFIXES, keep_description
 
 _UNSPECIFIED = (0, 2)
 """Reserved or unspecified in H.273; as a matrix, 0 is RGB, which a re-encoded film may no longer be."""
+_PACK_START = b"\0\0\1\xba"
 _NO_STREAM = "9999?"
 """An optional stream that does not exist: the film stays the first input even if only its tags are used."""
 
@@ -32,17 +34,18 @@ def remux_argv(
     pictures: Path,
     output: Path,
     media: Media,
+    copied: Sequence[int],
     options: Mapping[str, str],
     programs: Sequence[Program] = (),
     tags: Sequence[str] = (),
 ) -> list[str]:
-    """Build the ffmpeg command that replaces a film's picture; pure.
+    """Build the ffmpeg command that replaces a film's picture, and copies its other streams among `copied`.
 
     `options` describe the picture as the source's container does, by ffmpeg's names; `tags` (`NAME=value`) replace its
     tags, an empty value removes one.
     """
     assert media.video is not None
-    index, copied = media.video.index, stream_indices(media)
+    index = media.video.index
     picture = ffmpeg_args.input(f"file:{pictures}", **_rotation_options(media.video))["v:0"]
     more = {f"{key}:{copied.index(index)}": value for key, value in options.items()}
     if output.suffix in (".mp4", ".mov", ".m4v"):
@@ -91,12 +94,27 @@ def replace_streams_argv(
         **{f"map_metadata:s:{place}": f"0:s:{index}" for place, index in enumerate(copied)},
         **program_options(programs, {index: place for place, index in enumerate(copied)}),
         **muxer_options(output.suffix),
+        **_program_stream_format(film, output.suffix),
         **more,
     }
     command = ffmpeg_args.output(source[_NO_STREAM], *streams, f"file:{output}", **options)
     command = command.global_args("-nostdin", "-v", "error", "-copyts", "-copy_unknown").overwrite_output()
     argv: list[str] = command.compile(cmd=ffmpeg)
     return argv
+
+
+def _program_stream_format(film: Path, suffix: str) -> dict[str, str]:
+    """Return the muxer by which a program stream stays one of MPEG-1 or of MPEG-2, as its first pack says.
+
+    ffmpeg chooses by the suffix: MPEG-1 for `.mpg`, a Super Video CD for `.vob`. Source: ISO/IEC 13818-1, 2.5.3.4.
+    """
+    if suffix not in PROGRAM_SUFFIXES:
+        return {}
+    with film.open("rb") as stream:
+        head = stream.read(5)
+    if head[:4] != _PACK_START:
+        return {}
+    return {"f": "vob" if head[4] >> 6 == 1 else "mpeg"}
 
 
 def _rotation_options(video: VideoStream) -> dict[str, str | None]:
@@ -112,7 +130,7 @@ def picture_options(path: Path, index: int, *, same_codec: bool = False, loses_r
     With `same_codec` an HEVC tag that ffmpeg would not choose by itself is kept. If red, green and blue become luma and
     chroma (`loses_rgb`), the range is that of the new pictures.
     """
-    with av.open(f"file:{path}") as container:
+    with open_input(path) as container:
         stream = container.streams[index]
         assert isinstance(stream, av.VideoStream)
         flags, context = stream.disposition, stream.codec_context
@@ -136,13 +154,13 @@ def stale_tags(source: Path, pictures: Path, video: VideoStream) -> list[str]:
 
     These are the statistics that muxers leave there, and the mark of an alpha channel, which new pictures do not have.
     """
-    with av.open(f"file:{source}") as container:
+    with open_input(source) as container:
         names = list(container.streams[video.index].metadata)
     kinds = {name: name.partition("-")[0] for name in names if name.partition("-")[0] in ("BPS", "NUMBER_OF_BYTES")}
     tags = ["alpha_mode="] if "alpha_mode" in names else []
     if not kinds:
         return tags
-    with av.open(f"file:{pictures}") as container:
+    with open_input(pictures) as container:
         size_bytes = sum(packet.size for packet in container.demux(video=0))
     stamps = video.timestamps
     duration_s = (stamps.end - int(stamps.array[0])) * video.time_base
@@ -150,16 +168,18 @@ def stale_tags(source: Path, pictures: Path, video: VideoStream) -> list[str]:
     return [*tags, *(f"{name}={values[kind]}" for name, kind in kinds.items())]
 
 
-def stream_indices(media: Media) -> list[int]:
-    """Return the indices of all streams of a file, in its own order."""
+def stream_choices(media: Media) -> tuple[list[int], list[int]]:
+    """Return the indices of a film's streams in order: of all, and for muxers that refuse data, of all but these."""
     streams = [media.video, *media.audio, *media.others]
-    return sorted(stream.index for stream in streams if stream is not None)
+    indices = sorted(stream.index for stream in streams if stream is not None)
+    data = {other.index for other in media.others if other.kind == "data"}
+    return indices, [index for index in indices if index not in data]
 
 
 def muxer_options(suffix: str) -> dict[str, str]:
     """Return the options with which a muxer keeps times as they are; pure."""
     options = {"avoid_negative_ts": "disabled"}
-    if suffix in (*TRANSPORT_SUFFIXES, ".mpg", ".mpeg", ".vob"):
+    if suffix in (*TRANSPORT_SUFFIXES, *PROGRAM_SUFFIXES):
         options |= {"muxdelay": "0", "muxpreload": "0"}
     if suffix in TRANSPORT_SUFFIXES:
         options["mpegts_copyts"] = "1"

@@ -29,6 +29,7 @@ from ..core.freed_memory import return_freed_memory
 from ..core.side_by_side import run_side_by_side, usable_cores
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
+from ..media.frames.film_readers import open_input
 from ..media.mp4 import sample_tables
 from ..media.mp4.boxes import replace_config, single_entry
 from ..media.mp4.sample_tables import Ints
@@ -77,7 +78,7 @@ def write_packets(
     name, options = _format(output.suffix)
     try:
         with (
-            av.open(f"file:{source}") as container,
+            open_input(source) as container,
             av.open(str(output), "w", format=name, options={**_BITEXACT, **options}) as out,
         ):
             stream = container.streams[video.index]
@@ -296,7 +297,8 @@ def _encode_range(
     sizes, numbers, sync = list[int](), list[int](), list[bool]()
     with file.open("wb") as out:
         pictures = _pictures(source, video, index.grid, item)
-        for packet in encode_packets(pictures, video, plan.settings(number)):
+        keyframes = {sample - item.first for sample in index.grid.fragment_keyframes if item.first < sample < item.end}
+        for packet in encode_packets(pictures, video, plan.settings(number), keyframes):
             data = plan.encoder.convert_packet(packet.data, packet.key)
             out.write(data)
             sizes.append(len(data))

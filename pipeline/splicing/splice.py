@@ -141,6 +141,7 @@ def _first_passing(
         if not failure:
             return _spliced_film(job, film, comparison, reasons)
         reasons.append(failure)
+        film.path.unlink()
     return None
 
 

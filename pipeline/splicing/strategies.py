@@ -38,7 +38,7 @@ from .pictures.frames import count_frames, with_inserts
 from .rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
 from .rate_match import MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
 from .reencode import encode
-from .remux import picture_options, remux_argv, restore_description, stale_tags
+from .remux import picture_options, remux_argv, restore_description, stale_tags, stream_choices
 from .smart_render import (
     EncodedRange,
     RenderPlan,
@@ -82,6 +82,7 @@ def smart_render(job: SpliceJob) -> UncheckedFilm:
         if retry == _RETRIES - 1:
             finer_steps = {number: min(steps, _FINEST) for number, steps in finer_steps.items()}
         plan = plan.with_steps(finer_steps)
+        film.path.unlink()  # as large as the source
         film, encoded, plan, finer_steps = _render(job, index, plan, ready_ranges)
     return film
 
@@ -126,20 +127,29 @@ def _write_streamed(
         pictures = job.context.temp_path("pictures.mov")
         write_packets(job.source, pictures, job.video, index, plan.encoder, encoded)
     _remux(job, pictures, output)
+    pictures.unlink()
 
 
 def _remux(job: SpliceJob, pictures: Path, output: Path, settings: EncoderSettings | None = None) -> None:
-    """Mux pictures with all other streams of the film; with `settings` all of them are new."""
+    """Mux pictures with all other streams of the film; with `settings` all pictures are new.
+
+    Data that the muxer refuses is dropped, which the checks report.
+    """
     rgb_is_lost = settings is not None and loses_rgb(job.video, settings.pix_fmt)
     options = picture_options(job.source, job.video.index, same_codec=settings is None, loses_rgb=rgb_is_lost)
     tags = stale_tags(job.source, pictures, job.video) if job.suffix in MATROSKA_SUFFIXES else ()
-    try:
-        job.context.run_tool(
-            remux_argv(job.ffmpeg, job.source, pictures, output, job.media, options, job.programs, tags)
-        )
-    except ToolFailed as error:
-        raise NotApplicable(f"the muxer for {job.suffix} refuses the film's streams: {error.message}") from error
-    restore_description(job, output)
+    failure: ToolFailed | None = None
+    for copied in stream_choices(job.media):
+        argv = remux_argv(job.ffmpeg, job.source, pictures, output, job.media, copied, options, job.programs, tags)
+        try:
+            job.context.run_tool(argv)
+        except ToolFailed as error:
+            failure = error
+            continue
+        restore_description(job, output)
+        return
+    assert failure is not None
+    raise NotApplicable(f"the muxer for {job.suffix} refuses the film's streams: {failure.message}") from failure
 
 
 def _check_ranges(
@@ -281,15 +291,17 @@ def reencode_in_mp4(job: SpliceJob) -> UncheckedFilm:
     """Re-encode all stored pictures, and write them into the source's own boxes (MP4 and MOV)."""
     if not is_mp4(job.media):
         raise NotApplicable(f"{job.suffix} files have no sample tables")
-    grid = read_frame_grid(job.source, job.video.timestamps.array, job.track_number)
+    grid = read_frame_grid(job.source, job.video.timestamps.array, job.video.index)
     settings, lost = _choose_encoder(job, grid.film_reorder)
     pictures = job.context.temp_path("pictures" + (".mov" if job.suffix == ".mov" else ".mp4"))
     progress = _progress(job, grid.samples.count)
-    count = encode(_stored_frames(job, grid), pictures, job.video, settings, progress)
+    frames = _stored_frames(job, grid)
+    count = encode(frames, pictures, job.video, settings, progress, None, grid.fragment_keyframes)
     if count != grid.samples.count:
         raise NotApplicable(f"{grid.samples.count} pictures are stored, but {count} decode")
     output = job.context.temp_path("film" + job.suffix)
     rewrite(job.source, output, [reencode.place_in_slots(grid, pictures), *job.audio_samples])
+    pictures.unlink()
     notes = (*_codec_notes(job, settings), *lost)
     return UncheckedFilm(output, "reencoded-picture", count, notes, has_new_audio=bool(job.audio_samples))
 
@@ -324,6 +336,7 @@ def reencode_and_remux(job: SpliceJob) -> UncheckedFilm:
         raise NotApplicable(f"{len(times)} frames were expected, but {count} decode")
     output = job.context.temp_path("film" + job.suffix)
     _remux(job, pictures, output, settings)
+    pictures.unlink()
     return UncheckedFilm(output, "reencoded-picture", count, (*_codec_notes(job, settings), *lost))
 
 

@@ -6,6 +6,7 @@ import itertools
 from fractions import Fraction
 
 import av
+import odd
 import pytest
 from numbered_clips import frame_number, make_clip
 from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
@@ -18,6 +19,7 @@ from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing import strategies
 from react1.pipeline.splicing.feasibility import check_feasibility
 from react1.pipeline.splicing.pictures import morph
 
@@ -167,6 +169,154 @@ def test_an_avi_that_no_way_is_left_for_is_refused_before_anything_is_made(conte
     with pytest.raises(InputMediaError, match=r"copy the film into \.mkv"):
         spliced(context, media, (5, 9))
     assert spliced(context, single, (5, 9)).metrics["way"] == "exact"
+
+
+def _refused(context, path):
+    """Return why a film is refused, by the plan and by the splice."""
+    file = context.store(path)
+    media = probe(context.path(file), file)
+    with pytest.raises(InputMediaError) as planned:
+        check_feasibility(context.path(file), media, [(5, 9)])
+    with pytest.raises(InputMediaError):
+        spliced(context, media, (5, 9))
+    return str(planned.value)
+
+
+@pytest.mark.slow
+def test_sound_that_the_muxer_for_avi_moves_is_refused_before_anything_is_made(context):
+    """Its times would be others, which the splice finds out only when the take is paid for."""
+    path = make_clip(context.temp_path("film.mov"), frames=24, size=(96, 64))
+    to_avi = ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-c:a", "aac"]
+    odd.ffmpeg("-i", path, *to_avi, context.temp_path("x.avi").with_name("film.avi"))
+
+    reason = _refused(context, next(context.folder.rglob("film.avi")))
+
+    assert "the muxer for AVI does not keep the times of aac sound" in reason
+
+
+@pytest.mark.slow
+def test_a_matroska_film_of_a_finer_clock_is_refused_or_re_encoded_as_planned(context):
+    """Its times may lie between the milliseconds that are written here."""
+    between = make_clip(context.temp_path("film.mkv"), frames=24, size=(96, 64), tracks=0, rate=Fraction(24))
+    scale = bytes.fromhex("2ad7b1830f4240")  # TimestampScale, 1,000,000 ns
+    assert between.read_bytes().count(scale) == 1
+    between.write_bytes(between.read_bytes().replace(scale, bytes.fromhex("2ad7b18307a120")))
+    even = make_clip(context.temp_path("film.mkv"), frames=24, size=(96, 64), tracks=0)
+    even.write_bytes(even.read_bytes().replace(scale, bytes.fromhex("2ad7b18307a120")))
+    file = context.store(even)
+    media = probe(context.path(file), file)
+
+    assert "counts milliseconds, and the film has times between these" in _refused(context, between)
+    planned = check_feasibility(context.path(file), media, [(5, 9)])
+    assert planned.way == spliced(context, media, (5, 9)).metrics["way"] == "reencoded-picture"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_tags_of_another_encoding_stay_as_they_are(context, suffix, codec):
+    """Not UTF-8, as older programs wrote them."""
+    plain = make_clip(context.temp_path(f"plain{suffix}"), frames=24, size=(96, 64), audio_codec="aac")
+    path = context.temp_path(f"film{suffix}")
+    tags = ("-metadata", "title=ABCDEFG", "-metadata:s:a", "title=ABCDEFG")
+    odd.ffmpeg("-i", plain, "-map", 0, "-c", "copy", "-c:v", codec, "-qp", 10, *tags, path)
+    path.write_bytes(path.read_bytes().replace(b"ABCDEFG", b"caf\xe9 \xfc\xff"))
+    file = context.store(path)
+    media = probe(context.path(file), file)
+
+    result = spliced(context, media, (5, 9))
+
+    assert result.path.read_bytes().count(b"caf\xe9 \xfc\xff") == context.path(file).read_bytes().count(
+        b"caf\xe9 \xfc\xff"
+    )
+    assert check_feasibility(context.path(file), media, [(5, 9)]).way == result.metrics["way"]
+
+
+@pytest.mark.slow
+def test_a_cover_before_the_tracks_is_not_taken_for_one(context):
+    """A reader numbers it first, but it has no track."""
+    plain = make_clip(context.temp_path("plain.mp4"), frames=24, size=(96, 64), tracks=0)
+    cover, path = context.temp_path("cover.jpg"), context.temp_path("film.mp4")
+    odd.ffmpeg("-f", "lavfi", "-i", "color=red:s=64x64", "-frames:v", 1, cover)
+    with_cover = ("-map", 0, "-map", 1, "-c", "copy", "-disposition:v:1", "attached_pic")
+    odd.ffmpeg("-i", plain, "-i", cover, *with_cover, path)
+
+    def cover_first(moov):
+        header, *others = odd.boxes(moov)
+        return b"".join(odd.box(*part) for part in (header, *sorted(others, key=lambda part: part[0] != b"udta")))
+
+    file = context.store(odd.patched(path, (), cover_first))
+    media = probe(context.path(file), file)
+    assert media.video.index == 1
+
+    result = spliced(context, media, (5, 9))
+
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+    numbers = [frame_number(luma) for _, luma in shown(result.path, 1)]
+    assert numbers == [n + TAKE_OFFSET if 5 <= n < 9 else n for n in range(24)]
+
+
+def _program_stream(context, kind, *options):
+    """Make a program stream by ffmpeg's muxer of this name; return it in the store."""
+    plain = make_clip(context.temp_path("plain.mov"), frames=24, size=(96, 64))
+    path = context.temp_path("film.mpg")
+    odd.ffmpeg("-i", plain, *options, "-f", kind, path)
+    file = context.store(path)
+    return probe(context.path(file), file)
+
+
+MPEG2 = ("-c:v", "mpeg2video", "-q:v", 2, "-g", 6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "sound"), [("dvd", ("ac3",)), ("dvd", ("dca", "-strict", -2)), ("vob", ("mp2",)), ("mpeg", ("mp2",))]
+)
+def test_a_program_stream_stays_one_of_its_kind(context, kind, sound):
+    """MPEG-2 with the packs of MPEG-2; what a DVD's player navigates by cannot be kept, which is said."""
+    media = _program_stream(context, kind, *MPEG2, "-c:a", *sound)
+
+    result = spliced(context, media, (5, 9))
+
+    first_packs = [path.read_bytes()[:5] for path in (context.path(media.file), result.path)]
+    assert first_packs[0][4] >> 6 == (0 if kind == "mpeg" else 1) == first_packs[1][4] >> 6
+    numbers = [frame_number(luma) for _, luma in shown(result.path)]
+    assert numbers == [n + TAKE_OFFSET if 5 <= n < 9 else n for n in range(24)]
+    assert ("could not be kept: stream 0 (data)" in result.notes) == (kind == "dvd")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ((*MPEG2, "-c:a", "pcm_dvd"), "the muxer for program streams cuts linear PCM into other packets"),
+        (("-c:v", "libx264", "-c:a", "ac3"), "do not decode at their times"),
+    ],
+    ids=["linear PCM", "H.264, of which few pictures have a time"],
+)
+def test_a_program_stream_that_cannot_be_written_is_refused_before_anything_is_made(context, options, reason):
+    """By the plan."""
+    media = _program_stream(context, "vob", *options)
+
+    with pytest.raises(InputMediaError, match=reason):
+        check_feasibility(context.path(media.file), media, [(0, 1)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("quality", ["matched", "too coarse"])
+def test_one_copy_of_the_film_is_left_while_it_is_checked(context, monkeypatch, suffix, quality):
+    """A film of an hour has gigabytes, and may be written several times."""
+    media = film(context, suffix, frames=36, size=(192, 108), gop=12, audio_codec="aac")
+    if quality == "too coarse":
+        monkeypatch.setattr(strategies, "MIN_PSNR_DB", 100.0)
+        monkeypatch.setattr(strategies, "quality_steps", lambda *_: -2.0)
+
+    result = spliced(context, media, (14, 18))
+
+    written = [path for path in (context.folder / "temp").glob("*/*") if path.stem in ("film", "pictures")]
+    assert written == [result.path]
+    assert (result.metrics["coarser_steps"][0] < 1) == (quality == "too coarse")
 
 
 @pytest.mark.slow

@@ -150,7 +150,7 @@ def test_a_film_of_pictures_alone_keeps_its_tags(context):
 
     result = spliced(context, media)
 
-    argv = remux.remux_argv("ffmpeg", Path("a.mkv"), Path("b.nut"), Path("c.mkv"), media, {"r": "25"})
+    argv = remux.remux_argv("ffmpeg", Path("a.mkv"), Path("b.nut"), Path("c.mkv"), media, [0], {"r": "25"})
     assert [argv[at + 1] for at, word in enumerate(argv) if word == "-i"] == ["file:a.mkv", "file:b.nut"]
     assert [argv[at + 1] for at, word in enumerate(argv) if word == "-map"] == ["0:9999?", "1:v:0"]
     assert argv[argv.index("-r:0") + 1] == "25"

@@ -21,13 +21,14 @@ from ...core.errors import InputMediaError, ToolFailed
 from ...core.file import File
 from ...core.nodes.node import NodeContext
 from ...core.values import AudioStream, Media, Segment, Take
+from ...media.frames.film_readers import open_input
 from ...media.mp4.boxes import read_moov
 from ...media.not_applicable import NotApplicable
 from ...media.probe import probe, require_video
 from ..container import is_mp4
 from ..job import SpliceJob, UncheckedFilm
 from ..mp4.rewrite import rewrite
-from ..remux import restore_description, stream_indices
+from ..remux import restore_description, stream_choices
 from ..splice_params import SoundParams
 from . import mp4_packets, reencode_track, stream_packets
 from .border_checks import MAX_MEASURED_S, check_borders, read_samples
@@ -128,6 +129,8 @@ def add_lines(job: SpliceJob, film: UncheckedFilm, plan: LinePlan) -> UncheckedF
         metrics = {"sound_way": "whole-track"}
         note = f"the complete dialogue track was re-encoded: {reason}"
         film = replace(film, notes=(*film.notes, note))
+    if path != film.path:
+        film.path.unlink()
     metrics |= check_borders(job.context, path, job.source, job.media, plan.lines)
     seams = film.seams if path == film.path else ()
     return replace(film, path=path, new_lines=len(plan.lines), metrics={**film.metrics, **metrics}, seams=seams)
@@ -160,8 +163,7 @@ def _reencode_track(job: SpliceJob, film: Path, target: Path, lines: Sequence[Di
 
 def _mux(job: SpliceJob, film: Path, track: Path, target: Path, *, copied: bool) -> None:
     """Mux a track with the film's other streams; data that the muxer refuses is dropped, which the checks report."""
-    indices, data = stream_indices(job.media), {other.index for other in job.media.others if other.kind == "data"}
-    for streams in (indices, [index for index in indices if index not in data]):
+    for streams in stream_choices(job.media):
         with suppress(ToolFailed):
             job.context.run_tool(
                 reencode_track.build_mux_command(
@@ -289,7 +291,7 @@ def overwrite_samples(film: Path, media: Media, lines: Sequence[DialogueLine]) -
 
 def _packets(film: Path, audio: AudioStream, line: DialogueLine) -> Iterator[tuple[Packet[av.AudioStream], int]]:
     """Yield the packets that a line changes, and the sample of the shown clock at which each begins."""
-    with av.open(f"file:{film}") as container:
+    with open_input(film) as container:
         stream = container.streams[audio.index]
         assert isinstance(stream, av.AudioStream)
         ticks = Fraction(stream.time_base or Fraction(1, audio.sample_rate_hz)) * audio.sample_rate_hz

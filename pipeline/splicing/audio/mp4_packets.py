@@ -18,9 +18,10 @@ from av.codec.context import CodecContext, Flags
 from numpy.typing import NDArray
 
 from ...core.values import AudioStream, Media
+from ...media.frames.film_readers import open_input
 from ...media.mp4 import sample_tables
 from ...media.not_applicable import NotApplicable
-from ..mp4.fragments import read_index
+from ..mp4.fragments import read_index, read_samples
 from ..mp4.replace_samples import NewSamples, find_track
 from ..mp4.sample_times import IGNORE_EDIT_LIST
 from .lines import DialogueLine, Sound, mix_into
@@ -56,7 +57,7 @@ def encode(film: Path, audio: AudioStream, stretch: Sound, begin: int) -> dict[i
 
 def _encoder(film: Path, audio: AudioStream) -> av.AudioCodecContext:
     """Open an encoder whose packets can be mixed with the film's own."""
-    with av.open(f"file:{film}") as container:
+    with open_input(film) as container:
         stream = container.streams[audio.index]
         context, first = stream.codec_context, bytes(next(container.demux(stream)))
         rate, header = context.bit_rate or 128_000, bytes(context.extradata or b"") or _audio_specific_config(first)
@@ -135,9 +136,9 @@ def encode_packets(film: Path, media: Media, lines: Sequence[DialogueLine], scra
     step = SAMPLES_PER_PACKET.get(audio.codec)
     if step is None:
         raise NotApplicable(f"{audio.codec} sound is not replaced packet by packet")
-    moov, read_samples = read_index(film)
+    moov, fragmented = read_index(film)
     track = find_track(moov, b"soun", 0)
-    samples = read_samples(track)
+    samples = read_samples(fragmented, track)
     scale = int.from_bytes(_timescale(track.require(b"mdia", b"mdhd").body), "big")
     if scale != audio.sample_rate_hz or bool((np.diff(samples.dts) != step).any()):
         raise NotApplicable(f"the sound's packets are not on a grid of {step} samples")
@@ -153,7 +154,7 @@ def _timescale(mdhd: bytes) -> bytes:
 
 def _edit_list_offset(film: Path, audio: AudioStream, samples: sample_tables.Samples) -> int:
     """Return the offset of the edit list to the track's own clock, in samples."""
-    with av.open(f"file:{film}") as container:
+    with open_input(film) as container:
         for packet in container.demux(container.streams[audio.index]):
             places = np.flatnonzero(samples.offsets == (-1 if packet.pos is None else packet.pos))
             if len(places) and packet.pts is not None:

@@ -8,7 +8,7 @@ Encoders run without a container, so that each packet can be stored where it bel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -24,7 +24,7 @@ from ...core.values import VideoStream
 from ...media.frames.decode import reformat
 from ...media.not_applicable import NotApplicable
 from ...media.timing.clock import timecode_rate
-from ..encoders import EncoderSettings, configure_encoder, encoder_rate, normal_priority
+from ..encoders import EncoderSettings, configure_encoder, encoder_rate, normal_priority, with_keyframes
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,25 @@ def open_encoder(video: VideoStream, settings: EncoderSettings) -> VideoCodecCon
 
 
 def encode_packets(
-    frames: Iterable[tuple[VideoFrame, int]], video: VideoStream, settings: EncoderSettings
+    frames: Iterable[tuple[VideoFrame, int]],
+    video: VideoStream,
+    settings: EncoderSettings,
+    keyframes: Collection[int] = (),
 ) -> Iterator[EncodedPacket]:
-    """Encode numbered frames; yield the packets in decoding order.
+    """Encode numbered frames, those of `keyframes` as such; yield the packets in decoding order.
 
     Raises:
         NotApplicable: the encoder gives a packet for no picture.
     """
-    yield from encode_opened(open_encoder(video, settings), frames, settings.pix_fmt)
+    settings = with_keyframes(settings) if keyframes else settings
+    yield from encode_opened(open_encoder(video, settings), frames, settings.pix_fmt, keyframes)
 
 
 def encode_opened(
-    context: VideoCodecContext, frames: Iterable[tuple[VideoFrame, int]], pix_fmt: str
+    context: VideoCodecContext,
+    frames: Iterable[tuple[VideoFrame, int]],
+    pix_fmt: str,
+    keyframes: Collection[int] = (),
 ) -> Iterator[EncodedPacket]:
     """Encode numbered frames by an open encoder that has encoded nothing; yield the packets in decoding order.
 
@@ -80,7 +87,8 @@ def encode_opened(
     ticks = max(1, round(1 / (Fraction(context.framerate) * Fraction(context.time_base))))
     for source, number in stoppable(frames):
         frame = reformat(source, pix_fmt=pix_fmt)
-        frame.pts, frame.time_base, frame.pict_type = number * ticks, context.time_base, PictureType.NONE
+        frame.pts, frame.time_base = number * ticks, context.time_base
+        frame.pict_type = PictureType.I if number in keyframes else PictureType.NONE
         yield from _packets(context, frame, ticks)
     yield from _packets(context, None, ticks)
 

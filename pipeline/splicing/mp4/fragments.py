@@ -8,7 +8,6 @@ Source: ISO/IEC 14496-12, 8.8 (`trex`, `tfhd`, `trun`, `tfdt`).
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,25 +89,27 @@ def read_fragments(path: Path) -> FragmentedFilm:
     return FragmentedFilm(top_boxes, moov, fragments)
 
 
-def read_index(path: Path) -> tuple[Box, Callable[[Box], Samples]]:
-    """Return the `moov` of a film, and what reads the samples of one of its tracks: from tables or from fragments.
+def read_index(path: Path) -> tuple[Box, FragmentedFilm | None]:
+    """Return the `moov` of a film, and its index if its samples are in fragments, not in tables.
 
     Raises:
         NotApplicable: it has neither.
     """
     try:
-        return read_moov(path)[1], sample_tables.read_sample_table
+        return read_moov(path)[1], None
     except NoSampleTable:
         film = read_fragments(path)
-        return film.moov, lambda track: read_samples(film, track)
+        return film.moov, film
 
 
-def read_samples(film: FragmentedFilm, track: Box) -> Samples:
-    """Return the samples of a track in decoding order.
+def read_samples(film: FragmentedFilm | None, track: Box) -> Samples:
+    """Return the samples of a track in decoding order; `film` is None if they are in its tables.
 
     Raises:
         NotApplicable: it has none.
     """
+    if film is None:
+        return sample_tables.read_sample_table(track)
     number = sample_tables.track_id(track)
     runs = [run for fragment in film.fragments for run in fragment.runs if run.track_id == number]
     if not runs:
@@ -121,6 +122,16 @@ def read_samples(film: FragmentedFilm, track: Box) -> Samples:
         composition=np.concatenate([run.composition for run in runs]),
         sync=(flags & _NOT_SYNC) == 0,
     )
+
+
+def fragment_starts(film: FragmentedFilm | None, track: Box) -> list[int]:
+    """Return the number of the first sample of a track in each fragment that has any."""
+    number, count, starts = sample_tables.track_id(track), 0, list[int]()
+    for fragment in film.fragments if film is not None else ():
+        samples = sum(len(run.sizes) for run in fragment.runs if run.track_id == number)
+        starts += [count] if samples else []
+        count += samples
+    return starts
 
 
 def _track_defaults(moov: Box) -> dict[int, dict[str, int]]:

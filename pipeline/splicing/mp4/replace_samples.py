@@ -118,6 +118,22 @@ def find_track(moov: Box, handler: bytes, number: int = 0) -> Box:
     return tracks[_track_index(tracks, handler, number)]
 
 
+def find_track_number(moov: Box, handler: bytes, track_id: int) -> int:
+    """Return the number, among the tracks with a handler, of the one with this id.
+
+    The number of a stream among those of its kind may be another: readers give covers, which have no track, as
+    pictures, too.
+
+    Raises:
+        NotApplicable: there is none.
+    """
+    tracks = [track for track in moov.all(b"trak") if sample_tables.handler(track) == handler]
+    ids = [sample_tables.track_id(track) for track in tracks]
+    if track_id not in ids:
+        raise NotApplicable(f"the file has no {handler.decode('latin-1')} track of the picture")
+    return ids.index(track_id)
+
+
 def _track_index(tracks: Sequence[Box], handler: bytes, number: int) -> int:
     matches = [index for index, track in enumerate(tracks) if sample_tables.handler(track) == handler]
     if number >= len(matches):

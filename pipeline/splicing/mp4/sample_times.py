@@ -11,14 +11,14 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 
+from ...media.frames.film_readers import open_input
 from ...media.mp4.boxes import Box, parse_boxes
 from ...media.mp4.sample_tables import Ints, Samples
 from ...media.not_applicable import NotApplicable
-from .fragments import read_index
-from .replace_samples import find_track
+from .fragments import fragment_starts, read_index, read_samples
+from .replace_samples import find_track, find_track_number
 
 IGNORE_EDIT_LIST = {"ignore_editlist": "1"}
 """Demuxer options that give every stored picture of an MP4, on the track's own clock."""
@@ -41,6 +41,8 @@ class FrameGrid:
     """What a reader that applies the edit list adds to a stored time."""
     stored_shift: int
     """The same for a reader that ignores the edit list."""
+    fragment_keyframes: tuple[int, ...] = ()
+    """The keyframes with which fragments begin: players that fetch one fragment alone begin to decode there."""
 
     @property
     def rank(self) -> Ints:
@@ -76,27 +78,30 @@ class FrameGrid:
         return bool((shown >= slots[latest]).all())
 
 
-def read_frame_grid(path: Path, shown_times: Ints, track_number: int = 0) -> FrameGrid:
-    """Read the grid of an MP4 and find the shown frames (`shown_times`, in the track's units) in it.
+def read_frame_grid(path: Path, shown_times: Ints, stream_index: int) -> FrameGrid:
+    """Read the grid of an MP4's picture stream and find the shown frames (`shown_times`, in its units) in it.
 
     Raises:
         NotApplicable: not an MP4 that can be rewritten, or an edit list that does more than shift and trim.
     """
-    moov, read_samples = read_index(path)
-    track = find_track(moov, b"vide", track_number)
+    moov, fragmented = read_index(path)
+    with open_input(path) as container:
+        number = find_track_number(moov, b"vide", container.streams[stream_index].id)
+    track = find_track(moov, b"vide", number)
     if not _is_one_piece(moov, track):
         raise NotApplicable("the edit list plays the stored pictures in more than one piece")
     del moov  # the other tracks' tables are large in a long film, and opening it takes as much again
-    samples = read_samples(track)
+    samples = read_samples(fragmented, track)
     if not samples.count:
         raise NotApplicable("the picture track is empty")
     shown = np.sort(samples.pts)
     if len(shown) > 1 and int(np.diff(shown).min()) <= 0:
         raise NotApplicable("two pictures have the same time")
-    shift = _reader_shift(path, track_number, samples, {})
+    shift = _reader_shift(path, stream_index, samples, {})
     hidden = _count_hidden(shown, shown_times - shift)
-    stored_shift = _reader_shift(path, track_number, samples, IGNORE_EDIT_LIST)
-    return FrameGrid(samples, shown, hidden, track, track_number, shift, stored_shift)
+    stored_shift = _reader_shift(path, stream_index, samples, IGNORE_EDIT_LIST)
+    keyframes = tuple(start for start in fragment_starts(fragmented, track) if samples.sync[start])
+    return FrameGrid(samples, shown, hidden, track, number, shift, stored_shift, keyframes)
 
 
 def _is_one_piece(moov: Box, track: Box) -> bool:
@@ -124,13 +129,13 @@ def _time_scale(header: Box) -> int:
     return scale
 
 
-def _reader_shift(path: Path, track_number: int, samples: Samples, options: dict[str, str]) -> int:
+def _reader_shift(path: Path, stream_index: int, samples: Samples, options: dict[str, str]) -> int:
     """Return what a reader adds to stored times, from a packet that is identified by its position in the file.
 
     The spacing of the times cannot tell: at a constant rate every shift by a number of frames fits.
     """
-    with av.open(f"file:{path}", options=options) as container:
-        for packet in container.demux(container.streams.video[track_number]):
+    with open_input(path, options) as container:
+        for packet in container.demux(container.streams[stream_index]):
             matches = np.flatnonzero(samples.offsets == (-1 if packet.pos is None else packet.pos))
             if len(matches) and packet.size and packet.pts is not None:
                 return int(packet.pts - samples.pts[matches[0]])

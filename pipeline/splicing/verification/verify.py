@@ -99,7 +99,9 @@ _RGB_MATRIX = 0
 _GUESSED_WITHIN_S = Fraction(1, 1000)
 """An MPEG program stream stores a time for the first picture that begins in a packet (ISO/IEC 13818-1, 2.4.3.7). To get
 those of others, a reader adds durations that it rounds down to a tick: up to a tick per picture too little, and less
-than a hundred begin in one packet."""
+than a hundred begin in one packet. To a packet of sound it may give the time of its neighbour."""
+_LEAST_EXACT_SHARE = 0.9
+"""Of the times of sound in such a stream."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def compare(
         return Comparison({}, (), "the result has no picture stream")
     pairs = _pair_streams(source, output)
     selected = _mask(source_picture, untouched)
-    same = _same_packets(source.picture, pairs, selected)
+    same = _same_packets(source.picture, pairs, selected, guesses_times=source.guesses_times)
     anchor = _anchor(selected)
     metrics: dict[str, Any] = {
         "packets": len(output_picture.packets) + source.hidden,
@@ -208,7 +210,7 @@ def _pair_streams(source: FilmContents, output: FilmContents) -> list[StreamPair
     ]
 
 
-def _same_packets(picture: int, pairs: Sequence[StreamPair], selected: Bools) -> list[bool]:
+def _same_packets(picture: int, pairs: Sequence[StreamPair], selected: Bools, *, guesses_times: bool) -> list[bool]:
     """Return for each stream whether it has the same bytes at the same times; of the picture, the selected packets."""
     same = [output is not None and len(stream.packets) == len(output.packets) for stream, output in pairs]
     candidates = [
@@ -220,12 +222,22 @@ def _same_packets(picture: int, pairs: Sequence[StreamPair], selected: Bools) ->
         # MPEG muxers round times to a tick.
         exact = index == picture or (_both_store_dts(stream, output) and stream.time_base == output.time_base)
         within = Fraction(0) if exact else _TICK_S
-        timed = [
-            same_times(source_times, stream.time_base, output_times, output.time_base, within)
-            for source_times, output_times in _compared_times(stream, output, _anchor(mask))
-        ]
-        same[index] = bool(equal.all()) and all(bool((near | ~mask).all()) for near in timed)
+        bases = stream.time_base, output.time_base
+        times = _compared_times(stream, output, _anchor(mask))
+        timed = all(bool((same_times(old, bases[0], new, bases[1], within) | ~mask).all()) for old, new in times)
+        if guesses_times and index != picture and not timed:
+            timed = all(_alike_by_guess(stream, old, new, bases[1]) for old, new in times)
+        same[index] = bool(equal.all()) and timed
     return same
+
+
+def _alike_by_guess(stream: StreamContents, times: Ints, output_times: Ints, output_base: Fraction) -> bool:
+    """Return whether most times of a stream are the output's, and the others off by no more than a packet."""
+    packet_s = stream.duration_s / max(len(times), 1)
+    exact, near = (
+        same_times(times, stream.time_base, output_times, output_base, within) for within in (_TICK_S, packet_s)
+    )
+    return float(exact.mean()) >= _LEAST_EXACT_SHARE and bool(near.all())
 
 
 def _compared_times(source: StreamContents, output: StreamContents, anchor: int) -> list[tuple[Ints, Ints]]:

@@ -16,6 +16,7 @@ from takes import dialogue_line, numbered_take, segment
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.mp4.fragments import read_fragments
 
 FRAGMENTED = "frag_keyframe+empty_moov"
 FLAGS = (
@@ -113,3 +114,31 @@ def test_a_fragmented_film_of_another_codec_stays_fragmented(context, tmp_path):
 
     assert result.metrics["way"] == "reencoded-picture" and b"moof" in {kind for kind, _, _ in _starts(result.path)}
     check(look(path, media.video.index), result, media.video.index, [(8, 10)], "reencode", same_dts=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"codec": "libx265", "options": {"x265-params": "log-level=none:open-gop=1:keyint=6:min-keyint=6"}},
+        {"codec": "libsvtav1", "options": {"preset": "11", "svtav1-params": "lp=1"}},
+        {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "crf": "10", "b": "0"}},
+        {"codec": "mpeg4", "time_base": Fraction(1, 25)},
+    ],
+    ids=lambda changes: changes.get("codec", "libx264"),
+)
+def test_every_fragment_still_begins_with_a_keyframe(context, tmp_path, changes):
+    """A player that fetches one after a seek can decode nothing else, and an index says that it can begin there."""
+    path = _film(tmp_path, FLAGS[0], tracks=0, **changes)
+
+    _, result = _splice(context, path, (4, 20))
+
+    before, after = (_first_are_keyframes(each) for each in (path, result.path))
+    assert len(before) > 3 and all(before) and all(after) and len(after) == len(before)
+
+
+def _first_are_keyframes(path: Path) -> list[bool]:
+    """Return of each fragment whether it begins with a keyframe, as its `trun` says."""
+    film = read_fragments(path)
+    return [not fragment.runs[0].flags[0] & 0x10000 for fragment in film.fragments]
