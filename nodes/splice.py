@@ -121,7 +121,8 @@ class Splice:
         """Return whether the film will be smart-rendered, and how many frames will be re-encoded.
 
         Raises:
-            InputMediaError: no strategy is left, or `exact: require` excludes the remaining one.
+            InputMediaError: no strategy is left, `exact: require` excludes the remaining one, or a new line cannot be
+                put into the film's sound.
         """
         segments = [segment for item in inputs["takes"] if not _is_original(item) and (segment := segment_of(item))]
         if not segments or segments[0].source.video is None:
@@ -157,6 +158,7 @@ def _is_original(item: Any) -> bool:
 
 
 def _check_feasibility(context: NodeContext, params: SpliceParams, segments: list[Segment]) -> Feasibility:
+    from ..pipeline.splicing.audio.reencode_track import require_encoder
     from ..pipeline.splicing.feasibility import check_feasibility
     from ..pipeline.splicing.pictures.seams import plan_ramps
     from ..pipeline.splicing.splice import NOT_EXACT, PREFER_HINT
@@ -165,6 +167,8 @@ def _check_feasibility(context: NodeContext, params: SpliceParams, segments: lis
     ramps = zip(segments, plan_ramps(segments, params.seam), strict=True)
     spans = [(segment.start_frame - ramp.fade_in, segment.end_frame + ramp.fade_out) for segment, ramp in ramps]
     source = segments[0].source
+    if any(segment.edit.changes_sound for segment in segments):
+        require_encoder(source)
     feasibility = check_feasibility(context.path(source.file), source, spans)
     if params.exact == "require" and feasibility.way != "exact":
         raise InputMediaError(f"{NOT_EXACT}: {feasibility.reason}; {PREFER_HINT}")

@@ -222,6 +222,33 @@ def remux_refusal(media: Media, new_codec: str = "") -> str:
     return f"{reason}; copy the film into .mkv or .mov first (ffmpeg -fflags +genpts -i film -c copy film.mkv)"
 
 
+def as_numbered_in(media: Media, path: Path) -> Media:
+    """Return a film's streams with the indices that they have in another file, which has those of each kind in order.
+
+    Muxers may order kinds otherwise, and leave out data.
+    """
+    video = media.video
+    assert video is not None
+    remaining: dict[str, list[int]] = {}
+    with open_input(path) as container:
+        for stream in container.streams:
+            remaining.setdefault(str(stream.type), []).append(stream.index)
+    streams = [(video.index, "video"), *((track.index, "audio") for track in media.audio)]
+    streams += [(other.index, other.kind) for other in media.others]
+    numbers = {index: remaining[kind].pop(0) for index, kind in sorted(streams) if remaining.get(kind)}
+    return media.model_copy(
+        update={
+            "video": video.model_copy(update={"index": numbers[video.index]}),
+            "audio": tuple(track.model_copy(update={"index": numbers[track.index]}) for track in media.audio),
+            "others": tuple(
+                other.model_copy(update={"index": numbers[other.index]})
+                for other in media.others
+                if other.index in numbers
+            ),
+        }
+    )
+
+
 def matching_video_index(source: Path, index: int, output: Path) -> int:
     """Return the stream index in `output` of the picture that has `index` in `source`; muxers may reorder streams."""
     number = _pictures(source).index(index)

@@ -6,7 +6,8 @@ chapters, dispositions, colors and attachments come from the source; times are c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def remux_argv(
     options: Mapping[str, str],
     programs: Sequence[Program] = (),
     tags: Sequence[str] = (),
+    covers: Sequence[Cover] = (),
 ) -> list[str]:
     """Build the ffmpeg command that replaces a film's picture, and copies its other streams among `copied`.
 
@@ -50,10 +52,34 @@ def remux_argv(
     more = {f"{key}:{copied.index(index)}": value for key, value in options.items()}
     if output.suffix in (".mp4", ".mov", ".m4v"):
         more["video_track_timescale"] = str(media.video.time_base.denominator)
-    argv = replace_streams_argv(ffmpeg, source, {index: picture}, output, copied, programs, more)
+    argv = replace_streams_argv(ffmpeg, source, {index: picture}, output, copied, programs, more, covers)
     place = argv.index(f"file:{output}")
     words = [word for tag in tags for word in (f"-metadata:s:{copied.index(index)}", tag)]
     return argv[:place] + words + argv[place:]
+
+
+@dataclass(frozen=True)
+class Cover:
+    """A picture that is attached to a film."""
+
+    path: Path
+    tags: dict[str, str]
+
+
+def write_covers(film: Path, temp_path: Callable[[str], Path]) -> dict[int, Cover]:
+    """Write the pictures that are attached to a film to files; return them by their streams' indices."""
+    with open_input(film) as container:
+        streams = [stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic]
+        covers: dict[int, Cover] = {}
+        # They come first, once each.
+        for packet in container.demux(streams) if streams else ():
+            if packet.size and packet.stream_index not in covers:
+                path = temp_path("cover")
+                path.write_bytes(bytes(packet))
+                covers[packet.stream_index] = Cover(path, dict(container.streams[packet.stream_index].metadata))
+            if len(covers) == len(streams):
+                break
+    return covers
 
 
 def restore_description(job: SpliceJob, output: Path) -> None:
@@ -72,6 +98,7 @@ def replace_streams_argv(
     copied: Sequence[int],
     programs: Sequence[Program],
     more: Mapping[str, str],
+    covers: Sequence[Cover] = (),
 ) -> list[str]:
     """Build the ffmpeg command that copies the `copied` streams of a film, with `new` ones in their places.
 
@@ -83,6 +110,7 @@ def replace_streams_argv(
         copied: stream indices of the film, in the order of the output.
         programs: of a transport stream.
         more: options of the output.
+        covers: to attach; the muxer for Matroska would make tracks of their streams.
     """
     source = ffmpeg_args.input(f"file:{film}")
     streams = [new[index] if index in new else source[str(index)] for index in copied]
@@ -100,7 +128,12 @@ def replace_streams_argv(
     command = ffmpeg_args.output(source[_NO_STREAM], *streams, f"file:{output}", **options)
     command = command.global_args("-nostdin", "-v", "error", "-copyts", "-copy_unknown").overwrite_output()
     argv: list[str] = command.compile(cmd=ffmpeg)
-    return argv
+    words: list[str] = []
+    for place, cover in enumerate(covers, len(copied)):
+        words += ["-attach", f"file:{cover.path}"]
+        words += [word for tag in cover.tags.items() for word in (f"-metadata:s:{place}", "=".join(tag))]
+    end = argv.index(f"file:{output}")
+    return argv[:end] + words + argv[end:]
 
 
 def _program_stream_format(film: Path, suffix: str) -> dict[str, str]:
@@ -168,10 +201,13 @@ def stale_tags(source: Path, pictures: Path, video: VideoStream) -> list[str]:
     return [*tags, *(f"{name}={values[kind]}" for name, kind in kinds.items())]
 
 
-def stream_choices(media: Media) -> tuple[list[int], list[int]]:
-    """Return the indices of a film's streams in order: of all, and for muxers that refuse data, of all but these."""
+def stream_choices(media: Media, covers: Container[int] = ()) -> tuple[list[int], list[int]]:
+    """Return the indices of a film's streams in order: of all, and for muxers that refuse data, of all but these.
+
+    Streams of `covers`, which are attached again, are left out.
+    """
     streams = [media.video, *media.audio, *media.others]
-    indices = sorted(stream.index for stream in streams if stream is not None)
+    indices = sorted(stream.index for stream in streams if stream is not None and stream.index not in covers)
     data = {other.index for other in media.others if other.kind == "data"}
     return indices, [index for index in indices if index not in data]
 

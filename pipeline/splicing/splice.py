@@ -14,7 +14,7 @@ from ..core.values import Media, Take
 from ..media.frames.film_readers import kept_open
 from ..media.not_applicable import NotApplicable
 from .audio.dialogue import LinePlan, add_lines, encode_lines_early, plan_lines
-from .container import read_programs
+from .container import matching_video_index, read_programs
 from .job import Quality, SpliceJob, UncheckedFilm
 from .pictures.seams import plan_inserts
 from .splice_params import CUT, DEFAULT_PARAMS, Seam, SoundParams, Thresholds
@@ -104,9 +104,10 @@ def _check(
     job: SpliceJob, film: UncheckedFilm, source_contents: FilmContents
 ) -> tuple[Comparison, UncheckedFilm, str, bool]:
     """Return the comparison with the source, the film, what is wrong with it, and whether only its pictures are."""
+    picture = matching_video_index(job.source, job.video.index, film.path)
     comparison = compare(
         source_contents,
-        read_contents(film.path, job.video.index),
+        read_contents(film.path, picture),
         new_audio=bool(film.new_lines),
         untouched=film.untouched,
     )

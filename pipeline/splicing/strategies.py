@@ -38,7 +38,7 @@ from .pictures.frames import count_frames, with_inserts
 from .rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
 from .rate_match import MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
 from .reencode import encode
-from .remux import picture_options, remux_argv, restore_description, stale_tags, stream_choices
+from .remux import picture_options, remux_argv, restore_description, stale_tags, stream_choices, write_covers
 from .smart_render import (
     EncodedRange,
     RenderPlan,
@@ -138,11 +138,12 @@ def _remux(job: SpliceJob, pictures: Path, output: Path, settings: EncoderSettin
     rgb_is_lost = settings is not None and loses_rgb(job.video, settings.pix_fmt)
     options = picture_options(job.source, job.video.index, same_codec=settings is None, loses_rgb=rgb_is_lost)
     tags = stale_tags(job.source, pictures, job.video) if job.suffix in MATROSKA_SUFFIXES else ()
+    covers = write_covers(job.source, job.context.temp_path) if job.suffix == ".mkv" else {}
+    argv = partial(remux_argv, job.ffmpeg, job.source, pictures, output, job.media)
     failure: ToolFailed | None = None
-    for copied in stream_choices(job.media):
-        argv = remux_argv(job.ffmpeg, job.source, pictures, output, job.media, copied, options, job.programs, tags)
+    for copied in stream_choices(job.media, covers):
         try:
-            job.context.run_tool(argv)
+            job.context.run_tool(argv(copied, options, job.programs, tags, tuple(covers.values())))
         except ToolFailed as error:
             failure = error
             continue

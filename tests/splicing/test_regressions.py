@@ -9,7 +9,7 @@ import av
 import odd
 import pytest
 from numbered_clips import frame_number, make_clip
-from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
+from takes import TAKE_OFFSET, dialogue_line, film, numbered_take, packets, segment, shown
 
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import InputMediaError, MissingExtra
@@ -254,6 +254,50 @@ def test_a_cover_before_the_tracks_is_not_taken_for_one(context):
     assert result.metrics["way"] == "exact", result.metrics["reason"]
     numbers = [frame_number(luma) for _, luma in shown(result.path, 1)]
     assert numbers == [n + TAKE_OFFSET if 5 <= n < 9 else n for n in range(24)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+@pytest.mark.parametrize("has_line", [False, True])
+def test_covers_of_a_matroska_film_stay_attached(context, codec, has_line):
+    """Beside a font, to the byte, and not as tracks that a player shows."""
+    plain = make_clip(context.temp_path("plain.mkv"), frames=24, size=(96, 64), audio_codec="aac")
+    cover, font, path = (context.temp_path(name) for name in ("cover.png", "font.ttf", "film.mkv"))
+    odd.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x64", "-frames:v", 1, cover)
+    font.write_bytes(odd.FONT)
+    attached = ["-attach", cover, "-metadata:s:2", "mimetype=image/png", "-metadata:s:2", "title=Front: a=b"]
+    attached += ["-attach", font, "-metadata:s:3", "mimetype=font/ttf"]
+    odd.ffmpeg("-i", plain, "-map", 0, "-c", "copy", "-c:v", codec, "-qp", 10, *attached, path)
+    file = context.store(path)
+    media = probe(context.path(file), file)
+    edit = {"audio": dialogue_line(context)} if has_line else {}
+
+    take = numbered_take(context, segment(media, 5, 9, **edit))
+    result = splicing.splice(context, ffmpeg_path(), media, [take])
+
+    assert not any("could not be kept" in note for note in result.notes), result.notes
+    with av.open(str(result.path)) as container:
+        (picture,) = [s for s in container.streams.video if s.disposition & av.stream.Disposition.attached_pic]
+        tags = {key.lower(): value for key, value in picture.metadata.items()}
+        data = next(bytes(packet) for packet in container.demux(picture) if packet.size)
+        assert len(container.streams) == 4
+    assert data == cover.read_bytes()
+    assert tags == {"filename": "cover.png", "mimetype": "image/png", "title": "Front: a=b"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["vob", "dvd"])
+def test_a_new_line_finds_its_track_where_the_muxer_orders_streams_otherwise(context, kind):
+    """The sound is the first stream of this film, or the second beside data, and another one of what is written."""
+    media = _program_stream(context, kind, "-map", "0:a", "-map", "0:v", *MPEG2, "-c:a", "ac3")
+    assert media.audio[0].index < media.video.index
+
+    take = numbered_take(context, segment(media, 5, 15, audio=dialogue_line(context, seconds=0.4)))
+    result = splicing.splice(context, ffmpeg_path(), media, [take])
+
+    assert result.metrics["sound_way"] == "whole-track"
+    numbers = [frame_number(luma) for _, luma in shown(result.path)]
+    assert numbers == [n + TAKE_OFFSET if 5 <= n < 15 else n for n in range(24)]
 
 
 def _program_stream(context, kind, *options):

@@ -66,6 +66,11 @@ def has_filter(name: str) -> bool:
     return name in _filters(ffmpeg_path())
 
 
+def has_encoder(codec: str) -> bool:
+    """Check whether ffmpeg was built with an encoder for a codec, by the codec's name."""
+    return codec in _encoded_codecs(ffmpeg_path())
+
+
 @cache
 def _package_version(name: str) -> str:
     for package in _PACKAGES.get(name, (name,)):
@@ -83,6 +88,12 @@ def _ffmpeg_version(path: str) -> str:
 @cache
 def _filters(path: str) -> frozenset[str]:
     matches = [re.match(r"\s*[TSC.]+\s+(\w+)\s", line) for line in _listing(path, "-filters")]
+    return frozenset(match[1] for match in matches if match)
+
+
+@cache
+def _encoded_codecs(path: str) -> frozenset[str]:
+    matches = [re.match(r"\s*[D.]E[A-Z.]{4}\s+(\S+)\s", line) for line in _listing(path, "-codecs")]
     return frozenset(match[1] for match in matches if match)
 
 

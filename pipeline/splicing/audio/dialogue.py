@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,10 +26,10 @@ from ...media.frames.film_readers import open_input
 from ...media.mp4.boxes import read_moov
 from ...media.not_applicable import NotApplicable
 from ...media.probe import probe, require_video
-from ..container import is_mp4
+from ..container import as_numbered_in, is_mp4
 from ..job import SpliceJob, UncheckedFilm
 from ..mp4.rewrite import rewrite
-from ..remux import restore_description, stream_choices
+from ..remux import restore_description, stream_choices, write_covers
 from ..splice_params import SoundParams
 from . import mp4_packets, reencode_track, stream_packets
 from .border_checks import MAX_MEASURED_S, check_borders, read_samples
@@ -120,6 +121,7 @@ def add_lines(job: SpliceJob, film: UncheckedFilm, plan: LinePlan) -> UncheckedF
     film = replace(film, notes=(*film.notes, *plan.notes), metrics={**film.metrics, **plan.metrics})
     if not plan.lines:
         return film
+    source, job = job, replace(job, media=as_numbered_in(job.media, film.path))
     try:
         path, count = _replace_packets(job, film, plan.lines)
         metrics: dict[str, Any] = {"sound_way": "packets", "sound_packets": count}
@@ -131,7 +133,7 @@ def add_lines(job: SpliceJob, film: UncheckedFilm, plan: LinePlan) -> UncheckedF
         film = replace(film, notes=(*film.notes, note))
     if path != film.path:
         film.path.unlink()
-    metrics |= check_borders(job.context, path, job.source, job.media, plan.lines)
+    metrics |= check_borders(job.context, path, job.source, source.media, plan.lines)
     seams = film.seams if path == film.path else ()
     return replace(film, path=path, new_lines=len(plan.lines), metrics={**film.metrics, **metrics}, seams=seams)
 
@@ -141,7 +143,7 @@ def _replace_packets(job: SpliceJob, film: UncheckedFilm, lines: Sequence[Dialog
     path, target = film.path, job.context.temp_path("film" + job.suffix)
     if film.has_new_audio:
         return path, sum(group.end - group.first for group in job.audio_samples)
-    if job.media.audio[0].codec.startswith("pcm_"):
+    if job.media.audio[0].codec.startswith("pcm_") and is_mp4(job.media):
         return path, overwrite_samples(path, job.media, lines)
     if is_mp4(job.media):
         packets = mp4_packets.encode_packets(path, job.media, lines, job.context.temp_path("line.bin"))
@@ -163,21 +165,16 @@ def _reencode_track(job: SpliceJob, film: Path, target: Path, lines: Sequence[Di
 
 def _mux(job: SpliceJob, film: Path, track: Path, target: Path, *, copied: bool) -> None:
     """Mux a track with the film's other streams; data that the muxer refuses is dropped, which the checks report."""
-    for streams in stream_choices(job.media):
+    covers = write_covers(film, job.context.temp_path) if job.suffix == ".mkv" else {}
+    argv = partial(reencode_track.build_mux_command, job.ffmpeg, film, track, target, job.media, copied=copied)
+    for streams in stream_choices(job.media, covers):
         with suppress(ToolFailed):
-            job.context.run_tool(
-                reencode_track.build_mux_command(
-                    job.ffmpeg, film, track, target, job.media, streams, job.programs, copied=copied
-                )
-            )
+            job.context.run_tool(argv(streams, job.programs, tuple(covers.values())))
             restore_description(job, target)
             return
     if copied:
         raise NotApplicable("the muxer refuses to copy the sound's packets")
-    raise InputMediaError(
-        f"the new line cannot be put into the film's {job.media.audio[0].codec} sound: "
-        "convert that track to AAC or PCM first, or keep it with `audio_mix: keep`"
-    )
+    raise reencode_track.no_encoder(job.media.audio[0].codec)
 
 
 def _group_parts(segments: Sequence[Segment]) -> list[list[Segment]]:

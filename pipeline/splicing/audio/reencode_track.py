@@ -11,12 +11,14 @@ import ffmpeg as ffmpeg_python
 import numpy as np
 from av.stream import Disposition
 
+from ...core.errors import InputMediaError
 from ...core.values import AudioStream, Media
 from ...media.audio.samples import decode_tolerant
 from ...media.clip_writer import ClipWriter
 from ...media.frames.film_readers import open_input
+from ...media.tools.ffmpeg import has_encoder
 from ..container import Program
-from ..remux import replace_streams_argv
+from ..remux import Cover, replace_streams_argv
 from .lines import DialogueLine, Sound, mix_into
 
 _PREROLL_SAMPLES = 40_960
@@ -24,6 +26,26 @@ _PREROLL_SAMPLES = 40_960
 _MOST_SILENCE_S = 10
 """Silence is made in parts of at most this length."""
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
+_EXPERIMENTAL = frozenset({"dts", "mlp", "s302m", "truehd"})
+"""Codecs whose encoders ffmpeg runs only if it is told to."""
+
+
+def require_encoder(media: Media) -> None:
+    """Check that a new line could be put into the film's dialogue track, if it has one.
+
+    Raises:
+        InputMediaError: there is no encoder for it.
+    """
+    if media.audio and not has_encoder(media.audio[0].codec):
+        raise no_encoder(media.audio[0].codec)
+
+
+def no_encoder(codec: str) -> InputMediaError:
+    """Return the error for a new line in sound of a codec that cannot be written."""
+    return InputMediaError(
+        f"the new line cannot be put into the film's {codec} sound: "
+        "convert that track to AAC or PCM first, or keep it with `audio_mix: keep`"
+    )
 
 
 def decode_audio(film: Path, audio: AudioStream, begin: int, options: dict[str, str]) -> Iterator[tuple[int, Sound]]:
@@ -88,6 +110,7 @@ def build_mux_command(
     media: Media,
     indices: Sequence[int],
     shown_in: Sequence[Program] = (),
+    covers: Sequence[Cover] = (),
     *,
     copied: bool = False,
 ) -> list[str]:
@@ -96,10 +119,12 @@ def build_mux_command(
     more = {f"disposition:{place}": flags[index] for place, index in enumerate(indices)}
     if not copied:
         more["c:a:0"] = _ENCODERS.get(audio.codec, audio.codec)
+        if audio.codec in _EXPERIMENTAL:
+            more["strict:a:0"] = "experimental"
         if not audio.codec.startswith("pcm_") and audio.codec != "flac":
             more["b:a:0"] = str(160_000 * max(audio.channels, 1))
     new = {audio.index: ffmpeg_python.input(f"file:{track}")["a:0"]}
-    return replace_streams_argv(ffmpeg, film, new, target, indices, shown_in, more)
+    return replace_streams_argv(ffmpeg, film, new, target, indices, shown_in, more, covers)
 
 
 def _disposition_flags(film: Path) -> list[str]:

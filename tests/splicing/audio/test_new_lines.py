@@ -12,6 +12,7 @@ import pytest
 from numbered_clips import click_times_s, damage_packet, make_clip, read_sound
 from takes import dialogue_line, film, numbered_take, packets, segment
 
+from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.audio.samples import read_span
 from react1.pipeline.media.probe import probe, probe_path
@@ -192,6 +193,35 @@ def test_a_track_that_no_muxer_accepts_is_a_clear_error(context, monkeypatch):
 
     with pytest.raises(InputMediaError, match="cannot be put into the film's mp3 sound: convert that track"):
         splice_line(context, media, 20, 25)
+
+
+@pytest.mark.parametrize("codec", ["dca", "truehd"])
+def test_a_line_is_put_into_sound_of_discs(context, codec):
+    """Ffmpeg calls their encoders experimental."""
+    plain = make_clip(context.temp_path("plain.mkv"), frames=40, size=(96, 64))
+    path = context.temp_path("film.mkv")
+    sound = ["-c:a", codec, "-strict", "-2"]
+    context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), "-c:v", "copy", *sound, str(path)])
+    file = context.store(path)
+    media = probe(context.path(file), file)
+    target = segment(media, 20, 25, audio=dialogue_line(context))
+
+    planned = Splice.forecast(context, SpliceParams(), {"takes": [target]})
+    result, _ = splice_line(context, media, 20, 25)
+
+    assert planned.splice["way"] == result.metrics["way"] == "exact"
+    assert result.metrics["sound_way"] == "whole-track"
+
+
+def test_a_line_in_sound_without_an_encoder_is_refused_before_anything_is_paid(context):
+    """As LATM of digital television; without a new line the film is spliced."""
+    media = film(context, ".ts", frames=40, size=(96, 64), audio_codec="aac")
+    media = media.model_copy(update={"audio": (media.audio[0].model_copy(update={"codec": "aac_latm"}),)})
+    silent, spoken = segment(media, 20, 25), segment(media, 20, 25, audio=dialogue_line(context))
+
+    Splice.check_before_paying(context, SpliceParams(), {"takes": [silent]})
+    with pytest.raises(InputMediaError, match="cannot be put into the film's aac_latm sound"):
+        Splice.check_before_paying(context, SpliceParams(), {"takes": [spoken]})
 
 
 @pytest.mark.parametrize(("suffix", "codecs"), [(".mkv", "copy"), (".webm", "libopus")])
