@@ -6,6 +6,7 @@ import os
 
 import pytest
 from comfyui_jobs import digest, saved, workflow
+from export_lock import held_export
 from numbered_clips import make_clip
 
 from react1.pipeline.adapters.comfyui import all_boxes, previews
@@ -211,6 +212,23 @@ def test_a_file_that_an_edit_names_must_be_in_comfyuis_folders(server, tmp_path)
         "inputs": {"text": f"- {{in: 10f, out: 25f, prompt: sad, audio: {tmp_path / 'line.wav'}}}"},
     }
     assert "outside ComfyUI's folders" in server.run(job).errors["3"]
+
+
+def test_a_box_that_waits_to_write_its_film_says_so_and_stops(server, monkeypatch):
+    """Another run, such as one of the command line, writes to the same path."""
+    out, shown = server.folder / "output" / "both.mp4", []
+
+    def show_then_stop(text, _node_id):
+        shown.append(text)
+        server.stop.set()
+
+    monkeypatch.setattr("react1.pipeline.adapters.comfyui.work.host.show_text", show_then_stop)
+    with held_export(server.folder / "user" / "__react1", out):
+        outcome = server.run(fetch("film.mp4", "both.mp4"))
+
+    assert outcome.interrupted and not outcome.errors
+    assert shown == [f"{out}: another run is writing its output; waiting until it has finished"]
+    assert not out.exists()
 
 
 def listed_edits(server, *rows, name="list.csv"):

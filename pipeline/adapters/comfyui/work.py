@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from ...core.errors import Interrupted, PresetError, Problem, React1Error
 from ...core.times import frames_text
-from ...runner.events import Event, Message, RunEnded, StepEnded, StepMoved, StepStarted
+from ...runner.events import Event, Message, RunEnded, StepEnded, StepMoved, StepStarted, Waiting
 from ...runner.run_records.outcome import RunResult, SegmentResult
 from . import host
 
@@ -129,7 +129,9 @@ log = logging.getLogger("react1")
 class BoxProgress:
     """Watch a run: the share of the box's bar, and what the run recorded; its messages go to the log."""
 
-    def __init__(self) -> None:
+    def __init__(self, show: Callable[[str], None] = lambda _: None) -> None:
+        """Start at 0; `show` gets what the run waits for."""
+        self._show = show
         self._steps: dict[str, dict[str, float]] = {}
         self._expected: tuple[str, ...] = ()
         self.share = 0.0
@@ -144,6 +146,8 @@ class BoxProgress:
         """Handle an event of a run, from any thread."""
         if isinstance(event, Message):
             log.info("%s", in_box_terms(event.text))
+            if isinstance(event, Waiting):
+                self._show(in_box_terms(event.text))
         elif isinstance(event, RunEnded):
             self.ended = event
         elif isinstance(event, (StepStarted, StepMoved, StepEnded)):
@@ -163,7 +167,7 @@ class BoxCall:
 
     def __init__(self, node_id: str) -> None:
         self.node_id = node_id
-        self.progress = BoxProgress()
+        self.progress = BoxProgress(self.show)
         self._texts: list[str] = []
         self._thread = threading.get_ident()
 
