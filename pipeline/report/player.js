@@ -198,6 +198,7 @@ export function attachPlayer(player) {
   const setMode = (mode) => {
     stage.dataset.mode = mode;
     if (find(".mode")) find(".mode").value = mode;
+    if (isZoomed()) setZoom(true);
   };
   const press = (name, pressed) => find(name)?.setAttribute("aria-pressed", String(pressed));
   const setLoop = (number) => {
@@ -209,12 +210,17 @@ export function attachPlayer(player) {
   const setZoom = (value) => {
     const still = player.dataset.zoom ? player.dataset.zoom.split(",").map(Number) : null;
     if (!still) return;
-    const box = value && path ? path[shown] ?? still : still;
-    const scale = value ? Math.min(6, 0.95 / Math.max(box[2] - box[0], box[3] - box[1])) : 1;
-    const shift = (low, high) => Math.min(0, Math.max(100 - 100 * scale, 50 - 50 * scale * (low + high)));
+    const [left, top, right, bottom] = value && path ? path[shown] ?? still : still;
+    const high = stage.dataset.mode === "side" && !takes.length ? 0.5 : 1; // beside each other pictures fill half of their height
+    const scale = value ? Math.min(6, 0.95 / Math.max(right - left, high * (bottom - top))) : 1;
+    /** Where the picture goes, in percent: the face in the middle, unless that would show what lies outside of it. */
+    const shift = (low, up, size) => {
+      const edge = (1 - size) / 2, middle = scale * size < 1 ? 0.5 : edge + (size * (low + up)) / 2;
+      return Math.min(-100 * scale * edge, Math.max(100 - 100 * scale * (1 - edge), 50 - 100 * scale * middle));
+    };
     stage.style.setProperty("--zoom", String(scale));
-    stage.style.setProperty("--zoom-x", `${value ? shift(box[0], box[2]) : 0}%`);
-    stage.style.setProperty("--zoom-y", `${value ? shift(box[1], box[3]) : 0}%`);
+    stage.style.setProperty("--zoom-x", `${value ? shift(left, right, 1) : 0}%`);
+    stage.style.setProperty("--zoom-y", `${value ? shift(top, bottom, high) : 0}%`);
     press(".zoom", value);
   };
   const isZoomed = () => find(".zoom")?.getAttribute("aria-pressed") === "true";
@@ -231,6 +237,8 @@ export function attachPlayer(player) {
     }
   };
 
+  // The keys of the player go on after a click, which would else give them to the button.
+  for (const button of player.querySelectorAll(".controls button")) button.addEventListener("click", (event) => /** @type {any} */ (event).detail && stage.focus());
   on(".play", "click", toggle);
   on(".back", "click", () => step(-1));
   on(".forward", "click", () => step(1));

@@ -215,6 +215,24 @@ def test_takes_of_an_edit_that_is_removed_are_stopped(folder, studio, monkeypatc
     assert states == ("working", "stopped")
 
 
+def test_a_new_edit_gets_no_takes_of_a_removed_one(folder, studio):
+    """They would be listed with it, by its name, though they are of another place; undo gives the other one its own."""
+    from react1.pipeline.studio.routes.project_routes import add_edit
+    from react1.pipeline.studio.routes.requests import AddEdit
+
+    project = studio.open(folder / "film.mp4")
+    request = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(studio=studio)))
+    first = add_edit(request, project.id, AddEdit(start=1, end=9, fields={}))
+    (wanted,) = project.want_takes(project.edits()[0], [{}], "local", None)
+    project.list.update(project.list.add_take(wanted), state="done")
+    studio.remove_edit(project, 0, first.state.edits[0].digest)
+
+    second = add_edit(request, project.id, AddEdit(start=20, end=29, fields={}))
+
+    assert (first.added, second.added) == ("edit-1", "edit-2")
+    assert second.state.edits[0].takes == []
+
+
 def test_several_takes_cost_no_more_than_was_agreed_to_for_all(folder, studio, monkeypatch):
     """Each is a run of its own; all of them could else cost as much as was agreed to for them together."""
     from react1.pipeline.studio.routes.project_routes import make_takes, takes_bill

@@ -146,6 +146,61 @@ def test_the_player_shows_both_sides_the_difference_and_the_face(page, take):
     page.keyboard.press("Escape")
 
 
+def test_the_zoom_stays_in_its_picture(page, take):
+    """Beside each other, and on a board of several takes: one picture covers neither the other nor the page."""
+    page.evaluate("(take) => import('/page/store.js').then((store) => store.set({compare: [take]}))", take)
+    page.wait_for_selector("take-player .stage")
+    until(page, "[...document.querySelectorAll('take-player video')].every((v) => v.readyState >= 2 && !v.seeking)")
+    page.focus("take-player .stage")
+    page.keyboard.press("s")
+    page.keyboard.press("z")
+    box = page.query_selector("take-player .stage").bounding_box()
+    halves = []
+    for side, other in ((0, "after"), (1, "before")):
+        half = {
+            "x": box["x"] + side * box["width"] / 2,
+            "y": box["y"],
+            "width": box["width"] / 2,
+            "height": box["height"],
+        }
+        show = f"(shown) => (document.querySelector('take-player video.{other}').style.visibility = shown)"
+        page.evaluate(show, "hidden")
+        alone = page.screenshot(clip=half)
+        page.evaluate(show, "")
+        halves.append(page.screenshot(clip=half) == alone)
+    page.keyboard.press("Escape")
+
+    page.evaluate("(take) => import('/page/store.js').then((store) => store.set({compare: [take, take]}))", take)
+    page.wait_for_selector("take-player .board")
+    until(page, "[...document.querySelectorAll('take-player video')].every((v) => v.readyState >= 2 && !v.seeking)")
+    beside = page.query_selector("take-player .where")
+    before = beside.screenshot()
+    for name, value in (("--zoom", "5"), ("--zoom-x", "-150%"), ("--zoom-y", "-150%")):  # as of a small face
+        page.evaluate(
+            "(style) => document.querySelector('take-player .stage').style.setProperty(...style)", [name, value]
+        )
+    page.wait_for_timeout(200)
+    after = beside.screenshot()
+    page.keyboard.press("Escape")
+
+    assert halves == [True, True]
+    assert after == before
+
+
+def test_the_keys_of_the_player_go_on_after_a_click(page, take):
+    """A button that was clicked does not take the next space."""
+    page.evaluate("(take) => import('/page/store.js').then((store) => store.set({compare: [take]}))", take)
+    page.wait_for_selector("take-player .stage")
+    until(page, "[...document.querySelectorAll('take-player video')].every((v) => v.readyState >= 2)")
+    page.click("take-player .loop")
+    page.keyboard.press("Space")
+    text = (page.text_content("take-player .loop"), page.text_content("take-player .play"))
+    page.keyboard.press("Space")
+    page.keyboard.press("Escape")
+
+    assert text == ("Loop: edit", "Pause")
+
+
 def test_another_program_writes_the_job_while_the_page_is_open(page, job, take):
     """It appears without a reload, and undo does not throw it away."""
     job.write_text(job.read_text() + "  - {name: from-outside, in: 40f, out: 48f, prompt: sad}\n# a comment\n")

@@ -305,6 +305,59 @@ def test_a_face_that_is_chosen_by_keys_keeps_the_focus(page):
     assert focused == ["Face 2", "1"]
 
 
+def test_a_key_after_a_click_is_not_for_what_was_clicked(page, studio):
+    """Space plays, and Enter makes the edit; who came to a button by keys presses it by them."""
+    playing = "!document.querySelector('studio-viewer video').paused"
+    page.click("[data-emotion=happy]")
+    page.keyboard.press("Space")
+    until(page, playing, limit_ms=5000)
+    page.keyboard.press("Space")
+    until(page, f"!({playing})", limit_ms=5000)
+
+    page.evaluate(SEEK, 31)
+    page.click("[aria-label='Mark in']")
+    page.evaluate(SEEK, 38)
+    page.click("[aria-label='Mark out']")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-name=edit-2]", timeout=5000)
+
+    page.click("[aria-label='Mark in']")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    page.wait_for_timeout(300)
+    assert not page.evaluate(playing)
+
+
+def test_the_cards_say_at_once_why_they_are_of_another_frame(page):
+    """A search reports every picture, more often than the cards are drawn."""
+    page.route("**/faces/*", lambda route: route.fulfill(json={**TWO_FACES, "faces": [], "in_shot": 0}))
+    page.evaluate(SEEK, 12)
+    page.wait_for_selector("expression-panel >> text=No face in this frame")
+    page.unroute("**/faces/*")
+    page.route("**/faces/*", lambda route: route.fulfill(json={**TWO_FACES, "share": 0.1, "faces": [], "shot": None}))
+    page.evaluate(SEEK, 25)
+    until(page, "document.querySelector('studio-viewer .notice').textContent.includes('10 %')")
+    for share in (0.2, 0.3):
+        page.evaluate(DISPATCH, {"first": 0, "share": share})
+        page.wait_for_timeout(100)
+
+    assert "The cards appear when" in page.text_content("expression-panel > p.hint")
+
+
+def test_who_wants_to_play_hears_why_it_does_not_play_yet(page):
+    """The search for faces may have taken the place of the words about the small copy."""
+    page.route("**/video?*", lambda route: route.fulfill(status=202, json={"share": 0.3, "problem": ""}))
+    page.evaluate(
+        "import('/page/store.js').then((store) => { store.state.film.playable = false;"
+        " document.querySelector('studio-viewer').loadVideo(); })"
+    )
+    page.wait_for_selector("studio-viewer .notice >> text=Making a small copy to play, 30 %")
+    page.evaluate("document.querySelector('studio-viewer').say('Looking for faces')")
+    page.keyboard.press("Space")
+
+    page.wait_for_selector("studio-viewer .notice >> text=Making a small copy to play, 30 %", timeout=5000)
+
+
 def test_lists_that_the_job_names_later_are_shown_at_once(page, studio):
     """And which of several lists beside the film is meant is asked in one sentence."""
     srt = "1\n00:00:00,200 --> 00:00:00,900\nI said so.\n"

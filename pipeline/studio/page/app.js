@@ -1,5 +1,5 @@
 /* The page: starts the components, the keys, the tabs, the theme, undo and the ledger. */
-import { ask, h } from "/page/dom.js";
+import { ask, focus, h } from "/page/dom.js";
 import { change, events, listen, open, request, say, selectedEdit, set, state, unsaved, watch } from "/page/store.js";
 import { second, seek } from "/page/viewer.js";
 import "/page/library.js";
@@ -120,7 +120,10 @@ function pressed(event) {
   }
   if (event.altKey) return;
   const onControl = ["BUTTON", "A", "SUMMARY", "INPUT"].includes(target.tagName);
-  if (onControl && (event.key === "Enter" || (event.key === " " && target.tagName !== "CANVAS"))) return;
+  if (onControl && (event.key === "Enter" || event.key === " ")) {
+    if (!focus.isPointed || target.tagName !== "BUTTON" || state.compare) return;
+    target.blur(); // it would be pressed once more
+  }
   if (type === "range" && /^(Arrow|Home|End|Page)/.test(event.key)) return;
   if (state.compare && !["Escape", "?"].includes(event.key)) return;
   if (event.key === "ArrowLeft" || event.key === "ArrowRight") {

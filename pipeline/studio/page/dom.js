@@ -13,6 +13,11 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Whether the focus was given by the pointer: what was clicked is not meant by the next key. */
+export const focus = { isPointed: false };
+document.addEventListener("pointerdown", () => (focus.isPointed = true), true);
+document.addEventListener("keydown", (event) => event.key === "Tab" && (focus.isPointed = false), true);
+
 /** Answers the dialog that is open. @type {(value: string) => void} */
 let answer = () => {};
 

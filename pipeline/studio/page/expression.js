@@ -45,6 +45,7 @@ class ExpressionPanel extends HTMLElement {
     watch(["draft"], () => this.showDraft());
     watch(["faces", "face", "selected", "job"], () => {
       this.drawFaces();
+      this.noteCards();
       this.loadCards();
     });
     watch(["frame", "tab"], () => this.loadCards());
@@ -166,16 +167,18 @@ class ExpressionPanel extends HTMLElement {
     return h("div", { className: "field" }, h("label", { for: id }, text), select);
   }
 
+  /** Say why the cards do not show the frame of the playhead. */
+  noteCards() {
+    const { faces } = state, last = this.cardsKey ? "the cards show the last one." : "go to one that shows a face from the front.";
+    if (!faces || faces.share < 1) this.cardsNote.textContent = faces?.problem ? "" : "The cards appear when the faces of this part of the film are found.";
+    else this.cardsNote.textContent = faces.faces.length ? "" : `No face in this frame: ${last}`;
+  }
+
   async fillCards() {
     if (state.tab !== "expression" || state.playing || !state.film) return;
     const { faces, frame } = state, face = faceNumber();
-    if (!faces || faces.share < 1) {
-      this.cardsNote.textContent = faces?.problem ? "" : "The cards appear when the faces of this part of the film are found.";
-      return;
-    }
-    const last = this.cardsKey ? "the cards show the last one." : "go to one that shows a face from the front.";
-    this.cardsNote.textContent = faces.faces.length ? "" : `No face in this frame: ${last}`;
-    if (!faces.faces.length || faces.frame !== frame) return;
+    this.noteCards();
+    if (!faces || faces.share < 1 || !faces.faces.length || faces.frame !== frame) return;
     const { temperature, model_mode } = state.draft;
     const key = [state.project, frame, face, temperature, model_mode].join();
     if (key === this.cardsKey) return;

@@ -1,6 +1,6 @@
 /* The viewer: exact stills while paused, the film or its proxy while it plays, the faces, and the live preview. */
 import { frameOfTimecode, timecode } from "/page/player.js";
-import { h, quiet } from "/page/dom.js";
+import { focus, h, quiet } from "/page/dom.js";
 import { Stills } from "/page/stills.js";
 import { events, fetched, say, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
 
@@ -97,6 +97,8 @@ class StudioViewer extends HTMLElement {
     this.stills = new Stills();
     this.isSlow = this.loading = false;
     this.frameProblem = "";
+    /** Why there is nothing to play yet. */
+    this.notPlayable = "";
     this.facesTurn = 0;
     this.moved = () => {};
     this.sequence = 0;
@@ -189,11 +191,12 @@ class StudioViewer extends HTMLElement {
     this.video.removeAttribute("src");
     this.video.load();
     this.notice.hidden = true;
+    this.notPlayable = "";
     if (!state.watching && !state.film.playable) {
       const response = await fetched(source, { headers: { Range: "bytes=0-0" } });
       if (source !== url("/video", { of: this.of() })) return; // another one is shown now
       if (response.status === 202) return this.proxyMoved((await response.json()).share);
-      if (response.status === 422) return this.say(`This film cannot be played: ${(await response.json()).problem}`);
+      if (response.status === 422) return this.say((this.notPlayable = `This film cannot be played: ${(await response.json()).problem}`));
     }
     this.video.src = source;
   }
@@ -201,7 +204,7 @@ class StudioViewer extends HTMLElement {
   proxyMoved(share) {
     if (state.watching) return;
     if (share === 1) this.loadVideo();
-    else this.say(`Making a small copy to play, ${Math.round(100 * share)} %. Frames are shown from the film itself meanwhile.`);
+    else this.say((this.notPlayable = `Making a small copy to play, ${Math.round(100 * share)} %. Frames are shown from the film itself meanwhile.`));
   }
 
   /** Say why the film does not play; its frames can be stepped through all the same. */
@@ -397,7 +400,7 @@ class StudioViewer extends HTMLElement {
       const choose = () => chooseFace(face);
       group.addEventListener("click", choose);
       group.addEventListener("keydown", (event) => {
-        if (event.key === "Enter" || event.key === " ") {
+        if ((event.key === "Enter" || event.key === " ") && !focus.isPointed) {
           event.preventDefault();
           event.stopPropagation();
           choose();
@@ -471,7 +474,7 @@ class StudioViewer extends HTMLElement {
       return this.rewind();
     }
     if (this.video.error) return this.cannotPlay();
-    if (!this.video.src) return this.say(this.notice.textContent || "The film is not ready to play yet.");
+    if (!this.video.src) return this.say(this.notPlayable || "The film is not ready to play yet."); // another notice may have come since
     if (state.frame >= state.film.frames - 1) seek(0);
     this.video.currentTime = (timeOf(state.frame) + timeOf(state.frame + 1)) / 2;
     this.video.playbackRate = speed;

@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,8 +186,8 @@ class JobFile:
 
         self.change(apply)
 
-    def add(self, values: Mapping[str, Any]) -> str:
-        """Add an edit, as the last one, with a name of its own, and return the name.
+    def add(self, values: Mapping[str, Any], known_names: Iterable[str] = ()) -> str:
+        """Add an edit, as the last one, with a name of its own, which is none of the known ones; return the name.
 
         Raises:
             PresetError: it would not be valid.
@@ -196,7 +196,8 @@ class JobFile:
 
         def apply(_document: CommentedMap, edits: CommentedSeq) -> None:
             nonlocal name
-            numbers = [match[1] for raw in edits if (match := _NAME.match(str(raw.get("name", ""))))]
+            names = [*known_names, *(str(raw.get("name", "")) for raw in edits)]
+            numbers = [match[1] for edit_name in names if (match := _NAME.match(edit_name))]
             name = str(values.get("name") or f"edit-{max(map(int, numbers), default=0) + 1}")
             raw = CommentedMap()
             raw.fa.set_flow_style()

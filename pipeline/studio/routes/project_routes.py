@@ -98,7 +98,8 @@ def add_edit(request: Request, project: str, body: AddEdit) -> Added:
     _require_span(opened, body.start, body.end)
     defaults = {"prompt": "happy", "temperature": 0.7}
     span = {"in": f"{body.start}f", "out": f"{body.end}f"}
-    name = opened.job.add({**span, **defaults, **body.fields})
+    with_takes = {take.edit_name for take in opened.list.record.takes}  # of removed edits, too: the takes are theirs
+    name = opened.job.add({**span, **defaults, **body.fields}, with_takes)
     return Added(state=_changed(request, opened).state, added=name)
 
 
