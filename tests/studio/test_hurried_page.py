@@ -346,10 +346,11 @@ def test_the_cards_say_at_once_why_they_are_of_another_frame(page):
 
 def test_who_wants_to_play_hears_why_it_does_not_play_yet(page):
     """The search for faces may have taken the place of the words about the small copy."""
+    until(page, "import('/page/store.js').then((store) => store.state.faces?.share === 1)")
     page.route("**/video?*", lambda route: route.fulfill(status=202, json={"share": 0.3, "problem": ""}))
     page.evaluate(
         "import('/page/store.js').then((store) => { store.state.film.playable = false;"
-        " document.querySelector('studio-viewer').loadVideo(); })"
+        " return document.querySelector('studio-viewer').loadVideo(); })"
     )
     page.wait_for_selector("studio-viewer .notice >> text=Making a small copy to play, 30 %")
     page.evaluate("document.querySelector('studio-viewer').say('Looking for faces')")
@@ -463,6 +464,18 @@ def test_the_ruler_stands_at_round_labels_of_drop_frame(page):
         ["00:00:00;00", "00:01:00;02", "00:02:00;02"],
         ["00:00:59;26", "00:00:59;28", "00:01:00;02", "00:01:00;04", "00:01:00;06"],
     ]
+
+
+def test_an_edit_is_named_on_the_timeline_also_where_its_beginning_is_not_seen(page):
+    """Who has zoomed into a long edit sees which one it is."""
+    places = page.evaluate(
+        "() => { const timeline = document.querySelector('film-timeline'), places = [];"
+        " const context = timeline.canvas.getContext('2d'), draw = context.fillText.bind(context);"
+        " context.fillText = (text, x, y) => { if (text.startsWith('edit-1')) places.push(x); draw(text, x, y); };"
+        " timeline.show(15, 25); timeline.draw(); return places; }"
+    )
+
+    assert places == [6]
 
 
 def test_what_is_selected_is_seen_without_colours_of_the_page(page):

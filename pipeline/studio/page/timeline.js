@@ -256,7 +256,7 @@ class FilmTimeline extends HTMLElement {
       context.rect(left, height - 16, Math.max(2, right - left - 3), 14);
       context.clip();
       context.fillStyle = color("--ink");
-      context.fillText(cue.text, left + 3, height - 5);
+      context.fillText(cue.text, Math.max(0, left) + 3, height - 5);
       context.restore();
     }
   }
@@ -294,7 +294,7 @@ class FilmTimeline extends HTMLElement {
       context.clip();
       context.fillStyle = color("--on-accent");
       context.font = "600 11px system-ui, sans-serif";
-      context.fillText(edit.choices ? `${edit.name} · ${edit.choices.prompt} ${edit.choices.temperature}` : edit.name, left + 6, 32);
+      context.fillText(edit.choices ? `${edit.name} · ${edit.choices.prompt} ${edit.choices.temperature}` : edit.name, Math.max(0, left) + 6, 32); // also when its beginning is not seen
       context.restore();
       this.drawLine(context, height, color, edit, frames);
     }
