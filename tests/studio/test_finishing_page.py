@@ -173,14 +173,14 @@ def test_the_zoom_stays_in_its_picture(page, take):
     page.evaluate("(take) => import('/page/store.js').then((store) => store.set({compare: [take, take]}))", take)
     page.wait_for_selector("take-player .board")
     until(page, "[...document.querySelectorAll('take-player video')].every((v) => v.readyState >= 2 && !v.seeking)")
-    beside = page.query_selector("take-player .where")
-    before = beside.screenshot()
+    position = page.query_selector("take-player .where")
+    before = position.screenshot()
     for name, value in (("--zoom", "5"), ("--zoom-x", "-150%"), ("--zoom-y", "-150%")):  # as of a small face
         page.evaluate(
             "(style) => document.querySelector('take-player .stage').style.setProperty(...style)", [name, value]
         )
     page.wait_for_timeout(200)
-    after = beside.screenshot()
+    after = position.screenshot()
     page.keyboard.press("Escape")
 
     assert halves == [True, True]
