@@ -38,8 +38,8 @@ from ..warp.warp import Warped, rigid_moves_px
 from .cavity import draw_dark, light_entering, of_planes, reddened
 from .opening import Opening, opening_in_box, opening_on_grid
 from .own_interior import own_interior
-from .own_rows import find_rows
-from .teeth import EDGE_BELOW_LIP, LOWER, OVERLAP, UPPER, TeethRow, draw_teeth, resting_lip
+from .own_rows import OwnRows, at, find_rows
+from .teeth import EDGE_BELOW_LIP, LOWER, OVERLAP, UPPER, TeethRow, draw_teeth, edge_at, resting_lip
 
 TOOTH = np.array([1.21, 1.12, 1.02])
 """The colour of enamel, as shares of white: teeth are mostly a little brighter than the skin beside them."""
@@ -66,6 +66,9 @@ TELLS_AT = (0.14, 0.22)
 """From such gaps on an interior without teeth is a mouth that shows none, and not a line between lips."""
 EITHER = (0.25, 0.75)
 """Between these confidences own and drawn teeth are mixed, which looks like neither."""
+ALIGNS = (0.0, 0.5)
+"""Between these shares of own teeth the drawn ones come to end where those end: in a dissolve, the part of a longer row
+that the other lacks would be a grey band."""
 WIDENS = (0.03, 0.10)
 """A mouth that opens by more than this, in units, shows more than its source did."""
 SOURCE_JAW = 0.75
@@ -112,7 +115,7 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     own = fraction_between(own * (1 - bare * fraction_between(pose.gap - gap, WIDENS)), EITHER) * pose.own_teeth
     lip, gum = _colors_at(original, frame.points_px[LOWER_LIP[1, 3:8], :2]).mean(0), GUM * light.white
     dark, fallen = draw_dark(place.opening, pose.gap, pose.gap - gap, light.white, lip, frame.unit_px)
-    layers = []
+    layers, edge = [], _resting_edge(frame, pose)
     if own > 0:
         source = opening_on_grid(frame.points_px[:SKIN_COUNT, :2], place.skull)
         rows = find_rows(original, source, expected, frame.unit_px)
@@ -121,8 +124,9 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
         seen *= _light_left(source, place.opening, frame, pose.gap)
         # A drawn row under the performer's own teeth would be a second one: what is beyond them is the dark alone.
         layers.append(blend(match_shot(_merged(dark), light), seen, cover))
+        edge += rows.has_upper * fraction_between(own, ALIGNS) * (_own_edge(frame, source, rows) - edge)
     if own < 1:
-        _add_teeth(dark, fallen, place, frame, pose, gum, tooth)
+        _add_teeth(dark, fallen, place, frame, pose, gum, tooth, edge)
         layers.append(match_shot(_merged(dark), light))
     # A dissolve: teeth half drawn over the dark, and the own ones half over those, would be grey.
     inside = layers[0] if len(layers) == 1 else layers[1] + np.float32(own) * (layers[0] - layers[1])
@@ -177,8 +181,27 @@ def _light_left(source: Opening, opening: Opening, frame: FaceFrame, gap: float)
     return np.asarray(dimmer * np.minimum(1, new / old), np.float32)[..., None]
 
 
+def _resting_edge(frame: FaceFrame, pose: Pose) -> float:
+    """Return how far the edge of usual front teeth lies below the base of the nose, in units."""
+    return (pose.resting_lip if pose.resting_lip is not None else resting_lip(frame)) + EDGE_BELOW_LIP
+
+
+def _own_edge(frame: FaceFrame, source: Opening, rows: OwnRows) -> float:
+    """Return the edge at which drawn front teeth end where the picture's own ones do, in units."""
+    top, bottom = (float(np.interp(0, *border)) for border in (source.upper, source.lower))
+    end = top + float(at(rows.upper, np.zeros(1))[0]) * (bottom - top)
+    return edge_at(UPPER, frame, source.middle + end * source.axes[:, 1])
+
+
 def _add_teeth(
-    planes: Field, fallen: Field, place: _Place, frame: FaceFrame, pose: Pose, gum: Curve, tooth: Curve
+    planes: Field,
+    fallen: Field,
+    place: _Place,
+    frame: FaceFrame,
+    pose: Pose,
+    gum: Curve,
+    tooth: Curve,
+    edge: float,
 ) -> None:
     """Draw both rows of teeth over an interior, (3, height, width), in place.
 
@@ -190,10 +213,9 @@ def _add_teeth(
         pose: its pose.
         gum: the colour of gum in this light, (3,).
         tooth: the colour of teeth in it, (3,).
+        edge: how far the edge of the upper front teeth lies below the base of the nose, in units.
     """
-    rest = pose.resting_lip if pose.resting_lip is not None else resting_lip(frame)
-    edge = rest + EDGE_BELOW_LIP
-    lower_edge = edge - OVERLAP + place.jaw + ROUND_HIDES * pose.spoken.round
+    lower_edge = _resting_edge(frame, pose) - OVERLAP + place.jaw + ROUND_HIDES * pose.spoken.round
     lit = fallen ** np.float32(TEETH_LIGHT)
     _add_row(planes, draw_teeth(LOWER, frame, lower_edge, place.skull), LOWER_DIMMER * tooth, gum, lit)
     _add_row(planes, draw_teeth(UPPER, frame, edge, place.skull), tooth, gum, lit)

@@ -102,6 +102,12 @@ def draw_teeth(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> Teeth
     return TeethRow(tooth * (1 - gum), gum * tooth, shade)
 
 
+def edge_at(arch: Arch, frame: FaceFrame, place_px: Points) -> float:
+    """Return the `edge` of a row whose front teeth end at a place, (2,) px, in the middle of the mouth."""
+    axes, front_px = _front(arch, frame, 0.0)
+    return float(((place_px - front_px) @ axes)[1])
+
+
 PLACE_STEPS = 16
 """Places across the mouth at which a row of teeth is computed, per pixel."""
 

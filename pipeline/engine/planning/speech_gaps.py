@@ -27,6 +27,8 @@ SHOWS_OWN = (0.030, 0.080)
 """Between these gaps the confidence that the picture shows what is in the mouth rises to 1."""
 READABLE_PX = (10.0, 16.0)
 """Between these heights of an opening in px its own rows of teeth can be told apart well enough to be moved."""
+EITHER = (0.4, 0.6)
+"""Between these confidences both kinds of teeth are mixed: a mouth that is held half open shows one, not both."""
 CHANGES_S = 0.08
 """Half of the time in which drawn teeth become own ones."""
 
@@ -66,6 +68,7 @@ def own_share(gaps: Curve, fps: float, unit_px: float) -> Curve:
     """
     opened = np.nan_to_num(gaps)
     shown = shares_between(opened, SHOWS_OWN) * shares_between(opened * unit_px, READABLE_PX)
+    shown = shares_between(shown, EITHER)
     share = np.zeros(len(gaps))
     for first, last in runs(~np.isnan(gaps)):
         share[first:last] = _changed_slowly(shown[first:last], round(CHANGES_S * fps))

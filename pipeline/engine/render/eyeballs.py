@@ -43,6 +43,9 @@ LEAST_RISE = 0.006
 """Lids that rise by less than this, in units, uncover nothing that is visible."""
 SHADED_WHITE = 0.62
 """The least colour of the white of an eye, as a share of white beside the cheek."""
+MOST_COLORED, LID_COLORED, LIFTED = 0.20, (0.20, 0.40), 0.25
+"""How far red, green and blue of a white differ, as shares of luma, before it loses colour to the light's tint; between
+which values they are those of lids; and how much brighter than the least one a white is then."""
 WHITE_ON_SKIN = 1.15
 """It is at most so much brighter than the skin around the eye, by its brighter places: lids may be painted."""
 RINGS, RINGS_REACH, RING_LEAST_PX = 8, 1.3, 2
@@ -228,9 +231,14 @@ def _sclera(copied: Field, across: Field, down: Field, upper: Field, lower: Fiel
 def _lit_white(own: Curve, least: Curve) -> Curve:
     """Return the white of an eye, (3,), at least as bright as the white of `least`.
 
-    The more it is raised, the more of the light's tint it gets, up to a half: grey beside skin would look blue.
+    The more it is raised, the more of the light's tint it gets, up to a half: grey beside skin would look blue. Where
+    hardly any white is open, `own` is that of the lids: it gets more of that tint than skin has.
     """
     luma, floor = max(1.0, float(own @ LUMA)), max(1.0, float(least @ LUMA))
     share = fraction_between(floor / luma, (1.0, 2.0)) / 2
+    colored = float(np.ptp(own / luma / np.maximum(least / floor, 0.1)))
+    if colored > MOST_COLORED:
+        share = max(share, min(0.5, 1 - MOST_COLORED / colored))
+        floor *= 1 + LIFTED * fraction_between(colored, LID_COLORED)
     tint = (own / luma) ** (1 - share) * np.maximum(least / floor, 0.1) ** share
     return np.asarray(max(luma, floor) * tint / max(1e-6, float(tint @ LUMA)))

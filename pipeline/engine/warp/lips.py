@@ -40,6 +40,9 @@ BARE_RISES_LESS, BARE_FROM = 0.6, (0.06, 0.16)
 """Between these openings of the source, in units, its upper lip rises less by this share as the mouth opens further."""
 UPPER_CLOSES = 0.40
 """The upper lip's share of a closing mouth."""
+OPENS_LIKE, ROUND_FROM = (0.8, 0.5), (0.30, 0.65)
+"""An opening has the profile (1 - x²) to the first power, whose ends are pointed, and becomes an ellipse, whose ends
+are round, between these heights, as shares of the mouth's width: lips that part a little do so in the middle."""
 UPPER_SHARE = 0.5
 """The upper lip's share of an opening without the jaw."""
 
@@ -111,9 +114,15 @@ def _opening_moves(frame: FaceFrame, pose: Pose, across: Curve, gap: float, open
     if pose.gap < gap:
         target = columns * (pose.gap / max(gap, 1e-6))
     else:
-        target = columns + (pose.gap - gap) * np.sqrt(np.clip(1 - across**2, 0, 1))
+        target = columns + (pose.gap - gap) * np.clip(1 - across**2, 0, 1) ** _profile_power(frame, pose.gap)
     lacking: Curve = np.maximum(target, 0.0) - (columns + opened)
     return lacking
+
+
+def _profile_power(frame: FaceFrame, gap: float) -> float:
+    """Return the power of the profile by which a mouth opens to a gap."""
+    width = max(1e-6, float(frame.local[UPPER_LIP[3, -1], 0] - frame.local[UPPER_LIP[3, 0], 0]))
+    return OPENS_LIKE[0] + (OPENS_LIKE[1] - OPENS_LIKE[0]) * fraction_between(gap / width, ROUND_FROM)
 
 
 def smile_headroom(shape: MouthShape, calm: float) -> tuple[float, float]:

@@ -199,6 +199,8 @@ def _sharpen_lips(field: Field, shape: _Shape, frame: FaceFrame, box: Box) -> No
     sharp, covered = paint_mesh(
         triangles, shape.after - corner - corner_px, shape.before - shape.after, (bottom - top, right - left)
     )
+    # The open mouth goes on as its lips do: what is painted over it fades out towards them.
+    sharp = _continued(sharp, covered, margin / 3)
     # Slivers between lip points that coincide leave single wrong cells.
     sharp = cv2.merge([cv2.medianBlur(np.ascontiguousarray(sharp[..., axis]), 5) for axis in (0, 1)])
     mask = covered.astype(np.float32)
@@ -209,6 +211,22 @@ def _sharpen_lips(field: Field, shape: _Shape, frame: FaceFrame, box: Box) -> No
     mask *= (_from_border(bottom - top, margin)[:, None] * _from_border(right - left, margin))[..., None]
     part = field[top:bottom, left:right]
     field[top:bottom, left:right] = part * (1 - mask) + sharp * mask
+
+
+def _continued(field: Field, covered: NDArray[np.bool_], soft_px: float) -> Field:
+    """Return a field with the values around it where no triangle lies: those of the nearest cells, mixed softly."""
+    import cv2
+
+    if covered.all() or not covered.any():
+        return field
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~covered).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    values = np.empty((int(nearest.max()) + 1, field.shape[2]), field.dtype)
+    values[nearest[covered]] = field[covered]
+    mixed: Field = cv2.GaussianBlur(values[nearest], (0, 0), soft_px)
+    mixed[covered] = field[covered]
+    return mixed
 
 
 def _from_border(count: int, reach: float) -> Field:

@@ -233,6 +233,31 @@ def test_teeth_that_change_from_drawn_to_own_ones_are_not_grey(portrait) -> None
     assert brightness(0.5) > 0.93 * min(brightness(0.0), brightness(1.0))
 
 
+def test_drawn_teeth_end_where_own_ones_end_while_one_becomes_the_other(portrait) -> None:
+    """Long own teeth, halfway to drawn ones: the row is bright as far as they reach, without a grey band at its end."""
+    import cv2
+
+    picture, face = portrait.picture.copy(), portrait.face
+    upper, lower = (face.points_px[lip[3], :2] for lip in (UPPER_LIP, LOWER_LIP))
+    opening = np.concatenate([upper, lower[::-1]])
+    teeth = np.concatenate([upper, (0.2 * upper + 0.8 * lower)[::-1]])
+    for area, color in ((opening, (40, 20, 20)), (teeth, (235, 230, 215))):
+        cv2.fillPoly(picture, [np.round(area).astype(np.int32)], color)
+    shape = MouthShape.of(face)
+    happy = pose_for(React1Choices(prompt="happy", temperature=1.0), shape, shape, 1.0)
+
+    def edge(own: float) -> float:
+        """Return how far down the middle of the mouth teeth are bright, in units."""
+        warped = warp(picture, face, landmark_moves(face, happy), happy)
+        fill_mouth(picture, warped, face, replace(happy, own_teeth=own))
+        top, bottom = warped.places_px[UPPER_LIP[3, 5]], warped.places_px[LOWER_LIP[3, 5]]
+        column = warped.picture[round(top[1]) : round(bottom[1]) - 2, round(top[0])] @ LUMA
+        return float(np.flatnonzero(column > 0.65 * column.max()).max() / face.unit_px)
+
+    assert abs(edge(0.5) - edge(1.0)) < 0.02
+    assert edge(0.0) < edge(1.0) - 0.05
+
+
 def test_side_teeth_of_a_smile_are_no_fangs_in_a_narrower_mouth(portrait) -> None:
     """Where a wide smile becomes an open mouth, its teeth end at the sides no lower than in the middle."""
     import cv2

@@ -98,3 +98,9 @@ def test_teeth_of_a_few_pixels_are_drawn() -> None:
 
     assert own_share(gaps, FPS, unit_px=40).max() == 0
     assert own_share(gaps, FPS, unit_px=90).min() == 1
+
+
+def test_a_mouth_that_is_held_half_open_shows_one_kind_of_teeth() -> None:
+    """An opening whose rows can hardly be read has drawn ones alone, and one in which they mostly can, its own."""
+    assert own_share(np.full(20, 0.12), FPS, unit_px=100).max() == 0
+    assert own_share(np.full(20, 0.14), FPS, unit_px=100).min() == 1

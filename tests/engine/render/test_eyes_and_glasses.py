@@ -51,6 +51,23 @@ def test_the_white_of_an_eye_does_not_glow_in_shadow(portrait) -> None:
     assert above < 1.3 * np.quantile(dark[around[:, 1], around[:, 0]].mean(1), 0.75)
 
 
+def test_the_white_of_an_eye_that_shows_none_is_no_skin(portrait) -> None:
+    """Where only lid is seen beside an iris, what is uncovered above it has much less colour than that lid."""
+    lid, picture = (150, 95, 75), portrait.picture.copy()
+    for eye in EYES.values():
+        (x, y), rim = portrait.face.points_px[eye.iris, :2], portrait.face.points_px[eye.iris + 1 : eye.iris + 5, :2]
+        cv2.fillPoly(picture, [np.round(portrait.face.points_px[eye.contour, :2]).astype(np.int32)], lid)
+        cv2.circle(picture, (round(x), round(y)), round(np.linalg.norm(rim - (x, y), axis=1).max()), (60, 45, 35), -1)
+
+    after = retouch(picture, portrait.face, _pose(portrait, "surprised"))
+
+    for eye in EYES.values():
+        (x, y), rim = portrait.face.points_px[eye.iris, :2], portrait.face.points_px[eye.iris + 1 : eye.iris + 5, :2]
+        radius = float(np.linalg.norm(rim - (x, y), axis=1).max())
+        white = after[round(y - 1.3 * radius), round(x)].astype(float)
+        assert np.ptp(white) / white.mean() < 0.75 * np.ptp(lid) / np.mean(lid)
+
+
 def test_an_iris_that_is_uncovered_is_round_where_the_lower_lid_hides_its_other_half(portrait) -> None:
     """Above the pupil is iris, in the shadow of the lid; a mirrored column would show the pupil there."""
     picture, points, eyes = portrait.picture.copy(), portrait.face.points_px.copy(), []

@@ -193,3 +193,17 @@ def test_the_corners_of_an_open_smile_come_to_rest_where_those_of_a_shut_one_do(
         return float(landmark_moves(portrait.face, pose)[CORNER, 1].mean())
 
     assert lowered(0.10 + 0.1 * 0.2, 0.2) == pytest.approx(lowered(0.10, 0.0), abs=1e-6)
+
+
+def test_lips_that_part_a_little_end_in_points(portrait) -> None:
+    """The column next to a corner opens by a smaller share of the middle in a low opening than in a wide one."""
+    shape = MouthShape.of(portrait.face)
+    still = pose_for(React1Choices(prompt="neutral", temperature=0.5), shape, shape, 1.0)
+
+    def share_at_corner(opened: float) -> float:
+        pose = replace(still, calm=0.0, gap=shape.gap + opened, units={"AU26": 1.0})
+        moves = landmark_moves(portrait.face, pose)[:, 1]
+        opens = moves[LOWER_LIP[3]] - moves[UPPER_LIP[3]]
+        return float(max(opens[1], opens[-2]) / opens[5])
+
+    assert share_at_corner(0.10) < 0.75 * share_at_corner(0.60)
