@@ -28,11 +28,12 @@ FILM = ClipRecipe(frames=20, size=(192, 108), gop=5)
 
 def film(context, recipe=FILM):
     """Return a film as a source of the node; a test that stops its node asks for it again and again."""
-    return probe_clip(context, cached_film(made(context, "film.mov"), recipe, lambda path: make_clip(path, recipe)))
+    path = cached_film(scratch_path(context, "film.mov"), recipe, lambda path: make_clip(path, recipe))
+    return probe_clip(context, path)
 
 
-def made(context, name):
-    """Return where a file is made that is not stored."""
+def scratch_path(context, name):
+    """Return the path of a file that is not stored."""
     folder = context.folder / "made"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / name
@@ -52,7 +53,7 @@ def marked_take(context):
     """Return that take with a lighter square: one that changes nothing cannot be conformed."""
     sent = take(context)
     path = cached_film(
-        made(context, "marked.mp4"),
+        scratch_path(context, "marked.mp4"),
         ("marked", sent.media.file.digest),
         lambda path: run_tool(mark_argv(ffmpeg_path(), context.path(sent.media.file), path)),
     )
