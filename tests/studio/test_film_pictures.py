@@ -101,13 +101,17 @@ def test_what_is_kept_is_bounded(pictures, monkeypatch):
     assert [frame for frame, _ in kept_stills._values][-1] == 19
 
 
+_COLORS = "c0=#202020:c1=#806040:c2=#4060a0:c3=#c0b090:c4=#305020:c5=#a04030:c6=#707070:c7=#d0d0c0"
+"""Without them the source draws its colours anew in each run."""
+
+
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 def test_a_film_of_high_dynamic_range_plays_with_the_tones_of_its_stills(tmp_path, transfer):
     """And no browser maps them a second time, or in its own way. The folder may have any name."""
     film, folder = tmp_path / "film.mp4", tmp_path / "it's [one], a; b: c"
     folder.mkdir()
     tags = f"setparams=range=tv:color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc"
-    source = f"gradients=s=320x180:d=0.4:n=8:seed=3:speed=0.1,format=yuv420p,{tags}"
+    source = f"gradients=s=320x180:d=0.4:n=8:seed=3:speed=0.1:{_COLORS},format=yuv420p,{tags}"
     subprocess.run([ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", source, "-crf", "5", str(film)], check=True)
     media = probe_path(film)
 
@@ -118,6 +122,6 @@ def test_a_film_of_high_dynamic_range_plays_with_the_tones_of_its_stills(tmp_pat
     away = [np.abs(shown.astype(int) - pictures.picture(frame, 320)).mean() for frame, shown in images(proxy, video)]
     pictures.close()
     assert len(away) == media.video.frame_count == 10
-    assert max(away) < 2, away
+    assert max(away) < 3, away  # of which coding is the most
     assert (video.color_primaries, video.color_transfer, video.color_space) == ("bt709",) * 3
     assert not plays_in_browsers(media, ".mp4")
