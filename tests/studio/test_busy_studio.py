@@ -233,6 +233,7 @@ def test_a_new_edit_gets_no_takes_of_a_removed_one(folder, studio):
     assert second.state.edits[0].takes == []
 
 
+@pytest.mark.slow
 def test_several_takes_cost_no_more_than_was_agreed_to_for_all(folder, studio, monkeypatch):
     """Each is a run of its own; all of them could else cost as much as was agreed to for them together."""
     from react1.pipeline.studio.routes.project_routes import make_takes, takes_bill

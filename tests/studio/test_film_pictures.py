@@ -105,6 +105,7 @@ _COLORS = "c0=#202020:c1=#806040:c2=#4060a0:c3=#c0b090:c4=#305020:c5=#a04030:c6=
 """Without them the source draws its colours anew in each run."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 def test_a_film_of_high_dynamic_range_plays_with_the_tones_of_its_stills(tmp_path, transfer):
     """And no browser maps them a second time, or in its own way. The folder may have any name."""

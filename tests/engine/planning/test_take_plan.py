@@ -145,6 +145,7 @@ def test_the_speaker_is_selected_per_shot(face) -> None:
     assert silent.notes[0].count("because there is no voice to find the speaker by") == 2  # of a silent film
 
 
+@pytest.mark.slow
 def test_a_still_mouth_stays_still_at_a_cut(face) -> None:
     """Under the film's own sound: that another person's lips are further apart does not mean that anybody speaks."""
     shut, parted = face(200), face(420, gap=0.09)
@@ -159,6 +160,7 @@ def test_a_still_mouth_stays_still_at_a_cut(face) -> None:
     assert "the mouth does not speak in this span" in with_resync.notes[-1]
 
 
+@pytest.mark.slow
 def test_a_shot_that_begins_with_an_open_mouth_has_no_nod_there(face) -> None:
     """A mouth that speaks evenly stresses no syllable: the head only breathes, after a cut as in a clip of its own."""
     words = [face(200, gap=0.16 + 0.08 * np.sin(number * 1.3)) for number in range(40)]
