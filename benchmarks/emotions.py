@@ -48,8 +48,8 @@ def sheet(rows: dict[str, list[Image.Image]], names: list[str]) -> Image.Image:
 
 
 WEAK = (
-    ("surprised 1: drawn teeth", {"prompt": "surprised", "temperature": 1}),
     ("sad 1: theatrical", {"prompt": "sad", "temperature": 1}),
+    ("surprised 1: staring eyes", {"prompt": "surprised", "temperature": 1}),
     ("disgusted 1, head: hair bends", {"prompt": "disgusted", "temperature": 1, "model_mode": "head"}),
     ("happy 1, head: what is near leans", {"prompt": "happy", "temperature": 1, "model_mode": "head"}),
     ("happy 1, a bar all the while", {"prompt": "happy", "temperature": 1}),
