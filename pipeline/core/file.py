@@ -59,7 +59,7 @@ def advice_for_missing(path: Path) -> str:
     """Return what to do about a file that does not exist; its name may be the pattern of a sequence of pictures."""
     if re.search(r"%0?\d*d|[*#]", path.name) is None:
         return "check the path"
-    return f"a sequence of pictures is made a film first (ffmpeg -framerate 24 -i '{path.name}' -c copy film.mov)"
+    return f"make a film of the sequence of pictures first (ffmpeg -framerate 24 -i '{path.name}' -c copy film.mov)"
 
 
 def real_path(path: Path) -> Path:

@@ -250,7 +250,7 @@ class SpendingPolicy:
 
     max_cost_usd: float | None = None
     approved: bool = False
-    """`--pay`."""
+    """Whether calls that cost money may be made without asking: `--pay` or `--yes`."""
     confirm: Callable[[Estimate], bool] | None = None
     """Shows an estimate to the user and returns the answer; None if there is nobody to ask."""
     month_budget: MonthBudget | None = None

@@ -17,6 +17,7 @@ from ..core.errors import InputMediaError, ProviderError
 from ..core.file import File
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take
+from ..media.frames.film_readers import open_input
 from ..media.probe import probe, require_video
 from ..media.timing.sync_modes import plan_output
 from ..media.transcode import video_duration_s
@@ -108,7 +109,7 @@ def find_damage(path: Path) -> str:
     """Decode a file completely; return what is wrong with it, or ""."""
     packets = frames = announced = 0
     try:
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
+        with open_input(path) as container:
             if not container.streams.video:
                 return "it has no video stream"
             announced = container.streams.video[0].frames

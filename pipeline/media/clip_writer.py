@@ -23,6 +23,7 @@ from ..core.cancellation import raise_if_stopped, stoppable
 from ..core.errors import InputMediaError
 from ..core.values import Media, VideoStream
 from .frames.decode import ENCODE_AGAIN, reformat
+from .frames.film_readers import open_input
 
 BT709 = 1
 """Of primaries, transfer and matrix, ITU-T H.273."""
@@ -190,7 +191,7 @@ class ClipWriter:
 
     def add_copies(self, source: Path, indices: Sequence[int]) -> None:
         """Add streams of another file; `copy_packets` writes them."""
-        self._source = av.open(f"file:{source}", metadata_errors="replace")
+        self._source = open_input(source)
         for index in indices:
             self._copies[index] = self._container.add_stream_from_template(self._source.streams[index])
 

@@ -13,6 +13,7 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from ..core.values import Media
+from ..media.frames.film_readers import open_input
 from .stills import Picture
 
 SAMPLE_RATE_HZ = 48000
@@ -96,7 +97,7 @@ def span_audio(path: Path, media: Media, start_s: Fraction, end_s: Fraction) -> 
         return None
     samples = np.zeros((2, round((end_s - start_s) * SAMPLE_RATE_HZ)), np.float32)
     try:
-        source = cast("Any", av.open(str(path), metadata_errors="replace"))
+        source = cast("Any", open_input(path))
         with source as container:
             stream = container.streams[media.audio[0].index]
             container.seek(max(0, int((start_s - _PREROLL_S) * av.time_base)), backward=True)
@@ -137,7 +138,7 @@ def audio_frames(path: Path, media: Media) -> Iterator[Any]:
     """Decode a film's first audio track; time 0 is that of a player."""
     import av
 
-    source = cast("Any", av.open(str(path), metadata_errors="replace"))
+    source = cast("Any", open_input(path))
     with source as container:
         resampler = cast("Any", av.AudioResampler(format="fltp", layout="stereo", rate=SAMPLE_RATE_HZ))
         for frame in container.decode(container.streams[media.audio[0].index]):

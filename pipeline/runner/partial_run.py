@@ -34,7 +34,7 @@ from .external_inputs import require_providers, resolve_provider, resolve_provid
 from .scheduling.paid_steps import costs_money, find_segment, open_paid_steps
 from .scheduling.scheduler import Scheduler
 from .scheduling.step import StepRunner, as_list, key_parts
-from .scheduling.take_matrix import extract_picks, makes_takes, picked_inputs
+from .scheduling.take_matrix import extract_picks, makes_takes, picked_inputs, reads_face
 
 
 async def run_single(
@@ -131,7 +131,7 @@ def with_prepared_segments(
         React1Error: a step failed.
     """
     job = resolve_providers(job)
-    place = next((at for at, step in enumerate(job.steps) if getattr(step.info.cls, "reads_face", False)), None)
+    place = next((at for at, step in enumerate(job.steps) if reads_face(step)), None)
     if place is None:
         raise PresetError(f"{job.name} has no step face, which chooses one; add it before `upload`")
     face_step, job = job.steps[place], replace(job, steps=job.steps[:place])

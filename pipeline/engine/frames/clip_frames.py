@@ -25,6 +25,7 @@ from av.video.stream import VideoStream
 from ...core.errors import InputMediaError
 from ...media.clip_writer import ClipWriter, ColorTags, VideoSettings
 from ...media.frames.decode import decode_frames, main_video_stream
+from ...media.frames.film_readers import open_input
 from ..arrays import Plane
 from ..voice.voice_features import VoiceAudio
 
@@ -62,7 +63,7 @@ class ClipFrames:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._container = av.open(f"file:{path}", metadata_errors="replace")
+            self._container = open_input(path)
         except (av.error.FFmpegError, OSError) as error:
             raise InputMediaError(f"{path.name} cannot be read: {error}; give an H.264 mp4") from error
         stream: VideoStream | None = main_video_stream(self._container)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import InputMediaError
+from ...media.frames.film_readers import open_input
 from ..arrays import Curve, Points
 
 AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
@@ -56,7 +57,7 @@ def read_audio(path: Path) -> VoiceAudio:
     """
     parts: list[NDArray[np.float32]] = []
     try:
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
+        with open_input(path) as container:
             if not container.streams.audio:
                 raise InputMediaError(f"{path.name} has no sound; give a wav with the voice")
             stream = container.streams.audio[0]
@@ -87,7 +88,7 @@ def read_clip_audio(video: Path) -> VoiceAudio | None:
         InputMediaError: the clip cannot be read.
     """
     try:
-        with av.open(f"file:{video}", metadata_errors="replace") as container:
+        with open_input(video) as container:
             silent = not container.streams.audio
     except (av.error.FFmpegError, OSError) as error:
         raise InputMediaError(f"{video.name} cannot be read: {error}; give an H.264 mp4") from error

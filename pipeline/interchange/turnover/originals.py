@@ -20,6 +20,7 @@ from ...core.errors import InputMediaError, React1Error
 from ...core.times import frames_per_day
 from ...core.values import Media, Segment, Take
 from ...media.frames.decode import exact_frames
+from ...media.frames.film_readers import open_input
 from ...media.probe import probe_path, require_video
 from ...media.timing.clock import timecode_clock
 
@@ -259,7 +260,7 @@ def _shared_name(proxy: Path, reel: str, path: Path) -> int:
 def read_reel(path: Path) -> str:
     """Return the reel name in a film's tags; empty if it has none or cannot be read."""
     try:
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
+        with open_input(path) as container:
             tags = [owner.metadata.get("reel_name", "") for owner in (container, *container.streams)]
     except (av.error.FFmpegError, OSError):
         return ""

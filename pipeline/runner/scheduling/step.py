@@ -29,7 +29,7 @@ from ..events import Message, StepEnded, StepMoved, StepStarted, Watcher
 from ..external_inputs import bills_itself
 from .expression_blind import ignored_fields, with_current_edits, without_fields
 from .paid_steps import PaidSteps, costs_money, is_voided
-from .take_matrix import makes_takes
+from .take_matrix import makes_takes, reads_face
 
 Item = TypeVar("Item")
 
@@ -163,7 +163,7 @@ class StepRunner:
         try:
             result = await self._result(step, key, parts, inputs)
             value = load_result(step, inputs, result.value)
-            if not result.reused and getattr(step.info.cls, "reads_face", False):
+            if not result.reused and reads_face(step):
                 await asyncio.to_thread(self._require_same_face, step, label, key, parts, value)
         except React1Error as error:
             error.where = error.where or where
