@@ -95,7 +95,8 @@ def test_a_picture_of_a_sequence_says_how_to_make_a_film_of_all(context):
 
     with pytest.raises(InputMediaError, match=r"give -framerate 24 -i name\.%04d\.exr in place of -i film \(ffmpeg"):
         Trim.forecast(context, PARAMS, {"source": read(context, path)})
-    with pytest.raises(InputMediaError, match=r"made a film first \(ffmpeg -framerate 24 -i 'shot\.%04d\.exr' -c copy"):
+    advice = r"make a film of the sequence of pictures first \(ffmpeg -framerate 24 -i 'shot\.%04d\.exr' -c copy"
+    with pytest.raises(InputMediaError, match=advice):
         Store(path.parent / "home").add_external(path.with_name("shot.%04d.exr"))
 
 
