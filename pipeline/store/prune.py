@@ -47,6 +47,10 @@ class PruneLimits:
         if self.older_than_s is None and self.keep_bytes is None:
             raise PresetError("nothing says what may be removed; pass --older-than 30d, --keep 50GB, or both")
 
+    def is_idle(self, used_at: float) -> bool:
+        """Return whether what was last used then is not protected by the grace time."""
+        return self.now - used_at >= self.grace_s
+
     def is_due(self, used_at: float, left_bytes: int) -> bool:
         """Return whether what was last used then, in seconds since the epoch, may go while so much is left."""
         too_old = self.older_than_s is not None and self.now - used_at >= self.older_than_s
@@ -150,8 +154,8 @@ def prune(
         pruned.results.append(result.key)
         for path in result.objects:
             references[path] -= 1
-            if not references[path] and path not in protected:
-                used_at = max(result.used_at, _modified_at(path) or 0)
+            used_at = max(result.used_at, _modified_at(path) or 0)
+            if not references[path] and path not in protected and limits.is_idle(used_at):
                 _drop_object(path, used_at, contents, pruned, dry_run=limits.dry_run)
     _drop_recipes(store, limits)
     return pruned
@@ -168,7 +172,7 @@ def _drop_recipes(store: Store, limits: PruneLimits) -> None:
 
 
 def _is_due(used_at: float, limits: PruneLimits, pruned: Pruned) -> bool:
-    return limits.now - used_at >= limits.grace_s and limits.is_due(used_at, pruned.left_bytes)
+    return limits.is_idle(used_at) and limits.is_due(used_at, pruned.left_bytes)
 
 
 def _drop_object(path: Path, used_at: float, contents: Contents, pruned: Pruned, *, dry_run: bool) -> None:

@@ -94,6 +94,19 @@ def test_what_was_used_in_the_last_hour_stays(store):
     assert prune(store, PruneLimits(now=NOW, keep_bytes=0)).objects == 0
 
 
+def test_content_that_was_stored_again_in_the_last_hour_stays(store):
+    """A process has stored the same bytes under another key, and not yet its record."""
+    (file,) = add_result(store, "aa", "text", days=40)
+    path = store.scratch_folder() / "new.bin"
+    path.write_text("text")
+    assert store.add_file(path) == file
+
+    pruned = prune(store, PruneLimits(now=NOW, older_than_s=30 * DAY_S))
+
+    assert (pruned.results, pruned.objects) == (["aa"], 0)
+    assert store.has(file)
+
+
 def test_an_object_without_a_record_is_removed(store):
     """As a process that was killed leaves it."""
     path = store.scratch_folder() / "new.bin"
