@@ -62,6 +62,11 @@ def advice_for_missing(path: Path) -> str:
     return f"make a film of the sequence of pictures first (ffmpeg -framerate 24 -i '{path.name}' -c copy film.mov)"
 
 
+def expand_user(path: str) -> Path:
+    """Return a path with `~` replaced; unlike `Path.expanduser`, not an error for a user who does not exist."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
 def real_path(path: Path) -> Path:
     """Return a path without links; unlike `Path.resolve` of Python 3.11, not an error for a link to itself."""
     return Path(os.path.realpath(path))

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from ..config.checked_job import Job, Step
 from ..core.errors import PresetError, React1Error
+from ..core.file import expand_user
 from ..core.settings import require_file_path
 from ..core.tracing import OTLP, end_span, flush, open_tracer, set_current, start_span, trace_target, traceparent_of
 from ..store.atomic import write_text
@@ -97,7 +98,7 @@ class MetricsFile:
 def metrics_place(environ: Mapping[str, str]) -> Path | None:
     """Return REACT1_METRICS, a file or a folder; None if it is not set."""
     place = environ.get("REACT1_METRICS", "").strip()
-    return Path(place).expanduser() if place else None
+    return expand_user(place) if place else None
 
 
 def require_places(environ: Mapping[str, str]) -> None:

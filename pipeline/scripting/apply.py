@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from ..core.errors import PresetError, React1Error, ToolFailed
+from ..core.file import expand_user
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Segment
 from ..media.frames.decode import rgb, turn_upright
@@ -60,12 +61,7 @@ def allowed_files() -> list[Path]:
     shipped = SHIPPED.get()
     if shipped is not None:
         return list(shipped)
-    # Unlike Path.expanduser, this does not raise for a user who does not exist.
-    return [
-        Path(os.path.expanduser(part))  # noqa: PTH111
-        for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep)
-        if part
-    ]
+    return [expand_user(part) for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if part]
 
 
 def script_digest(function: str) -> str:

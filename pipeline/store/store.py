@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..core.errors import InputMediaError, PresetError, StorageFailed
-from ..core.file import File, advice_for_missing
+from ..core.file import File, advice_for_missing, expand_user
 from ..core.settings import shared_store
 from .atomic import FileLock, storage_errors, try_acquire, write_text
 from .keys import Parts, digest
@@ -54,7 +54,7 @@ def open_backend(home: Path, place: str, *, probe: bool = True) -> Backend:
         return directory_backend(home, shared=False)
     if place.startswith("s3://"):
         return _bucket(place, home, probe)
-    folder = Path(place.removeprefix("file://")).expanduser()
+    folder = expand_user(place.removeprefix("file://"))
     if "://" in str(folder) or not folder.is_absolute():
         raise PresetError(f"REACT1_STORE {place!r} is no place; set it to s3://bucket/prefix or an absolute folder")
     if not folder.is_dir():
