@@ -191,9 +191,9 @@ def test_nothing_outside_comfyuis_folders_is_read(server, tmp_path, monkeypatch,
     assert not allowed.errors
 
 
-@pytest.mark.parametrize("name", ["loop.mp4", "a\0.mp4", "a" * 300 + ".mp4", "\ud800.mp4"])
+@pytest.mark.parametrize("name", ["loop.mp4", "a\0.mp4", "a" * 300 + ".mp4", "\ud800.mp4", "~no-such-user/a.mp4"])
 def test_a_name_that_no_file_can_have_is_refused_in_one_line(server, name):
-    """A link to itself, and what the system does not take; to read and to write."""
+    """A link to itself, what the system does not take, and a home of nobody; to read and to write."""
     (server.folder / "input" / "loop.mp4").symlink_to("loop.mp4")
     (server.folder / "output" / "loop.mp4").symlink_to("loop.mp4")
 

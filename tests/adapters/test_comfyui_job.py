@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from comfyui_jobs import digest, luma, packets, saved, workflow
+
+from react1.pipeline.media.probe import probe_path
 
 SPAN = range(10, 25)
 RAMP = 3
@@ -88,6 +91,26 @@ def test_a_video_of_pictures_of_odd_size_says_what_is_left_out(server):
     assert film.note.endswith(
         "the last column and the last row of the 97x71 pictures is left out, because H.264 has even sizes"
     )
+
+
+@pytest.mark.parametrize("rate_hz", [12_345, 44_056, 192_000])
+def test_the_sound_of_pictures_may_have_any_rate(server, rate_hz):
+    """Also one that AAC does not have; the tone and the length stay."""
+    from fractions import Fraction
+
+    from comfyui import video_of_pictures
+    from comfyui_jobs import spectrum_peak_hz
+
+    from react1.pipeline.adapters.comfyui.conversions.media_values import film_file
+
+    tone = np.sin(2 * np.pi * 1000 * np.arange(rate_hz) / rate_hz).astype(np.float32) * 0.3
+    sound = {"waveform": np.stack([tone, tone])[None], "sample_rate": rate_hz}
+
+    film = film_file(video_of_pictures(np.zeros((25, 72, 96, 3), np.float32), Fraction(25), sound), lambda _: None)
+
+    assert abs(spectrum_peak_hz(film.path, 0.2, 0.8) - 1000) < 5
+    (track,) = probe_path(film.path).audio
+    assert abs(track.duration_s - 1) < 0.001
 
 
 def test_results_and_progress_are_shown(server):
@@ -191,6 +214,31 @@ def test_stop_before_the_work_begins_is_not_lost():
 
     assert thread.cancelled and thread.ended.is_set()
     assert not begun
+
+
+def test_stop_ends_the_copy_of_a_film(server, monkeypatch):
+    """A copy of many gigabytes asks by itself whether to stop; nothing of it stays."""
+    from react1.pipeline.adapters.comfyui import folders
+    from react1.pipeline.core.cancellation import raise_if_stopped
+
+    def copy(source, target):
+        target.write_bytes(b"begun")
+        server.stop.set()
+        for _ in range(100):
+            raise_if_stopped()
+            time.sleep(0.05)
+
+    monkeypatch.setattr(folders, "copy_file", copy)
+    job = {
+        "1": {"class_type": "react1_load_film", "inputs": {"file": "film.mp4"}},
+        "2": {"class_type": "react1_save_film", "inputs": {"video": ["1", 0], "filename_prefix": "react1/film"}},
+    }
+
+    stopped = server.run(job)
+
+    assert stopped.interrupted and not stopped.errors
+    assert not [thread for thread in threading.enumerate() if thread.name == "react1-box"]
+    assert not any(path.is_file() for path in (server.folder / "output").rglob("*"))
 
 
 def test_settings_change_the_job(server):

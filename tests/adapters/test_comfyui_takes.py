@@ -8,7 +8,7 @@ from comfyui_jobs import luma, workflow
 
 from react1.pipeline.adapters.comfyui.boxes.take_boxes import OfferedTakes, choices
 from react1.pipeline.core.edits.edit import Edit
-from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.errors import InputMediaError, PresetError
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +44,29 @@ def test_takes_are_shown_and_one_is_chosen(server):
     assert films[1][17] < source[17] - 10
     assert sorted(server.renderer.rendered) == [("happy", 0.8, "face"), ("sad", 0.8, "face")]
     assert sad.ran == ["7", "8"]
+
+
+def test_a_take_that_failed_keeps_its_number(server, monkeypatch):
+    """The second take of the sheet is the second for other packs, although the first has failed."""
+
+    def load():
+        if server.renderer.rendered[-1][0] == "sad":
+            raise InputMediaError("there is no face")
+
+    monkeypatch.setattr(server.renderer, "load", load)
+    job = {name: box for name, box in with_takes().items() if name in ("1", "2", "3", "5", "6")}
+    job["3"]["inputs"]["on_failure"] = "keep-original"
+    job["7"] = {"class_type": "react1_take", "inputs": {"takes": ["3", 2], "number": 2}}
+    job["8"] = {"class_type": "UseIMAGE", "inputs": {"value": ["7", 1]}}
+
+    outcome = server.run(job)
+    job["7"]["inputs"]["number"] = 1
+    failed = server.run(job)
+
+    assert not outcome.errors
+    assert "1  sad (failed)" in outcome.ui["3"]["text"][0]
+    assert outcome.ui["7"]["text"] == ["s01 happy"]
+    assert failed.errors["7"] == "number: take 1 has failed: there is no face"
 
 
 def test_takes_alone_are_for_other_packs_and_spliced_by_pick_take(server):

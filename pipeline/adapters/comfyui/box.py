@@ -1,6 +1,6 @@
 """Describe a box of the node editor once: its inputs, outputs, checks and work.
 
-`v1.py` and `v3.py` turn a box into a class of either of ComfyUI's interfaces. Nothing here imports ComfyUI.
+`interfaces.py` turns a box into a class of either of ComfyUI's interfaces. Nothing here imports ComfyUI.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import PresetError, shorten
-from ...core.file import real_path
+from ...core.file import expand_user, real_path
 from ...core.settings import home_folder
 from ...located_yaml.explain import is_url
 from ...media.tools.file_copy import copy_file
@@ -228,7 +228,7 @@ def input_file(text: str, name: str, advice: str = _UPLOAD) -> Path:
     if annotation:
         root = host.folder("output" if annotation[1] == "output" else "temp" if annotation[1] == "temp" else "input")
         written = written[: annotation.start()]
-    path = require_allowed(root / Path(written).expanduser(), name, advice)
+    path = require_allowed(root / expand_user(written), name, advice)
     if not path.is_file():
         raise PresetError(f"{name}: {written!r} is not a file in {root}; choose another, or upload it")
     return path
@@ -246,7 +246,7 @@ def output_file(text: str, name: str) -> Path:
         PresetError: no workflow may write there.
     """
     advice = "name a place in its output folder"
-    return require_allowed(host.folder("output") / Path(text.strip()).expanduser(), name, advice)
+    return require_allowed(host.folder("output") / expand_user(text.strip()), name, advice)
 
 
 def require_allowed(path: Path, name: str, advice: str = _UPLOAD) -> Path:
@@ -273,4 +273,4 @@ def _roots() -> Iterator[Path]:
     yield from (host.folder("input"), host.folder("output"), host.folder("temp"))
     for text in os.environ.get(ALLOWED_FOLDERS, "").split(os.pathsep):
         if text.strip():
-            yield Path(text).expanduser().resolve()
+            yield expand_user(text).resolve()

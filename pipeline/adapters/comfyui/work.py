@@ -19,6 +19,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...core.cancellation import stop_checked_by
 from ...core.errors import Interrupted, PresetError, Problem, React1Error
 from ...core.times import frames_text
 from ...runner.events import Event, Message, RunEnded, StepEnded, StepMoved, StepStarted, Waiting
@@ -225,18 +226,25 @@ class BoxCall:
     def do(self, work: Callable[[Callable[[float], None]], T], part: float = 1.0) -> T:
         """Run a function in another thread; it gets a function for its progress, which raises if it must stop.
 
-        `part` is the part of the bar that it fills.
+        So do loops that ask by themselves, such as the copy of a film. `part` is the part of the bar that it fills.
         """
 
         async def in_thread() -> T:
             stopped = threading.Event()
 
-            def progress(share: float) -> None:
+            def check() -> None:
                 if stopped.is_set():
                     raise Interrupted("stopped")
+
+            def progress(share: float) -> None:
+                check()
                 self.progress.report(share * part)
 
-            task = asyncio.ensure_future(asyncio.to_thread(work, progress))
+            def run() -> T:
+                with stop_checked_by(check):
+                    return work(progress)
+
+            task = asyncio.ensure_future(asyncio.to_thread(run))
             try:
                 return await asyncio.shield(task)
             except asyncio.CancelledError:

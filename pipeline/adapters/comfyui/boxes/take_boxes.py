@@ -178,11 +178,13 @@ class TakeBox(Box):
     @classmethod
     def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:
         """Read the take."""
-        takes = [take for take in _takes(_result(values)) if take.status == "done"]
+        takes = _takes(_result(values))
         number = int(values.get("number") or 1)
         if number > len(takes):
             raise PresetError(f"number: there are {len(takes)} takes, not {number}")
         take, store = takes[number - 1], Store(folders.react1_home())
+        if take.status != "done":
+            raise PresetError(f"number: take {number} has failed: {' '.join(take.notes[-1:])}")
 
         def read(progress: Progress) -> tuple[Any, Any, Any]:
             path, segment = store.path(take.media.file), take.segment
