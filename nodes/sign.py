@@ -39,7 +39,7 @@ class Sign:
     """Sign the film, and check that its packets stay the same."""
 
     name: ClassVar[str] = "sign"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
 
@@ -61,11 +61,12 @@ class Sign:
         from ..pipeline.provenance.credentials import credential_paths, read_credentials
         from ..pipeline.provenance.sign import STALE, UNFIT, build_manifest, read_source_manifest, sign_film
 
-        used = [take for take in takes if take.status == "done"]
+        used = [take for take in takes if take.changes_film]
         if not used:
             return film.model_copy(update={"notes": (*film.notes, "not signed: no take changes the film")})
         credentials = read_credentials(*credential_paths(params.certificate, params.key))
-        manifest = build_manifest(params.title, used, params.disclose)
+        changed_frames = film.metrics.get("splice", {}).get("changed_frames", {})
+        manifest = build_manifest(params.title, used, params.disclose, changed_frames)
         source, sidecar_of_source = used[0].segment.source.file, used[0].segment.source.sidecar
         own = (
             read_source_manifest(context.path(source), context.path(sidecar_of_source), source.suffix)

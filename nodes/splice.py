@@ -70,7 +70,7 @@ class Splice:
         from ..pipeline.splicing.splice import splice
         from ..pipeline.splicing.verification.seam_meter import check_seams
 
-        used = [take for take in takes if take.status == "done" and not _leaves_the_film(take)]
+        used = [take for take in takes if take.changes_film]
         not_conformed = [take.segment.name for take in used if not take.conformed]
         if not_conformed:
             raise PresetError(f"the take of {not_conformed[0]} is not conformed; add the step conform before splice")
@@ -146,11 +146,6 @@ class Splice:
 
 
 UNTOUCHED = {"way": "untouched", "reason": "no take changed anything"}
-
-
-def _leaves_the_film(take: Take) -> bool:
-    """Whether nothing of a take is used, neither its picture nor a new line of dialogue."""
-    return take.unchanged and not take.segment.edit.changes_sound
 
 
 def _is_original(item: Any) -> bool:

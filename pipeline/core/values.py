@@ -293,8 +293,7 @@ class Take(Value):
 
     segment: Segment
     media: Media
-    """As the provider returned it; after `conform`, one frame per source frame of the span and its handles,
-    in the source's size and colour."""
+    """The provider's file; after `conform`, a frame per source frame, with handles, in the source's size and colour."""
     provider: str
     request: dict[str, Any]
     """The eight parameters as sent."""
@@ -311,6 +310,11 @@ class Take(Value):
     """The name of the combination, if the edit has a matrix of takes; else empty."""
     metrics: dict[str, Any] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def changes_film(self) -> bool:
+        """Whether anything of it goes into the film: its picture, or a new line of dialogue."""
+        return self.status == "done" and (not self.unchanged or self.segment.edit.changes_sound)
 
     def clip(self, context: NodeContext) -> Any:
         """Return `media` as a `moviepy.VideoClip`; see `Media.clip`."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,8 +32,20 @@ _SENT = ("prompt", "temperature", "model_mode", "sync_mode")
 Json = dict[str, Any]
 
 
-def build_manifest(title: str, takes: Sequence[Take], disclosed: Collection[Disclosed]) -> Json:
-    """Return the manifest of a film into which these takes were spliced, in the order of their spans."""
+def build_manifest(
+    title: str,
+    takes: Sequence[Take],
+    disclosed: Collection[Disclosed],
+    changed_frames: Mapping[str, Sequence[int]] | None = None,
+) -> Json:
+    """Return the manifest of a film into which these takes were spliced, in the order of their spans.
+
+    Args:
+        title: of the film.
+        takes: what the film has of each is its picture, a new line of dialogue, or both.
+        disclosed: what is said of an edit besides its span.
+        changed_frames: the film's frames [start, end) that show a take, by segment; default: its span and its handles.
+    """
     ordered = sorted(takes, key=lambda take: take.segment.start_frame)
     opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [SOURCE_LABEL]}}
     return {
@@ -42,26 +54,37 @@ def build_manifest(title: str, takes: Sequence[Take], disclosed: Collection[Disc
         "assertions": [
             {
                 "label": "c2pa.actions.v2",
-                "data": {"actions": [opened, *(_edited(take, disclosed) for take in ordered)]},
+                "data": {"actions": [opened, *(_edited(take, disclosed, changed_frames or {}) for take in ordered)]},
             }
         ],
     }
 
 
-def _edited(take: Take, disclosed: Collection[Disclosed]) -> Json:
+def _edited(take: Take, disclosed: Collection[Disclosed], changed_frames: Mapping[str, Sequence[int]]) -> Json:
     segment = take.segment
-    start_s, end_s = (frame_time_s(segment.source, frame) for frame in (segment.start_frame, segment.end_frame))
+    frames: Sequence[int] = (segment.start_frame, segment.end_frame)
+    if not take.unchanged:
+        frames = changed_frames.get(segment.name, (segment.first_frame, segment.last_frame))
+    start_s, end_s = (frame_time_s(segment.source, frame) for frame in frames)
     span = {"type": "npt", "start": _seconds(start_s), "end": _seconds(end_s)}
-    return {
+    action = {
         "action": "c2pa.edited",
-        "description": "the expression of a face was changed by a generative model"
-        if take.provider != "local"
-        else "the expression of a face was changed by a local engine",
-        "digitalSourceType": COMPOSITE,
-        "softwareAgent": {"name": _agent(take, disclosed)},
+        "description": "; ".join(_descriptions(take)),
         "changes": [{"region": [{"type": "temporal", "time": span}], "description": segment.name}],
         "parameters": _parameters(take, disclosed),
     }
+    if take.unchanged:
+        return action
+    return action | {"digitalSourceType": COMPOSITE, "softwareAgent": {"name": _agent(take, disclosed)}}
+
+
+def _descriptions(take: Take) -> Iterator[str]:
+    """Yield what of a take is in the film, in words."""
+    if not take.unchanged:
+        model = "a local engine" if take.provider == "local" else "a generative model"
+        yield f"the expression of a face was changed by {model}"
+    if take.segment.edit.changes_sound:
+        yield "a new line of dialogue was put into the sound"
 
 
 def _agent(take: Take, disclosed: Collection[Disclosed]) -> str:
@@ -73,9 +96,9 @@ def _agent(take: Take, disclosed: Collection[Disclosed]) -> str:
 def _parameters(take: Take, disclosed: Collection[Disclosed]) -> Json:
     segment = take.segment
     values: Json = {"start_frame": segment.start_frame, "end_frame": segment.end_frame}
-    if "parameters" in disclosed:
+    if "parameters" in disclosed and not take.unchanged:
         values |= {name: take.request[name] for name in _SENT if name in take.request}
-    if "request_id" in disclosed and take.request_id:
+    if "request_id" in disclosed and take.request_id and not take.unchanged:
         values["request_id"] = take.request_id
     consent = describe_consent(segment) if "consent" in disclosed else None
     return {"com.react1-nodes.edit": values | ({"consent": consent} if consent else {})}

@@ -157,6 +157,7 @@ def _spliced_film(job: SpliceJob, film: UncheckedFilm, comparison: Comparison, r
         **film.metrics,
         **comparison.metrics,
         "frames": job.video.frame_count,
+        "changed_frames": _changed_frames(job),
         "strict_decode": True,
     }
     notes = list(film.notes)
@@ -167,6 +168,12 @@ def _spliced_film(job: SpliceJob, film: UncheckedFilm, comparison: Comparison, r
     if lost:
         notes.append("could not be kept: " + ", ".join(lost))
     return SplicedFilm(film.path, metrics, tuple(notes), film.seams)
+
+
+def _changed_frames(job: SpliceJob) -> dict[str, list[int]]:
+    """Return the frames [start, end) of each segment in which its take is seen, with the ramps of the seams."""
+    ordered = sorted(job.takes, key=lambda take: take.segment.start_frame)
+    return {take.segment.name: [insert.start, insert.end] for take, insert in zip(ordered, job.inserts, strict=True)}
 
 
 def _changed_programs(job: SpliceJob, output: Path) -> list[str]:

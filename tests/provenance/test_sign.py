@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from numbered_clips import make_clip
-from takes import numbered_take, segment, source_take
+from takes import dialogue_line, numbered_take, segment, shown, source_take
 
 from react1.nodes.fetch import Fetch, FetchParams
 from react1.nodes.sign import Sign, SignParams
@@ -230,6 +230,64 @@ def test_a_film_that_no_take_changes_is_not_signed(context, params):
 
     assert result.file == film.file
     assert "not signed" in result.notes[-1]
+
+
+def test_a_take_of_which_nothing_is_used_is_not_claimed(context, params):
+    """Strength 0 leaves the film's own pictures: no face was changed there."""
+    film, take = film_and_take(context)
+    other = numbered_take(context, segment(film, 22, 26, prompt="sad"))
+    unused = take.model_copy(update={"unchanged": True})
+
+    alone = Sign().run(context, params, film, [unused])
+    signed = Sign().run(context, params, film, [unused, other])
+
+    assert alone.file == film.file and "not signed" in alone.notes[-1]
+    _, edited = read_provenance(with_suffix(context, signed)).actions
+    assert edited["parameters"]["com.react1-nodes.edit"]["start_frame"] == 22
+
+
+def test_a_new_line_of_dialogue_is_said_and_is_no_picture_of_a_model(context):
+    """A film says of each edit what it has of it; what was sent to a model and not used is not told."""
+    film, _ = film_and_take(context)
+    dubbed = numbered_take(context, segment(film, 5, 20, prompt="sad", audio=dialogue_line(context)))
+    dubbed = dubbed.model_copy(update={"request": {"prompt": "sad"}, "request_id": "r-77"})
+    sound_only = dubbed.model_copy(update={"unchanged": True})
+
+    both, sound = (
+        build_manifest("", [take], ("parameters", "request_id"))["assertions"][0]["data"]["actions"][1]
+        for take in (dubbed, sound_only)
+    )
+
+    line = "a new line of dialogue was put into the sound"
+    assert both["description"] == f"the expression of a face was changed by a local engine; {line}"
+    assert both["digitalSourceType"].endswith("compositeWithTrainedAlgorithmicMedia")
+    assert sound["description"] == line
+    assert not sound.keys() & {"digitalSourceType", "softwareAgent"}
+    assert sound["parameters"]["com.react1-nodes.edit"] == {"start_frame": 5, "end_frame": 20}
+
+
+@pytest.mark.slow
+def test_the_span_that_is_said_has_the_seams(context, params):
+    """A dissolve shows the take in its handles too; without figures of the splice all of them may show it."""
+    film, _ = film_and_take(context)
+    take = source_take(context, segment(film, 8, 20, 4, 4), changed=range(6, 24))
+    splice = SpliceParams.model_validate({"seam": {"video": {"dissolve": 3}}, "checks": {"seam_delta_e": None}})
+    spliced = Splice().run(context, splice, film, [take])
+
+    spans = []
+    for new in (spliced, spliced.model_copy(update={"metrics": {}})):
+        _, edited = read_provenance(with_suffix(context, Sign().run(context, params, new, [take]))).actions
+        spans.append(edited["changes"][0]["region"][0]["time"])
+
+    pairs = pictures_of(context, film, spliced)
+    changed = [number for number, (old, new) in enumerate(pairs) if abs(old - new).max() > 9]
+    assert (changed[0], changed[-1] + 1) == (6, 23)
+    assert spans == [{"type": "npt", "start": "0.24", "end": "0.92"}, {"type": "npt", "start": "0.16", "end": "0.96"}]
+
+
+def pictures_of(context, *films):
+    """Return the luma of each frame of some films, side by side."""
+    return zip(*([luma.astype(int) for _, luma in shown(context.path(film.file))] for film in films), strict=True)
 
 
 @pytest.mark.parametrize("trouble", ["expired", "missing", "unset", "of another key"])

@@ -170,7 +170,9 @@ def test_a_full_disk_of_the_shared_folder_leaves_no_half_file(tmp_path, monkeypa
     assert store.path(_add(store)).read_bytes() == b"film"
 
 
-@pytest.mark.parametrize("place", ["films", "ftp://films/store", "/nowhere/at/all", "~no-such-user/at/all", "s3:///prefix"])
+@pytest.mark.parametrize(
+    "place", ["films", "ftp://films/store", "/nowhere/at/all", "~no-such-user/at/all", "s3:///prefix"]
+)
 def test_a_place_that_is_no_store_is_refused(place, tmp_path):
     """The message names the setting or the value."""
     with pytest.raises(PresetError, match=r"REACT1_STORE|is not a bucket"):
