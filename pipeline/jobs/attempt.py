@@ -11,6 +11,7 @@ The caller holds the call's lock. The ledger is correct at every moment.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -222,7 +223,10 @@ class Attempt:
         assert done is not None
         if await asyncio.to_thread(self._context.store.has, done.file):
             return entry
-        outcome = await self._context.connection.client.poll(entry.request_id) if entry.request_id else None
+        outcome = None
+        if entry.request_id:
+            with contextlib.suppress(UnknownJob):
+                outcome = await self._context.connection.client.poll(entry.request_id)
         if isinstance(outcome, Done):
             return await self._finish(entry, outcome)
         raise ProviderError(

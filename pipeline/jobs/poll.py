@@ -49,11 +49,13 @@ async def poll_until_done(
     """
     # Not stamina: the waits and the end depend on the job's age and the provider's latency, also across runs.
     age_s, started_s = clock.elapsed_since_s(accepted_at), clock.monotonic()
-    limit_s = max(min(deadline_s, MAX_DEADLINE_S), age_s + MIN_WAIT_S)
+    due_s = max(min(deadline_s, MAX_DEADLINE_S), age_s + MIN_WAIT_S)
     polls, failures, last_error = 0, 0, ""
     unknown_from_s: float | None = None
     while True:
         elapsed_s = age_s + clock.monotonic() - started_s
+        # One that is unknown is reported as that, also past its deadline: to resume it again would not help.
+        limit_s = due_s if unknown_from_s is None else due_s + UNKNOWN_JOB_S + MIN_POLL_S
         if elapsed_s >= limit_s:
             raise ProviderError(_overdue(request_id, elapsed_s, last_error), request_id=request_id, retryable=True)
         if failures:

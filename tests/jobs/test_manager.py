@@ -26,6 +26,7 @@ from react1.pipeline.jobs.settle import settle_charge, settle_resubmit
 from react1.pipeline.jobs.take_download import fetch_take, find_damage, open_download_client
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.net.url import NetworkPolicy
+from react1.pipeline.providers.contract import UnknownJob
 from react1.pipeline.providers.segmind.client import SegmindClient
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.renderers import copy_source
@@ -497,6 +498,22 @@ def test_take_that_is_missing_from_the_store_is_downloaded_again(open_runner, tm
     assert runner.store.has(again.take.media.file)
     assert (again.take.seconds, again.take.cost_usd) == (result.take.seconds, result.take.cost_usd)
     assert (again.new, len(server_jobs(tmp_path))) == (False, 1)
+
+
+def test_take_that_the_provider_has_forgotten_too_can_be_paid_for_again(open_runner, monkeypatch):
+    """The message names the command; that the provider does not know the job leads nowhere."""
+    runner = open_runner({"route": "submit", "do": "take", "take": {"longer_frames": 1}})
+    (result,) = runner.run(runner.request())
+    runner.store.path(result.take.media.file).unlink()
+
+    async def forget(_client, request_id):
+        raise UnknownJob(f"segmind: job {request_id} is neither among the requests nor in the history")
+
+    monkeypatch.setattr(SegmindClient, "poll", forget)
+    with pytest.raises(ProviderError, match=r"was paid for on .* is missing from .* settle \S+ --resubmit") as caught:
+        runner.run(runner.request())
+
+    assert caught.value.billed
 
 
 def test_actual_cost_counts_against_the_budget(open_runner, tmp_path, monkeypatch):

@@ -137,6 +137,17 @@ def test_job_that_the_provider_does_not_know_is_not_polled_for_ever():
     assert poll(PolledClient(*alternating, DONE), FakeClock(), age_s=100) == DONE
 
 
+@pytest.mark.parametrize("age_s", [1700, 2000, 86_400])
+def test_unknown_job_is_reported_as_unknown_also_past_its_deadline(age_s):
+    """Such as a job that is resumed the next day, when the provider has forgotten it: resuming again cannot help."""
+    fake = FakeClock()
+
+    with pytest.raises(UnknownJob):
+        poll(PolledClient(UnknownJob("neither among the requests nor in the history")), fake, age_s=age_s)
+
+    assert 120 <= fake.elapsed_s < 240
+
+
 def test_polling_ends_when_results_expire():
     """After an hour, whatever the deadline is."""
     fake = FakeClock()
