@@ -124,8 +124,10 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
             if failure is error:
                 raise
             raise failure from error
-        _, failures_usd = await asyncio.to_thread(spent_usd, options.home, run.name)
-        result = replace(result, cost_usd=round(result.cost_usd + earlier_usd + failures_usd, 6))
+        takes_usd, failures_usd = await asyncio.to_thread(spent_usd, options.home, run.name)
+        # The result lacks takes that were paid for and not used; the ledger counts jobs for the run that began them.
+        new_usd = max(result.cost_usd, takes_usd - earlier_usd)
+        result = replace(result, cost_usd=round(earlier_usd + new_usd + failures_usd, 6))
         log_event(logging.INFO, "run_ended", run=run.name, status=result.status, cost_usd=result.cost_usd)
         run.write(status=result.status, result=result.to_json(), notes=list(result.notes))
         await asyncio.to_thread(observed.ended, result.status, result.cost_usd)

@@ -12,6 +12,7 @@ from react1.pipeline.runner import execute
 from react1.testing import ClipRecipe, FakeProvider, make_clip
 
 PRICE = 0.8
+LONG = ClipRecipe(frames=90, size=(64, 48))
 
 
 @pytest.fixture
@@ -103,6 +104,20 @@ def test_a_resumed_run_has_cost_what_it_spent_before(paid, monkeypatch):
     assert [segment["reused"] for segment in resumed["segments"]] == [True, True]
     assert resumed["cost_usd"] == pytest.approx(2 * PRICE)
     assert (again["cost_usd"], len(paid.fake.submissions)) == (0.0, 2)
+
+
+@pytest.mark.slow
+def test_a_take_that_was_paid_for_and_cannot_be_used_is_in_the_cost_of_its_run(paid, react1):
+    """Where the original footage stays instead: the run and the list of jobs agree, also when it runs again."""
+    paid.fake.make_take = lambda _choices, _video, take: make_clip(take, LONG)
+
+    first = paid("--yes", "--set", "on_failure=keep-original").json
+    again = paid.resume(first["run"]).json
+
+    assert [segment["status"] for segment in first["segments"]] == ["original", "original"]
+    assert react1("jobs", "--json").json["cost_usd"] == pytest.approx(2 * PRICE)
+    assert (first["cost_usd"], again["cost_usd"]) == (pytest.approx(2 * PRICE), pytest.approx(2 * PRICE))
+    assert len(paid.fake.submissions) == 2
 
 
 @pytest.mark.slow
