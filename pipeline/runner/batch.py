@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -116,6 +117,7 @@ class Batch:
     options: dict[str, Any]
     """`defaults` of the list's jobs, `replace`, `agreed` and `max_cost_usd`, for a resume."""
     items: list[BatchItem] = field(default_factory=list)
+    _saving: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -161,10 +163,11 @@ class Batch:
         }
 
     def save(self) -> None:
-        """Write batch.json and the page, each atomically."""
-        data = {"source": self.source, "options": self.options, "items": [vars(item) for item in self.items]}
-        write_text(self.folder / "batch.json", json.dumps(data, indent=1))
-        write_text(self.page, render_batch_page(self.to_json(), self.source))
+        """Write batch.json and the page, each atomically; what is on disk is never older than the last call."""
+        with self._saving:
+            data = {"source": self.source, "options": self.options, "items": [vars(item) for item in self.items]}
+            write_text(self.folder / "batch.json", json.dumps(data, indent=1))
+            write_text(self.page, render_batch_page(self.to_json(), self.source))
 
     def lock(self) -> FileLock:
         """Lock the batch for this process.
@@ -315,7 +318,7 @@ async def _run_item(
         item.started_at = time.time()
         try:
             job = await asyncio.to_thread(job_from_document, item.document, registry)
-            watcher = _ItemWatcher(item, len(job.steps), on_change)
+            watcher = _ItemWatcher(item, len(job.steps), on_change, batch.save)
             run = _find_run(options.home, item.run)
             _record_result(item, await execute(job, replace(options, watcher=watcher), run))
         except asyncio.CancelledError:
@@ -359,14 +362,18 @@ def _item(job: BatchJob) -> BatchItem:
 class _ItemWatcher:
     """Follow one film: the step that runs, and the share of all steps that is done."""
 
-    def __init__(self, item: BatchItem, steps: int, on_change: Callable[[BatchItem], None]) -> None:
-        self._item, self._steps, self._on_change = item, max(1, steps), on_change
+    def __init__(
+        self, item: BatchItem, steps: int, on_change: Callable[[BatchItem], None], save: Callable[[], None]
+    ) -> None:
+        """Follow nothing yet; `save` records the film's run."""
+        self._item, self._steps, self._on_change, self._save = item, max(1, steps), on_change, save
         self._shares: dict[str, dict[str, float]] = {}
 
     def on(self, event: Event) -> None:
         """Update the film from an event."""
         if isinstance(event, RunStarted):
             self._item.run = event.run
+            self._save()  # before the run spends anything: after a crash, the batch's limit counts its runs
         elif isinstance(event, (StepStarted, StepMoved, StepEnded)):
             self._item.step = f"{event.step} {event.segment}".strip()
             share = {StepStarted: 0.0, StepEnded: 1.0}.get(type(event), getattr(event, "share", 0.0))

@@ -8,6 +8,7 @@ import pytest
 from paid_preset import PAID_PRESET
 
 from react1.pipeline.core.errors import StorageFailed
+from react1.pipeline.core.settings import home_folder
 from react1.pipeline.runner import execute
 from react1.testing import ClipRecipe, FakeProvider, make_clip
 
@@ -146,3 +147,24 @@ def test_the_limit_of_a_batch_is_for_all_its_films_however_often_it_is_resumed(p
 
     resumed = react1("resume", batch["batch"], "--max-cost", "1", "--json")
     assert (resumed.status, resumed.json["cost_usd"]) == (0, pytest.approx(2 * PRICE))
+
+
+@pytest.mark.slow
+def test_the_limit_of_a_batch_counts_what_a_killed_process_has_spent(paid, react1):
+    """Which run a film has is on disk before it pays: what a power cut leaves of the batch knows it."""
+    rows = [f"  - {{preset: paid.yaml, source: film.mov, edits: [{{in: {at}f, out: {at + 10}f}}]}}" for at in (0, 10)]
+    Path("night.yaml").write_text("\n".join(["defaults: {provider: fake}", "jobs:", *rows]))
+    make_take, on_disk = paid.fake.make_take, []
+
+    def make_and_look(*arguments):
+        on_disk.extend(path.read_text() for path in home_folder().glob("batches/*/batch.json"))
+        make_take(*arguments)
+
+    paid.fake.make_take = make_and_look
+    batch = react1("batch", "night.yaml", "--yes", "--max-cost", "1", "--jobs", "1", "--json").json
+    (home_folder() / "batches" / batch["batch"] / "batch.json").write_text(on_disk[0])
+
+    resumed = react1("resume", batch["batch"], "--json").json
+
+    assert "after $0.80 spent or committed, is more than the budget of $1.00" in resumed["jobs"][1]["error"]
+    assert (resumed["cost_usd"], len(paid.fake.submissions)) == (pytest.approx(PRICE), 1)
