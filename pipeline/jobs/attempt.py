@@ -187,10 +187,12 @@ class Attempt:
         try:
             file = await self._fetch(done)
         except ProviderError as error:
-            if done.request_id:
+            if not done.request_id:  # the take can never be requested again
+                return await self._record_failed(entry, Failed("", error.message, billed=None))
+            if error.retryable:
                 raise
-            # Without a request id the take can never be requested again.
-            return await self._record_failed(entry, Failed("", error.message, billed=None))
+            message = f"{error.message}; run again, or to pay again: react1 jobs settle {entry.id} --resubmit"
+            raise ProviderError(message, request_id=done.request_id, billed=True) from error
         if entry.done is not None:  # downloaded again
             return await self._context.record(entry, "done", entry.done.model_copy(update={"file": file}))
         intended = entry.intended

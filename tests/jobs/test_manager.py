@@ -830,6 +830,16 @@ def test_key_in_the_url_of_a_take_is_redacted(open_runner, monkeypatch):
     assert KEY not in str(caught.value)
 
 
+def test_take_that_its_url_no_longer_has_can_be_paid_for_again(open_runner, tmp_path):
+    """Such as a week later: the message names the command, which a server that is away for a moment does not need."""
+    runner = open_runner({"route": "output", "do": "status", "status": 404})
+
+    with pytest.raises(ProviderError, match=r"404 Not Found; .* or to pay again: react1 jobs settle \S+\.1 --resubmit"):
+        runner.run(runner.request())
+    (entry,) = entries(runner)
+    assert entry.state == "accepted"
+
+
 def test_truncated_file_is_damaged(context, open_runner):
     """Every frame is decoded before a job is done."""
     runner = open_runner()
