@@ -49,12 +49,21 @@ from ..pipeline.providers.http_calls import (
 )
 from ..pipeline.providers.prices import Price
 from ..pipeline.providers.provider_settings import HostedProvider, ProviderSettings, open_api, read_settings
-from ..pipeline.storage.upload import check_size, content_type, file_size, read_chunks, send_with_retries
+from ..pipeline.storage.upload import (
+    UPLOAD_TIMEOUT_S,
+    check_size,
+    content_type,
+    file_size,
+    read_chunks,
+    send_with_retries,
+    upload_limit_s,
+)
 from ..pipeline.storage.upload_storage import Progress, StoredUpload, UploadStorage, file_name, require_readable_url
 
 __all__ = [
     "MAX_CALL_S",
     "REFUSED",
+    "UPLOAD_TIMEOUT_S",
     "ApiClient",
     "Done",
     "Failed",
@@ -100,5 +109,6 @@ __all__ = [
     "send_query",
     "send_submit",
     "send_with_retries",
+    "upload_limit_s",
     "url_path",
 ]

@@ -1,4 +1,4 @@
-"""Uploads to Segmind, sync.so and the local server: exact bytes, attempts, refusals, memory."""
+"""Uploads to the hosts and the local server: exact bytes, attempts, refusals, memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from scripted_replies import Script, html_reply, json_body, json_reply
 
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ProviderError, StorageFailed
 from react1.pipeline.net.api_client import ApiClient, RateLimiter
-from react1.pipeline.net.http_pool import HttpPool
+from react1.pipeline.net.http_pool import HttpPool, HttpResponse
+from react1.pipeline.providers.fal.client import FalStorage
+from react1.pipeline.providers.replicate.client import ReplicateStorage
 from react1.pipeline.providers.segmind.client import SegmindStorage
 from react1.pipeline.providers.sync.client import SyncStorage
 from react1.pipeline.storage.upload import LocalServerStorage
@@ -42,9 +44,13 @@ RESPONSES = {
 
 
 def storage_of(kind, pool, base_url="", **options):
-    api = ApiClient(base_url or BASE_URLS[kind], KEY, pool, RateLimiter(60_000))
+    api = ApiClient(base_url or BASE_URLS.get(kind, "https://api.example"), KEY, pool, RateLimiter(60_000))
     if kind == "sync":
         return SyncStorage(api, pool, now=lambda: NOW, **options)
+    if kind == "fal":
+        return FalStorage(api, pool)
+    if kind == "replicate":
+        return ReplicateStorage(api)
     return (SegmindStorage if kind == "segmind" else LocalServerStorage)(api, **options)
 
 
@@ -122,6 +128,28 @@ def test_response_of_another_shape_is_one_line_and_not_tried_again(film, reply, 
 
     assert message in str(caught.value)
     assert (caught.value.retryable, caught.value.billed) == (False, False)
+
+
+@pytest.mark.parametrize("kind", ["segmind", "sync", "local", "fal", "replicate"])
+def test_a_large_file_may_take_as_long_as_a_slow_connection_needs(kind, tmp_path, monkeypatch):
+    """60 MB at 50 kB/s take 20 minutes; the limit of a small request would end every attempt."""
+    path, limits_s = write_sparse(tmp_path / "film.mp4", 60 << 20), []
+    urls = {"fal": {"upload_url": "https://b.example/k", "file_url": "https://f.example/n.mp4"}}
+    urls["replicate"] = {"id": "f1", "urls": {"get": "https://f.example/n.mp4"}}
+    reply = httpx.Response(200, json=urls[kind]) if kind in urls else RESPONSES[kind]()
+
+    async def request(_pool, _method, _url, *, timeout_s=60.0, limit_s=None, **_):
+        limits_s.append(timeout_s if limit_s is None else limit_s)
+        return HttpResponse(reply.status_code, reply.headers, reply.content)
+
+    monkeypatch.setattr(HttpPool, "request", request)
+
+    async def send():
+        async with HttpPool() as pool:
+            await storage_of(kind, pool).put(path, NONCE, path.suffix, lambda _: None)
+
+    asyncio.run(send())
+    assert limits_s[-1] > 1200
 
 
 def test_sync_gets_the_bytes_without_the_key(film):

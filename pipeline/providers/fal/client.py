@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ....plugin.providers import (
+    UPLOAD_TIMEOUT_S,
     ApiClient,
     Done,
     Failed,
@@ -57,9 +58,9 @@ from ....plugin.providers import (
     send_query,
     send_submit,
     send_with_retries,
+    upload_limit_s,
 )
 
-UPLOAD_TIMEOUT_S = 300.0
 LIFETIME = timedelta(days=1)
 
 
@@ -91,11 +92,19 @@ class FalStorage:
         urls = response.json_object()
         upload_url = require_readable_url(urls.get("upload_url"), self.name, self._api)
         url = require_readable_url(urls.get("file_url"), self.name, self._api)
-        headers = {"content-type": media_type, "content-length": str(file_size(path))}
+        size_bytes = file_size(path)
+        headers = {"content-type": media_type, "content-length": str(size_bytes)}
 
         async def send() -> HttpResponse:
             body = read_chunks(path, progress)
-            return await self._pool.request("PUT", upload_url, headers=headers, body=body, timeout_s=UPLOAD_TIMEOUT_S)
+            return await self._pool.request(
+                "PUT",
+                upload_url,
+                headers=headers,
+                body=body,
+                timeout_s=UPLOAD_TIMEOUT_S,
+                limit_s=upload_limit_s(size_bytes),
+            )
 
         await send_with_retries(send, self.name, self._api.redact)
         return StoredUpload(url, name, expires_at)

@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ....plugin.providers import (
+    UPLOAD_TIMEOUT_S,
     ApiClient,
     Done,
     Failed,
@@ -60,9 +61,8 @@ from ....plugin.providers import (
     send_query,
     send_submit,
     send_with_retries,
+    upload_limit_s,
 )
-
-UPLOAD_TIMEOUT_S = 300.0
 
 
 class ReplicateStorage:
@@ -82,14 +82,15 @@ class ReplicateStorage:
         disposition = f'content-disposition: form-data; name="content"; filename="{name}"'
         head = f"--{boundary}\r\n{disposition}\r\ncontent-type: {content_type(suffix)}\r\n\r\n".encode()
         end = f"\r\n--{boundary}--\r\n".encode()
-        headers = {
-            "content-type": f"multipart/form-data; boundary={boundary}",
-            "content-length": str(len(head) + file_size(path) + len(end)),
-        }
+        length = len(head) + file_size(path) + len(end)
+        headers = {"content-type": f"multipart/form-data; boundary={boundary}", "content-length": str(length)}
 
         async def send() -> HttpResponse:
             body = _multipart(path, head, end, progress)
-            return await self._api.post("v1/files", body=body, headers=headers, timeout_s=UPLOAD_TIMEOUT_S)
+            limit_s = upload_limit_s(length)
+            return await self._api.post(
+                "v1/files", body=body, headers=headers, timeout_s=UPLOAD_TIMEOUT_S, limit_s=limit_s
+            )
 
         response = await send_with_retries(send, self.name, self._api.redact)
         file = response.json_object()
