@@ -23,7 +23,7 @@ from react1.pipeline.core.errors import (
 )
 from react1.pipeline.core.values import Media, Take
 from react1.pipeline.runner import execute as execute_module
-from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted, Waiting
+from react1.pipeline.runner.events import Message, RunEnded, RunStarted, StepEnded, StepMoved, StepStarted, Waiting
 from react1.pipeline.runner.execute import Options, execute
 from react1.pipeline.runner.planning.plan import plan_job
 from react1.pipeline.runner.run_records.run_folder import RunFolder, all_runs, find_run
@@ -90,6 +90,17 @@ def test_a_job_returns_the_film_the_page_and_a_result_per_segment(source, out, h
         ("b", 1, 2, "done", False),
     ]
     assert (result.status, result.exit_status, result.cost_usd) == ("done", 0, 1.0)
+
+
+def test_steps_are_recorded_in_the_order_of_the_job(source, out, home):
+    """The report lists what they took in this order."""
+    listener, job = Listener(), toys.toy_job(source, out)
+    _run(job, home, listener)
+
+    steps = next(event for event in listener.events if isinstance(event, RunEnded)).record.steps
+    ids = list(dict.fromkeys(item.step for item in steps))
+    assert ids == [step.id for step in job.steps] != sorted(ids)
+    assert [item.segment for item in steps if item.step == "shade"] == ["a", "b"]
 
 
 def test_the_json_object_has_the_keys_of_the_contract(source, out, home):

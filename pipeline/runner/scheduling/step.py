@@ -42,7 +42,7 @@ def make_record(
     records: list[StepRecord],
     waiting: Collection[str] = (),
 ) -> Record:
-    """Collect the source, the latest version of every segment and take, and the film.
+    """Collect the source, the latest version of every segment and take, and the film; steps in the job's order.
 
     Takes of segments that are `waiting` for a choice, by name, become `offered` and are not part of the film.
     """
@@ -51,6 +51,7 @@ def make_record(
     takes = {(value.segment.name, value.name): value for _, value in values if isinstance(value, Take)}
     media = [(step, value) for step, value in values if isinstance(value, Media)]
     films = [value for step, value in media if joins_takes(step)]
+    place = {step.id: number for number, step in enumerate(steps)}
     return Record(
         run=run,
         preset=job.name,
@@ -60,7 +61,7 @@ def make_record(
         takes=tuple(take for take in takes.values() if take.segment.name not in waiting),
         offered=tuple(take for take in takes.values() if take.segment.name in waiting),
         film=films[-1] if films else None,
-        steps=tuple(sorted(records, key=lambda record: (record.step, record.segment, record.take))),
+        steps=tuple(sorted(records, key=lambda item: (place.get(item.step, len(place)), item.segment, item.take))),
     )
 
 
