@@ -119,7 +119,7 @@ def _with_markers(
         return {}
     lists.files.append(Path(str(options.file)))
     lists.notes += [f"{name}: {text}" for text in notes]
-    mapper = ClockMapper(film, listing, clock) if film is not None else None
+    mapper = ClockMapper(film, listing, clock, options.rate) if film is not None else None
 
     def resolve(edit: Located) -> Located:
         marker = _at_member(edit, "marker")

@@ -76,7 +76,7 @@ def choose_clock(listing: Listing, film: Film, options: ListFile) -> tuple[str, 
         raise PresetError(f"no clip of the list is {options.clip or film.name!r}; it has {_describe_clips(clips)}")
     if not clips or _stem(listing.title) == _stem(film.name):
         return "record", ()
-    if film.start is not None and _all_inside(listing, film):
+    if film.start is not None and _all_inside(listing, film, options):
         return "record", (
             f"the film is treated as the programme: all record times lie in it, and it {film.range_text()}",
         )
@@ -87,9 +87,9 @@ def choose_clock(listing: Listing, film: Film, options: ListFile) -> tuple[str, 
     )
 
 
-def _all_inside(listing: Listing, film: Film) -> bool:
+def _all_inside(listing: Listing, film: Film, options: ListFile) -> bool:
     """Check whether there are editable record spans and all of them lie in the film."""
-    mapper = ClockMapper(film, listing, "record")
+    mapper = ClockMapper(film, listing, "record", options.rate)
     spans = [(entry, entry.record) for entry in listing.entries if entry.record is not None and not entry.unusable]
     try:
         for entry, record in spans:
@@ -168,7 +168,7 @@ def classify_entries(listing: Listing, film: Film | None, options: ListFile) -> 
             listing, "", tuple(_classify(entry, None, options, None, "") for entry in listing.entries)
         )
     clock, clock_notes = choose_clock(listing, film, options)
-    mapper = ClockMapper(film, listing, clock)
+    mapper = ClockMapper(film, listing, clock, options.rate)
     entries = tuple(_classify(entry, film, options, mapper, clock) for entry in listing.entries)
     has_edits = any(entry.state == "edit" for entry in entries)
     notes = (*clock_notes, *([mapper.notes] if mapper.notes and has_edits else []))

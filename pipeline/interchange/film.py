@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..core.errors import PresetError, shorten
 from ..core.times import (
+    DAY_HOURS,
     DROP_FRAME_RATES,
     Frames,
     Moment,
@@ -25,11 +26,12 @@ from ..core.times import (
     counting_rate,
     frames_per_day,
     nominal_rate,
+    order_key,
     parse_time,
     timecode_of_day,
     timecode_to_frames,
 )
-from ..media.timing.frame_rate import common_rate
+from ..media.timing.frame_rate import COMMON_RATES, common_rate
 from .entries import Entry, Listing, Span
 
 
@@ -73,7 +75,7 @@ class Film:
 
 
 def read_film(path: Path, start_tc: str = "", rate: Fraction | None = None) -> Film:
-    """Read a local film.
+    """Read a local film; `rate` is used if the container's own is none in common use, as where it varies.
 
     Raises:
         InputMediaError: the file is not a film.
@@ -86,7 +88,8 @@ def read_film(path: Path, start_tc: str = "", rate: Fraction | None = None) -> F
 
     with open_media(path) as container:
         stream = main_video_stream(container)
-        rate = rate or _rate(stream)
+        own_rate = _rate(stream)
+        rate = own_rate if own_rate in COMMON_RATES else rate or own_rate
         start = _user_label(start_tc, rate)
         if start is None:
             start = _film_label(start_timecode(container, stream, _first_frame(container, stream)), rate)
@@ -165,10 +168,14 @@ class NotOnFilm(ValueError):
 
 
 class ClockMapper:
-    """Map spans of one clock of a list to a film."""
+    """Map spans of one clock of a list to a film.
 
-    def __init__(self, film: Film, listing: Listing, clock: str) -> None:
+    `rate` is the frames per second of the list's labels, if it is not the film's.
+    """
+
+    def __init__(self, film: Film, listing: Listing, clock: str, rate: Fraction | None = None) -> None:
         self._film, self._listing, self._clock = film, listing, clock
+        self._label_rate = rate or film.rate or listing.rate
         self._zero = _first_label(listing) if clock == "record" and film.start is None else None
 
     @property
@@ -197,24 +204,53 @@ class ClockMapper:
         except ValueError as error:  # a label that does not exist
             raise NotOnFilm(str(error)) from error
         if first is not None and last is not None:
-            self._check(span, first, last)
+            self._check(span, end, first, last)
         return start, end
 
     def _moment(self, moment: Moment, entry: Entry) -> Moment:
         """Map one moment of the list to the film."""
         if not isinstance(moment, Timecode):
             return self._label_of(moment)
-        if self._film.start is not None:
-            return replace(moment, drop=moment.drop or self._film.start.drop)
+        start = self._film.start
+        if start is not None:
+            drop = moment.drop or (start.drop and _may_drop(self._label_rate))
+            return self._film_label(replace(moment, drop=drop), start)
         if self._clock == "source" or self._listing.labels_from_zero:
-            return replace(moment, drop=moment.drop or (entry.drop and self._may_drop()))
+            drop = moment.drop or (entry.drop and _may_drop(self._label_rate))
+            zero = Timecode(0, 0, 0, 0, drop=drop and _may_drop(self._film.rate))
+            return self._film_label(replace(moment, drop=drop), zero)
         if self._zero is None:
             raise NotOnFilm(
                 "the film has no start timecode, and the list does not say where its programme begins; give --start-tc"
             )
-        rate = counting_rate(self._rate(), moment.drop)
+        rate = counting_rate(self._require_rate(self._label_rate), moment.drop)
         count = timecode_to_frames(moment, rate) - timecode_to_frames(replace(self._zero, drop=moment.drop), rate)
-        return Frames(count if count >= 0 else count + frames_per_day(rate, drop=moment.drop))
+        count = count if count >= 0 else count + frames_per_day(rate, drop=moment.drop)
+        return Frames(_nearest(count * self._film_frames_per_label))
+
+    @property
+    def _film_frames_per_label(self) -> Fraction:
+        """Return the film's frames per frame of the list.
+
+        Where one rate is a multiple of the other but for NTSC's thousandth, it is that multiple: 30 may mean 29.97.
+        """
+        film, labels = self._film.rate, self._label_rate
+        if film is None or labels is None:
+            return Fraction(1)
+        counted, listed = nominal_rate(film), nominal_rate(labels)
+        return Fraction(counted, listed) if not counted % listed or not listed % counted else film / labels
+
+    def _film_label(self, label: Timecode, start: Timecode) -> Timecode:
+        """Return the film's label for a label of the list; `start` is where the film's labels begin."""
+        ratio, film_rate = self._film_frames_per_label, self._film.rate
+        if ratio == 1 or film_rate is None or self._label_rate is None:
+            return label
+        rate, film_rate = counting_rate(self._label_rate, label.drop), counting_rate(film_rate, start.drop)
+        whole, rest = divmod(start.frames * nominal_rate(rate), nominal_rate(film_rate))
+        elapsed = timecode_to_frames(label, rate)
+        elapsed -= timecode_to_frames(replace(start, frames=whole, drop=label.drop), rate)
+        count = _nearest((elapsed - Fraction(rest, nominal_rate(film_rate))) * ratio)
+        return timecode_of_day(timecode_to_frames(start, film_rate) + count, film_rate, drop=start.drop)
 
     def _label_of(self, moment: Seconds | Frames) -> Moment:
         """Return a moment that counts from the programme's first frame as a label, if the film has labels."""
@@ -227,13 +263,14 @@ class ClockMapper:
         return timecode_of_day(first + count, rate, drop=film.start.drop)
 
     def _add_frames(self, start: Moment, frames: int) -> Moment:
-        if isinstance(start, Frames):
-            return Frames(start.count + frames)
+        """Return the moment of the film that is some frames of the list after another one."""
         if isinstance(start, Seconds):
-            return Seconds(start.value + frames / self._rate())
-        rate = counting_rate(self._rate(), start.drop)
-        count = timecode_to_frames(start, rate) + frames
-        return timecode_of_day(count, rate, drop=start.drop)
+            return Seconds(start.value + frames / self._require_rate(self._label_rate))
+        count = _nearest(frames * self._film_frames_per_label)
+        if isinstance(start, Frames):
+            return Frames(start.count + count)
+        rate = counting_rate(self._require_rate(self._film.rate or self._label_rate), start.drop)
+        return timecode_of_day(timecode_to_frames(start, rate) + count, rate, drop=start.drop)
 
     def _index(self, moment: Moment) -> int | None:
         """Return the frame number in the film; None if its rate is unknown."""
@@ -252,24 +289,31 @@ class ClockMapper:
             count -= timecode_to_frames(film.start, rate)
         return count if count >= 0 else count + frames_per_day(rate, drop=moment.drop)
 
-    def _check(self, span: Span, first: int, last: int) -> None:
+    def _check(self, span: Span, end: Moment, first: int, last: int) -> None:
+        """Refuse a span without a frame, or outside the film; `end` is its end on the film."""
         if last <= first:
             raise NotOnFilm(f"it contains no frame: {span}")
         if first < 0:
             raise NotOnFilm(f"{self._clock} {span} begins before the film")
-        # A container gives its length to within a frame, and sound may last longer than the picture.
-        if self._film.frames and last > self._film.frames + 1 + nominal_rate(self._rate()):
+        # A container gives its length to within a frame. A time may follow the sound, which may last longer.
+        surplus = 1 + (nominal_rate(self._require_rate(self._film.rate)) if isinstance(end, Seconds) else 0)
+        if self._film.frames and last > self._film.frames + surplus:
             raise NotOnFilm(f"{self._clock} {span} lies outside the film, which {self._film.range_text()}")
 
-    def _rate(self) -> Fraction:
-        rate = self._film.rate or self._listing.rate
+    def _require_rate(self, rate: Fraction | None) -> Fraction:
         if rate is None:
             raise NotOnFilm("the frame rate is unknown; give it as `rate`")
         return rate
 
-    def _may_drop(self) -> bool:
-        rate = self._film.rate
-        return rate is not None and counting_rate(rate, True) in DROP_FRAME_RATES
+
+def _may_drop(rate: Fraction | None) -> bool:
+    """Check whether labels at a rate may be drop-frame."""
+    return rate is not None and counting_rate(rate, True) in DROP_FRAME_RATES
+
+
+def _nearest(value: Fraction) -> int:
+    """Return the nearest integer; the upper one of two."""
+    return (2 * value + 1).__floor__() // 2
 
 
 def _first_label(listing: Listing) -> Timecode | None:
@@ -277,5 +321,7 @@ def _first_label(listing: Listing) -> Timecode | None:
     if listing.start is not None or not listing.starts_at_first:
         return listing.start
     starts = [entry.record.start for entry in listing.entries if entry.record is not None and entry.kind == "clip"]
-    labels = [label for label in starts if isinstance(label, Timecode)]
-    return min(labels, key=lambda label: (label.hours, label.minutes, label.seconds, label.frames), default=None)
+    labels = sorted((label for label in starts if isinstance(label, Timecode)), key=order_key)
+    if labels and labels[-1].hours - labels[0].hours > DAY_HOURS // 2:  # it runs over midnight
+        return next(label for label in labels if label.hours >= DAY_HOURS // 2)
+    return labels[0] if labels else None

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from react1.pipeline.core.times import Frames, Seconds, Timecode
-from react1.pipeline.interchange.entries import Entry, Listing, Span
-from react1.pipeline.interchange.film import ClockMapper, Film, NotOnFilm
+from react1.pipeline.core.times import Frames, Seconds, Timecode, parse_time
+from react1.pipeline.interchange.entries import Entry, Listing, Span, parse_rate
+from react1.pipeline.interchange.film import ClockMapper, Film, NotOnFilm, read_film
 
 FILM = Film("a.mov", rate=Fraction(25), start=Timecode(1, 0, 0, 0), frames=100)
 ENTRY = Entry("clip", "a")
@@ -38,3 +38,61 @@ def test_a_span_of_one_frame_is_mapped():
     """The smallest span that is not empty."""
     assert place(Frames(25), Frames(26)) == (Frames(25), Frames(26))
     assert place(Frames(25), None, 1) == (Frames(25), Frames(26))
+
+
+@pytest.mark.parametrize(
+    ("film_rate", "start", "list_rate", "span", "places"),
+    [
+        ("50", "01:00:00:00", "25", ("01:00:01:12", "01:00:02:13"), ("01:00:01:24", "01:00:02:26")),
+        ("50", "01:00:00:01", "25", ("01:00:01:12", "01:00:02:12"), ("01:00:01:24", "01:00:02:24")),
+        ("25", "01:00:00:00", "50", ("01:00:01:24", "01:00:02:48"), ("01:00:01:12", "01:00:02:24")),
+        ("60000/1001", "01:00:00;00", "29.97", ("01:01:00;02", "01:01:00;03"), ("01:01:00;04", "01:01:00;06")),
+        ("24000/1001", "01:00:00:00", "24", ("01:00:10:12", "01:00:11:00"), ("01:00:10:12", "01:00:11:00")),
+        ("30000/1001", "01:00:00;00", "23.976", ("01:00:00:00", "01:00:01:00"), ("01:00:00;00", "01:00:01;00")),
+        ("50", "", "25", ("00:00:01:12", "00:00:02:12"), ("00:00:01:24", "00:00:02:24")),
+    ],
+)
+def test_labels_of_a_list_at_another_rate_than_the_film_are_converted(film_rate, start, list_rate, span, places):
+    """With `rate: 25` on a film at 50 frames/s, frame 12 of a second is its frame 24; also without a timecode."""
+    film = Film("a.mov", rate=Fraction(film_rate), start=parse_time(start) if start else None, frames=36_000)
+    mapper = ClockMapper(film, Listing("edl", (ENTRY,)), "source", parse_rate(list_rate))
+
+    placed = mapper.place(ENTRY, Span(*map(parse_time, span)))
+
+    assert tuple(map(str, placed)) == places
+
+
+def test_a_programme_without_timecode_counts_the_frames_of_the_film():
+    """One second of a list at 25 is 50 frames of the film, also for a marker that has a length and no out point."""
+    first = Entry("clip", "a", record=Span(Timecode(10, 0, 0, 0), Timecode(10, 0, 2, 0)))
+    listing = Listing("edl", (first,), starts_at_first=True)
+    mapper = ClockMapper(Film("a.mov", rate=Fraction(50), frames=400), listing, "record", Fraction(25))
+
+    assert mapper.place(first, first.record) == (Frames(0), Frames(100))
+    assert mapper.place(first, Span(Timecode(10, 0, 1, 0), frames=12)) == (Frames(50), Frames(74))
+
+
+def test_the_rate_of_a_list_is_not_that_of_the_film(reel):
+    """Its own counts its frames and its start timecode."""
+    film = read_film(reel, "", Fraction(50))
+
+    assert (film.rate, str(film.start), film.frames) == (25, "01:00:00:00", 200)
+
+
+@pytest.mark.parametrize(
+    ("end", "fits"),
+    [
+        (Timecode(1, 0, 4, 1), True),
+        (Timecode(1, 0, 4, 2), False),
+        (Frames(102), False),
+        (Seconds(Fraction(5)), True),
+        (Seconds(Fraction(6)), False),
+    ],
+)
+def test_a_span_that_ends_behind_the_film_is_refused(end, fits):
+    """Only a time may be that of the sound, which lasts longer; a label that no frame has would stop the whole job."""
+    if fits:
+        assert place(Frames(0), end)[1] == end
+    else:
+        with pytest.raises(NotOnFilm, match="lies outside the film"):
+            place(Frames(0), end)
