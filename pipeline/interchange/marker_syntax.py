@@ -20,7 +20,8 @@ from ..core.times import Moment, order_key, parse_time
 _PREFIX = re.compile(r"\s*react[-_ ]?1(?![A-Za-z0-9_.-])\s*[:=]?\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _FIRST_WORD = re.compile(r"\s*([A-Za-z][\w-]{3,11})\s*:")
-_DURATION = re.compile(r"\s+for\s+(\S+)", re.IGNORECASE)
+_DURATION = re.compile(r"'[^']*'|\"[^\"]*\"|\s+for\s+(\S+)", re.IGNORECASE)
+"""Quoted text, which is a value, or a length."""
 _PROVIDER = re.compile(r"(?<!\S)provider=")
 _NOT_IN_TEXT = ("in_", "out", "at", "takes", "faces", "consent")
 _TEXT_FIELDS = ("name", "audio", "face", "crop", "strength")
@@ -63,7 +64,7 @@ def parse_edit_text(text: str) -> EditFields | None:
     if split_duration(text)[1] is not None:
         raise NotAnEdit("has `for`, which is for EDL markers without a length")
     try:
-        words = shlex.split(text[match.end() :])
+        words = _words(text[match.end() :])
     except ValueError as error:
         raise NotAnEdit("a quotation is not closed") from error
     fields: EditFields = {}
@@ -81,7 +82,7 @@ def split_duration(text: str) -> tuple[str, Moment | None]:
     Raises:
         NotAnEdit: the length is invalid or zero.
     """
-    match = _DURATION.search(text) if is_edit_text(text) else None
+    match = next(filter(lambda match: match[1], _DURATION.finditer(text)), None) if is_edit_text(text) else None
     if match is None:
         return text, None
     value = match[1].rstrip(",;")
@@ -99,6 +100,17 @@ def near_miss(text: str) -> str:
     match = _FIRST_WORD.match(text)
     near = match and difflib.SequenceMatcher(None, match[1].lower(), "react1").ratio() >= 0.75
     return f"; did you mean 'react1:' for {match[1]!r}?" if match and near else ""
+
+
+def _words(text: str) -> list[str]:
+    """Split a text at spaces that are not quoted; a backslash is a part of a path.
+
+    Raises:
+        ValueError: a quotation is not closed.
+    """
+    lexer = shlex.shlex(text, posix=True)
+    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
+    return list(lexer)
 
 
 def _field(word: str) -> tuple[str, str | float | bool]:

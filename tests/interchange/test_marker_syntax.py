@@ -20,6 +20,8 @@ from react1.pipeline.interchange.marker_syntax import NotAnEdit, near_miss, pars
             'react1 emotion=sad audio="my lines/3.wav" snap=shot',
             {"prompt": "sad", "audio": "my lines/3.wav", "snap": "shot"},
         ),
+        ('react1: sad audio="lines for bob.wav"', {"prompt": "sad", "audio": "lines for bob.wav"}),
+        (r"react1: sad audio=S:\adr\l3.wav", {"prompt": "sad", "audio": r"S:\adr\l3.wav"}),
         ("react1: name=007 occlusion_detection_enabled=yes", {"name": "007", "occlusion_detection_enabled": True}),
         ("react1", {}),
         ("react1: prompt=sad temperature=0.6 provider=segmind request_id=r-1 cost_usd=0.12", None),
