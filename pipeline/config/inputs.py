@@ -25,7 +25,7 @@ from .presets.raw_preset import INPUT_KINDS, VERBATIM, Input, RawPreset
 if TYPE_CHECKING:  # it reads films, which takes heavy libraries
     from .edit_lists import ReadLists
 
-_TIME = r"\d{1,2}:\d\d:\d\d[:;]\d{2,3}|\d{1,3}:\d\d:\d\d(?:\.\d+)?|\d+f|\d+(?:\.\d+)?"
+_TIME = r"\d{1,2}[:;]\d\d[:;]\d\d[:;]\d{2,3}|\d{1,3}:\d\d:\d\d(?:\.\d+)?|\d+f|\d+(?:\.\d+)?"
 _EDIT_PATTERN = re.compile(
     rf"({_TIME})-({_TIME}):([A-Za-z_]+)(?::([^:=@]+))?(?:@([^:=]+))?((?::[a-z_]+=.+)?)", re.DOTALL
 )

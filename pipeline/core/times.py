@@ -1,8 +1,8 @@
 """Times as users write them: timecode, clock time, seconds or frames; exact, never float.
 
-`HH:MM:SS:FF` (`;FF` for drop-frame), `HH:MM:SS.mmm`, seconds, and frames such as `310f` become `Timecode`, `Seconds`
-or `Frames`; media/timing/clock.py maps them to a film. Drop-frame as in SMPTE ST 12-1: the frame numbers 0 and 1 (0 to
-3 at 59.94) are skipped in every minute except each tenth.
+`HH:MM:SS:FF` (`;FF` for drop-frame, in Premiere `HH;MM;SS;FF`), `HH:MM:SS.mmm`, seconds, and frames such as `310f`
+become `Timecode`, `Seconds` or `Frames`; media/timing/clock.py maps them to a film. Drop-frame as in SMPTE ST 12-1: the
+frame numbers 0 and 1 (0 to 3 at 59.94) are skipped in every minute except each tenth.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .errors import shorten
 
 FORMS = "HH:MM:SS:FF, HH:MM:SS.mmm, seconds such as 12.4, or frames such as 310f"
 _CLOCK = re.compile(r"(?a)(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?")
-_TIMECODE = re.compile(r"(?a)(\d{1,2}):([0-5]\d):([0-5]\d)([:;])(\d{2,3})")
+_TIMECODE = re.compile(r"(?a)(\d{1,2})([:;])([0-5]\d)\2([0-5]\d)[:;](\d{2,3})")
 _SECONDS = re.compile(r"(?a)\d{1,9}(?:\.\d{1,9})?")
 _FRAMES = re.compile(r"(?a)(\d{1,9})f")
 DAY_HOURS = 24
@@ -90,10 +90,10 @@ def parse_time(value: Any) -> Moment:
         raise ValueError(f"{shorten(repr(value))} is not a time; write {FORMS}")
     text = str(value).strip()
     if match := _TIMECODE.fullmatch(text):
-        hours, minutes, seconds, separator, frames = match.groups()
+        hours, _, minutes, seconds, frames = match.groups()
         if int(hours) >= DAY_HOURS:
             raise ValueError(f"timecode {text} has hour {hours}; the last hour of a day is 23")
-        return Timecode(int(hours), int(minutes), int(seconds), int(frames), drop=separator == ";")
+        return Timecode(int(hours), int(minutes), int(seconds), int(frames), drop=";" in text)
     if match := _CLOCK.fullmatch(text):
         hours, minutes, seconds, fraction_digits = match.groups()
         seconds_count = int(hours) * 3600 + int(minutes) * 60 + int(seconds)

@@ -19,7 +19,7 @@ from ..limits import check_entry_count, file_error, split_lines
 from ..marker_syntax import is_edit_text
 from .edl_locators import length_mismatch, locator_entries, with_own_length
 
-_TC = r"(\d{1,2}:\d\d:\d\d[:;.,]\d{2,3})"
+_TC = r"(\d{1,2}[:;]\d\d[:;]\d\d[:;.,]\d{2,3})"
 _EVENT = re.compile(
     rf"(?a)(\d{{1,6}}[A-Z]?) (\S.{{0,128}}?) (\S{{1,12}}) (C|D|W\d{{1,3}}|K[BO]?)(?: (\d{{1,4}}))?"
     rf" {_TC} {_TC} {_TC} {_TC}"
@@ -162,8 +162,8 @@ def read_edl(text: str, name: str, rate: Fraction | None = None) -> Listing:
     check_entry_count(len(reader.events) + len(reader.markers), name)
     if not reader.events and not reader.markers:
         raise file_error(name, "has no EDL event: a line such as 001 REEL V C IN OUT IN OUT")
-    transitions = {event.number for event in reader.events if not event.transition.startswith("C")}
-    clips = [_entry(event, transitions, rate) for event in reader.events]
+    outgoing = _outgoing(reader.events)
+    clips = [_entry(event, index in outgoing, rate) for index, event in enumerate(reader.events)]
     locators = [
         locator
         for clip, event in zip(clips, reader.events, strict=True)
@@ -181,24 +181,43 @@ def parse_label(text: str) -> Timecode:
     return Timecode(int(hours), int(minutes), int(seconds), int(frames), drop=drop)
 
 
-def _entry(event: _Event, transitions: set[str], rate: Fraction | None) -> Entry:
+def _outgoing(events: list[_Event]) -> set[int]:
+    """Return the indices of the outgoing sides of transitions: of each, the picture before it in its event."""
+    outgoing: set[int] = set()
+    for index, event in enumerate(events):
+        if event.transition.startswith("C") or not _has_picture(event):
+            continue
+        for earlier in range(index - 1, -1, -1):
+            if events[earlier].number != event.number:
+                break
+            if _has_picture(events[earlier]):
+                outgoing.add(earlier)
+                break
+    return outgoing
+
+
+def _has_picture(event: _Event) -> bool:
+    return any(channel in event.channels for channel in ("V", "B"))
+
+
+def _entry(event: _Event, is_outgoing: bool, rate: Fraction | None) -> Entry:
     source, record = Span(*event.times[:2]), Span(*event.times[2:])
     clip = Clip(event.name, "" if event.reel.upper() == "AX" else event.reel, event.path)
-    unusable = _unusable(event, transitions, source, record, rate)
+    unusable = _unusable(event, is_outgoing, source, record, rate)
     texts = tuple(event.texts)
     return Entry("clip", event.number, event.line, texts, clip, source, record, drop=event.drop, unusable=unusable)
 
 
-def _unusable(event: _Event, transitions: set[str], source: Span, record: Span, rate: Fraction | None) -> str:
+def _unusable(event: _Event, is_outgoing: bool, source: Span, record: Span, rate: Fraction | None) -> str:
     """Return why an event's span cannot be edited; empty if it can be."""
     if not event.transition.startswith("C"):
         kind = {"D": "a dissolve", "W": "a wipe", "K": "a key"}[event.transition[0]]
         return f"it begins with {kind} ({event.transition}), whose pictures are of two clips"
-    if event.number in transitions:
+    if is_outgoing:
         return "it is the outgoing side of a transition, whose pictures are of two clips"
     if event.reel.upper() in _BLACK:
         return "it is black"
-    if not any(channel in event.channels for channel in ("V", "B")):
+    if not _has_picture(event):
         return f"it has no picture (channels {event.channels})"
     if event.freeze or (event.speed and Fraction(event.speed) == 0):
         return "it is a freeze frame"

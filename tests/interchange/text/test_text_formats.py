@@ -53,6 +53,15 @@ M3\tjust a note\t00:00:04;00\t00:00:05;00\t00:00:01;00\tChapter
 """
 
 
+def test_premiere_marker_lists_of_drop_frame_sequences_are_read():
+    """All their separators are semicolons."""
+    text = PREMIERE.replace("00:00:", "00;00;")
+
+    reading = classify_text(text, ".csv", film("show.mov", "00:00:00;00", 9000, "30000/1001"))
+
+    assert summarize(reading)[0] == ("edit", "M1", "00:00:01;00-00:00:02;15")
+
+
 def test_premiere_marker_lists_are_read(tmp_path):
     """Premiere writes UTF-16 with tabs; times count from zero if the film has no timecode."""
     path = tmp_path / "markers.csv"

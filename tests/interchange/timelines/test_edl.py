@@ -6,6 +6,7 @@ import pytest
 from edit_list_samples import classify_text, film, summarize
 
 from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.times import parse_time
 from react1.pipeline.interchange.timelines.edl import parse_label
 
 CUT = """TITLE: REEL_1
@@ -335,3 +336,54 @@ def test_programme_may_cross_midnight():
 
     assert summarize(reading) == [("edit", "001", "23:59:59:00-00:00:01:00")]
     assert summarize(frames) == [("edit", "001", "0f-50f")]
+
+
+def test_a_programme_without_timecode_that_crosses_midnight_begins_before_it():
+    """Its first frame is the first event's, not the one whose label is the least."""
+    events = """001  TAPE     V     C        01:00:00:00 01:00:08:00 23:59:56:00 00:00:04:00
+* COMMENT: react1: sad
+002  TAPE     V     C        02:00:00:00 02:00:02:00 00:00:04:00 00:00:06:00
+* COMMENT: react1: happy
+"""
+    reading = classify_text(events, ".edl", film("show.mov", "", 400), clock="record")
+
+    assert [row[2] for row in summarize(reading)] == ["0f-200f", "200f-250f"]
+    assert "assumed to be 23:59:56:00" in reading.notes[0]
+
+
+def test_premiere_writes_drop_frame_with_semicolons_only():
+    """`00;00;05;00` is a label, in a list and in a job."""
+    text = """FCM: DROP FRAME
+001  AX       V     C        00;00;50;00 00;01;10;00 01;00;50;00 01;01;10;00
+* COMMENT: react1: sad
+"""
+
+    reading = classify_text(text, ".edl", film("show.mov", "01:00:00;00", 9000, "30000/1001"), clock="record")
+
+    assert summarize(reading) == [("edit", "001", "01:00:50;00-01:01:10;00")]
+    assert str(parse_time("00;01;00;02")) == "00:01:00;02"
+
+
+DISSOLVED_SOUND = """001  A        V     C        01:00:00:00 01:00:02:00 10:00:00:00 10:00:02:00
+* COMMENT: react1: sad
+001  A        A     C        01:00:00:00 01:00:00:00 10:00:00:00 10:00:00:00
+001  A        A     D    012 01:00:00:00 01:00:02:00 10:00:00:00 10:00:02:00
+002  B        V     C        01:00:00:00 01:00:00:00 10:00:02:00 10:00:02:00
+002  C        V     D    012 01:00:00:00 01:00:02:00 10:00:02:00 10:00:04:00
+001  D        V     C        01:00:00:00 01:00:02:00 10:00:04:00 10:00:06:00
+* COMMENT: react1: happy
+"""
+
+
+def test_a_transition_refuses_the_picture_of_its_own_event_only():
+    """Not the picture over a dissolve of sound, nor an event of the same number elsewhere in a long list."""
+    reading = classify_text(DISSOLVED_SOUND, ".edl", film("show.mov", "10:00:00:00"), clock="record")
+
+    assert [row for row in summarize(reading) if row[0] == "edit"] == [
+        ("edit", "001", "10:00:00:00-10:00:02:00"),
+        ("edit", "001", "10:00:04:00-10:00:06:00"),
+    ]
+    assert [row.reason[:56] for row in reading.entries if row.entry.name == "002"] == [
+        "it has no text; it is the outgoing side of a transition,",
+        "it has no text; it begins with a dissolve (D 012), whose",
+    ]
