@@ -115,23 +115,32 @@ class _Reader:
         """Walk a storyline; `zero_s` is the offset of its beginning."""
         if here.depth > MAX_DEPTH:
             raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
-        transitions = [
-            (parse_seconds(item.get("offset")), parse_seconds(item.get("duration")))
-            for item in spine.findall("transition")
-        ]
+        places: list[tuple[Any, Fraction, Fraction]] = []
+        transitions: list[tuple[Fraction, Fraction]] = []
+        end_s = zero_s
         for item in spine:
-            if item.tag not in _TIMED:
+            if item.tag not in (*_TIMED, "transition"):
                 continue
-            offset_s, end_s = (
-                parse_seconds(item.get("offset")),
-                parse_seconds(item.get("offset")) + parse_seconds(item.get("duration")),
-            )
-            overlaps = any(offset_s < at_s + duration_s and at_s < end_s for at_s, duration_s in transitions)
-            unusable = "a transition lies on it, whose pictures are of two clips" if overlaps else here.unusable
-            yield from self._clip(item, replace(here, unusable=unusable), zero_s)
+            duration_s = _duration_s(item)
+            # Without an offset an item follows the one before it, and a transition lies over the cut between two.
+            start_s = end_s - duration_s / 2 if item.tag == "transition" else end_s
+            start_s = start_s if item.get("offset") is None else parse_seconds(item.get("offset"))
+            if item.tag == "transition":
+                transitions.append((start_s, start_s + duration_s))
+            else:
+                places.append((item, start_s, start_s + duration_s))
+                end_s = start_s + duration_s
+        for item, start_s, end_s in places:
+            overlaps = any(start_s < until_s and from_s < end_s for from_s, until_s in transitions)
+            reason = "a transition lies on it, whose pictures are of two clips" if overlaps else ""
+            implied_s = start_s if item.get("offset") is None else Fraction(0)
+            yield from self._clip(item, here, zero_s - implied_s, reason)
 
-    def _clip(self, item: Any, here: _Position, zero_s: Fraction) -> Iterator[Entry]:
-        """Yield a clip, its markers, and the clips connected to it."""
+    def _clip(self, item: Any, here: _Position, zero_s: Fraction, reason: str = "") -> Iterator[Entry]:
+        """Yield a clip, its markers, and the clips connected to it.
+
+        `reason` says why the clip itself cannot be edited; those connected to it lie above its pictures.
+        """
         if here.depth > MAX_DEPTH:
             raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
         if item.tag == "spine":
@@ -139,7 +148,7 @@ class _Reader:
             return
         start_s, duration_s = self._start_s(item), parse_seconds(item.get("duration"))
         inside = self._inside(item, here, zero_s, start_s)
-        entry = self._entry(item, replace(here, record_s=inside.record_s), start_s, duration_s)
+        entry = self._entry(item, replace(inside, unusable=here.unusable or reason), start_s, duration_s)
         if item.tag in _CLIPS:
             yield entry
         if item.tag in (*_CLIPS, "gap"):
@@ -150,7 +159,7 @@ class _Reader:
                 yield from self._clip(child, inside, Fraction(0))
             elif item.tag == "audition":
                 other = "" if child is within[0] else "it is not the picked clip of its audition"
-                yield from self._clip(child, replace(inside, unusable=inside.unusable or other), Fraction(0))
+                yield from self._clip(child, replace(inside, unusable=inside.unusable or other), Fraction(0), reason)
             elif item.tag == "sync-clip":
                 yield from self._clip(child, replace(inside, unusable=entry.unusable), Fraction(0))
 
@@ -250,6 +259,12 @@ class _Reader:
             if owner is not None and (rate := self._rate(owner)) is not None:
                 return 1 / rate
         return Fraction(1, 23)
+
+
+def _duration_s(item: Any) -> Fraction:
+    """Return the duration of an item of a storyline; an audition has that of its picked clip, the first."""
+    picked = next((child for child in item if child.tag in _TIMED), None) if item.tag == "audition" else None
+    return parse_seconds((item if picked is None else picked).get("duration"))
 
 
 def _path(asset: Any) -> str:

@@ -84,12 +84,44 @@ class _Reader:
 
     def _clip(self, clip: Any, stack: Any) -> Entry:
         trimmed = clip.trimmed_range()
-        record_range = clip.transformed_time_range(trimmed, stack)
+        shown = self._shown(clip, trimmed, stack)
+        used, record_range = shown or (trimmed, clip.transformed_time_range(trimmed, stack))
         self.rates[_rate(record_range.start_time)] = self.rates.get(_rate(record_range.start_time), 0) + 1
         texts = tuple(text for text in (clip.name, *_comments(clip)) if text and is_edit_text(text))
         name = clip.name or "clip"
-        source, record = self._source(clip, trimmed), _seconds(record_range)
-        return Entry("clip", name, 0, texts, self._media(clip), source, record, unusable=self._unusable(clip))
+        source, record = self._source(clip, used), _seconds(record_range)
+        unusable = self._unusable(clip) or ("" if shown else "the nest that it is in does not show it")
+        return Entry("clip", name, 0, texts, self._media(clip), source, record, unusable=unusable)
+
+    def _shown(self, item: Any, marked: Any, stack: Any) -> tuple[Any, Any] | None:
+        """Return the part of a range of an item that is shown, in the item's time and in the stack's.
+
+        None if all of it lies outside what the item, or a nest around it, uses.
+        """
+        owner, shown = item, marked
+        while owner is not stack:
+            used = owner.trimmed_range() if isinstance(owner, self.otio.schema.Clip) else owner.source_range
+            shown = shown if used is None else self._common(shown, used)
+            if shown is None:
+                return None
+            shown, owner = owner.transformed_time_range(shown, owner.parent()), owner.parent()
+        whole = item.transformed_time_range(marked, stack)
+        return (marked, whole) if shown == whole else (stack.transformed_time_range(shown, item), shown)
+
+    def _common(self, marked: Any, used: Any) -> Any:
+        """Return the part of a range that lies in another one; None if there is none. A point has no length."""
+        first, last = _exact(used.start_time), _exact(used.end_time_exclusive())
+        start, end = _exact(marked.start_time), _exact(marked.end_time_exclusive())
+        if start >= end:
+            return marked if first <= start < last else None
+        if first <= start and end <= last:
+            return marked
+        if end <= first or last <= start:
+            return None
+        return self.otio.opentime.TimeRange.range_from_start_end_time(
+            max(marked.start_time, used.start_time, key=_exact),
+            min(marked.end_time_exclusive(), used.end_time_exclusive(), key=_exact),
+        )
 
     def _source(self, clip: Any, marked: Any) -> Span:
         """Return a range of a clip's media, from its first frame if that is known, else as labels."""
@@ -106,18 +138,11 @@ class _Reader:
         return Clip(clip.name or "", str(reel), str(path))
 
     def _clip_marker(self, marker: Any, clip: Any, entry: Entry, stack: Any) -> Entry:
-        marked, used = marker.marked_range, clip.trimmed_range()
-        is_point, used_end = not marked.duration.value > 0, used.end_time_exclusive()
-        start = max(marked.start_time, used.start_time, key=_exact)
-        end = min(marked.end_time_exclusive(), used_end, key=_exact)
-        first, last = _exact(used.start_time), _exact(used_end)
-        is_outside = not first <= _exact(marked.start_time) < last if is_point else _exact(start) >= _exact(end)
-        unusable = entry.unusable or (OUTSIDE_CLIP if is_outside else "")
-        if not is_point and not is_outside:
-            marked = self.otio.opentime.TimeRange.range_from_start_end_time(start, end)
+        shown = self._shown(clip, marker.marked_range, stack)
+        unusable = entry.unusable or ("" if shown else OUTSIDE_CLIP)
+        marked, at = shown or (marker.marked_range, clip.transformed_time_range(marker.marked_range, stack))
         name, texts = marker.name or "marker", _texts(marker)
-        at = clip.transformed_time_range(marked, stack)
-        if is_point:
+        if not marked.duration.value > 0:
             point = Seconds(max(_exact(at.start_time), Fraction(0)))
             return Entry("marker", name, 0, texts, entry.clip, entry.source, entry.record, point, unusable=unusable)
         source = self._source(clip, marked)
@@ -125,8 +150,10 @@ class _Reader:
 
     def _markers(self, owner: Any, stack: Any, unusable: str = "") -> Iterator[Entry]:
         for marker in owner.markers:
-            at = owner.transformed_time_range(marker.marked_range, stack)
-            yield Entry("marker", marker.name or "marker", 0, _texts(marker), record=_seconds(at), unusable=unusable)
+            shown = self._shown(owner, marker.marked_range, stack)
+            at = shown[1] if shown else owner.transformed_time_range(marker.marked_range, stack)
+            reason = unusable or ("" if shown else OUTSIDE_CLIP)
+            yield Entry("marker", marker.name or "marker", 0, _texts(marker), record=_seconds(at), unusable=reason)
 
     def _unusable(self, clip: Any) -> str:
         """Return why the span of a clip, a gap or a nested stack cannot be edited; empty if it can be."""

@@ -137,6 +137,31 @@ def test_markers_of_nests_and_gaps_are_listed(timeline):
     assert rows["N2"][0] == "refused"
 
 
+def test_only_what_a_nest_shows_of_its_clips_is_edited():
+    """It uses 20 frames: the rest of its clips, and markers there, would be on the pictures of its neighbours."""
+    nest = otio.schema.Stack("nest", source_range=span(10, 20))
+    nest.append(otio.schema.Track("inside", kind="Video"))
+    nest[0].extend([otio.schema.Clip(f"react1: {name}", source_range=span(0, 40)) for name in ("sad", "happy")])
+    for name, start in (("before", 2), ("across", 5), ("after", 32)):
+        nest[0][0].markers.append(otio.schema.Marker(name, span(start, 10), comment="react1: angry"))
+    nest.markers.append(otio.schema.Marker("of the nest", span(0, 90), comment="react1: neutral"))
+    track = otio.schema.Track("V1", kind="Video")
+    track.extend([otio.schema.Clip("first", source_range=span(0, 50)), nest])
+    text = otio.adapters.write_to_string(otio.schema.Timeline("cut", tracks=[track]), "otio_json")
+
+    reading = classify_text(text, ".otio", film("cut.mov", ""), clock="record")
+
+    rows = {row.entry.name: (row.state, row.start, row.end, row.reason) for row in reading.entries}
+    two, whole = Seconds(Fraction(2)), Seconds(Fraction(2) + Fraction(20, RATE))
+    assert rows["react1: sad"][:3] == rows["of the nest"][:3] == ("edit", two, whole)
+    assert rows["before"][:3] == ("edit", two, Seconds(2 + Fraction(2, RATE)))
+    assert rows["across"][:3] == ("edit", two, Seconds(2 + Fraction(5, RATE)))
+    assert rows["after"][::3] == ("refused", "it lies outside its clip")
+    assert rows["react1: happy"][::3] == ("refused", "the nest that it is in does not show it")
+    source = next(row.entry.source for row in reading.entries if row.entry.name == "react1: sad")
+    assert (str(source.start), str(source.end)) == ("00:00:00:10", "00:00:01:05")
+
+
 def test_a_clip_that_begins_before_its_media_is_refused(timeline):
     """It is named with a time that can be read, and the other edits remain."""
     first = timeline.tracks[0][0]
@@ -227,6 +252,46 @@ def test_fcpxml_transition_refuses_its_clips():
         ("edit", ""),
     ]
     assert (reading.entries[2].start, reading.entries[2].end) == (Seconds(Fraction(4)), Seconds(Fraction(6)))
+
+
+def _cut(spine: str):
+    """Classify a storyline of a programme without timecode."""
+    text = FCPX[: FCPX.index("<spine>")] + f"<spine>{spine}</spine></sequence></project></event></library></fcpxml>"
+    reading = classify_text(text, ".fcpxml", film("cut.mov", "", 600, "30000/1001"), clock="record")
+    return {row.entry.name: (row.state, str(row.start), str(row.end)) for row in reading.entries}
+
+
+NOTED = '<asset-clip ref="r2" name="{}" {} duration="2s" format="r1"><note>react1: sad</note>{}</asset-clip>'
+DISSOLVE = '<transition name="Cross Dissolve" {} duration="1s"/>'
+
+
+def test_an_fcpxml_transition_does_not_reach_the_clips_that_are_connected_above_it():
+    """It refuses the clips of its storyline; those of other lanes are pictures of their own."""
+    over = NOTED.format("over", 'lane="1" offset="107999892/30000s"', "")
+    spine = (
+        NOTED.format("a", 'offset="0s"', over) + DISSOLVE.format('offset="3/2s"') + NOTED.format("b", 'offset="2s"', "")
+    )
+
+    rows = _cut(spine)
+
+    assert rows["a"][0] == rows["b"][0] == "refused"
+    assert rows["over"] == ("edit", "00:00:00.000", "00:00:02.000")
+
+
+def test_an_fcpxml_transition_refuses_the_picked_clip_of_an_audition():
+    """An audition has no duration of its own."""
+    picked = f'<audition offset="0s">{NOTED.format("picked", "", "")}</audition>'
+    rows = _cut(picked + DISSOLVE.format('offset="3/2s"') + NOTED.format("b", 'offset="2s"', ""))
+
+    assert rows["picked"][0] == rows["b"][0] == "refused"
+
+
+def test_fcpxml_clips_without_an_offset_follow_one_another():
+    """A storyline has no holes; a transition without one lies over the cut before it."""
+    rows = _cut(NOTED.format("a", "", "") + NOTED.format("b", "", "") + DISSOLVE.format("") + NOTED.format("c", "", ""))
+
+    assert rows["a"] == ("edit", "00:00:00.000", "00:00:02.000")
+    assert rows["b"][0] == rows["c"][0] == "refused"
 
 
 CLIP = (
