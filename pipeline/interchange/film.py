@@ -246,9 +246,9 @@ class ClockMapper:
         if ratio == 1 or film_rate is None or self._label_rate is None:
             return label
         rate, film_rate = counting_rate(self._label_rate, label.drop), counting_rate(film_rate, start.drop)
-        whole, rest = divmod(start.frames * nominal_rate(rate), nominal_rate(film_rate))
+        scaled, rest = divmod(start.frames * nominal_rate(rate), nominal_rate(film_rate))
         elapsed = timecode_to_frames(label, rate)
-        elapsed -= timecode_to_frames(replace(start, frames=whole, drop=label.drop), rate)
+        elapsed -= timecode_to_frames(replace(start, frames=scaled, drop=label.drop), rate)
         count = _nearest((elapsed - Fraction(rest, nominal_rate(film_rate))) * ratio)
         return timecode_of_day(timecode_to_frames(start, film_rate) + count, film_rate, drop=start.drop)
 

@@ -105,8 +105,8 @@ class _Reader:
             if shown is None:
                 return None
             shown, owner = owner.transformed_time_range(shown, owner.parent()), owner.parent()
-        whole = item.transformed_time_range(marked, stack)
-        return (marked, whole) if shown == whole else (stack.transformed_time_range(shown, item), shown)
+        uncut = item.transformed_time_range(marked, stack)
+        return (marked, uncut) if shown == uncut else (stack.transformed_time_range(shown, item), shown)
 
     def _common(self, marked: Any, used: Any) -> Any:
         """Return the part of a range that lies in another one; None if there is none. A point has no length."""

@@ -152,8 +152,8 @@ def test_only_what_a_nest_shows_of_its_clips_is_edited():
     reading = classify_text(text, ".otio", film("cut.mov", ""), clock="record")
 
     rows = {row.entry.name: (row.state, row.start, row.end, row.reason) for row in reading.entries}
-    two, whole = Seconds(Fraction(2)), Seconds(Fraction(2) + Fraction(20, RATE))
-    assert rows["react1: sad"][:3] == rows["of the nest"][:3] == ("edit", two, whole)
+    two, last = Seconds(Fraction(2)), Seconds(Fraction(2) + Fraction(20, RATE))
+    assert rows["react1: sad"][:3] == rows["of the nest"][:3] == ("edit", two, last)
     assert rows["before"][:3] == ("edit", two, Seconds(2 + Fraction(2, RATE)))
     assert rows["across"][:3] == ("edit", two, Seconds(2 + Fraction(5, RATE)))
     assert rows["after"][::3] == ("refused", "it lies outside its clip")
