@@ -42,7 +42,7 @@ def make_record(
     records: list[StepRecord],
     waiting: Collection[str] = (),
 ) -> Record:
-    """Collect the source, the latest version of every segment and take, and the film; steps in the job's order.
+    """Collect the film and its source, and the latest version of every segment and take; steps in the job's order.
 
     Takes of segments that are `waiting` for a choice, by name, become `offered` and are not part of the film.
     """
@@ -50,19 +50,27 @@ def make_record(
     segments = {value.name: value for _, value in values if isinstance(value, Segment)}
     takes = {(value.segment.name, value.name): value for _, value in values if isinstance(value, Take)}
     media = [(step, value) for step, value in values if isinstance(value, Media)]
-    films = [value for step, value in media if joins_takes(step)]
+    films = [(step, value) for step, value in media if joins_takes(step)]
+    sources = [*(_joined_film(films[0][0], results) if films else ()), *(value for _, value in media)]
     place = {step.id: number for number, step in enumerate(steps)}
     return Record(
         run=run,
         preset=job.name,
         title=film_name(job),
-        source=media[0][1] if media else None,
+        source=sources[0] if sources else None,
         segments=tuple(segments.values()),
         takes=tuple(take for take in takes.values() if take.segment.name not in waiting),
         offered=tuple(take for take in takes.values() if take.segment.name in waiting),
-        film=films[-1] if films else None,
+        film=films[-1][1] if films else None,
         steps=tuple(sorted(records, key=lambda item: (place.get(item.step, len(place)), item.segment, item.take))),
     )
+
+
+def _joined_film(step: Step, results: Mapping[str, Value | list[Value]]) -> list[Media]:
+    """Return the film into which a step puts takes: of a proxy, its original."""
+    names = [port.name for port in step.info.ports.inputs if port.value_type is Media]
+    values = [results.get(earlier) for name in names for earlier in step.wires.get(name, ())]
+    return [value for value in values if isinstance(value, Media)]
 
 
 def joins_takes(step: Step) -> bool:

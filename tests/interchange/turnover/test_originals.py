@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -148,6 +149,11 @@ def test_take_of_the_proxy_is_spliced_into_the_original(talking_clip, tmp_path):
     (segment_result,) = result.segments
     assert (segment_result.reused, segment_result.start_frame, segment_result.end_frame) == (True, 15, 35)
     assert result.output == tmp_path / "A001.react1.mp4"
+    assert result.report is not None
+    report = json.loads(result.report.with_suffix(".json").read_text())
+    assert report["source"]["video"]["frames"] == report["film"]["video"]["frames"]
+    assert report["checks"] and all(report["checks"].values())
+    assert report["segments"][0]["start"]["timecode"] == "01:00:00:15"
     changed = [n for n, (a, b) in enumerate(zip(_luma(original), _luma(result.output), strict=True)) if _far(a, b)]
     assert 15 <= changed[0] <= 21
     assert 29 <= changed[-1] < 35
