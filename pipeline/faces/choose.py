@@ -227,15 +227,15 @@ def _describe(segment: Segment, number: int, choice: ShotChoice, span: tuple[int
         return ShotFace(number=0, **place)
     boxes = {frame: face_box(person, frame) for frame in person.points}
     shown = [frame for frame in boxes if first <= frame < last] or list(boxes)
-    middle = sorted(shown)[len(shown) // 2]
-    left, top, right, bottom = boxes[middle]
+    clip_frame = choice.people.frame_of(choice.index, shown)
+    left, top, right, bottom = boxes[clip_frame]
     filled = fill_gaps([person.points.get(frame) for frame in range(*choice.people.shot)], float(fps))
     seen = sum(
         points is not None and first <= frame < last for frame, points in enumerate(filled, choice.people.shot[0])
     )
     return ShotFace(
         number=choice.index + 1,
-        clip_frame=middle,
+        clip_frame=clip_frame,
         at_px=(round((left + right) / 2, 2), round((top + bottom) / 2, 2)),
         height_px=round(float(np.median([boxes[frame][3] - boxes[frame][1] for frame in shown])), 1),
         eyes_px=round(float(np.median([FaceFrame(person.points[frame]).unit_px for frame in shown])), 1),

@@ -18,7 +18,6 @@ from ..core.values import Segment
 from ..engine import available
 from ..engine.arrays import Curve, Image
 from ..engine.detect.people import ShotPeople, face_box, people_in_shots
-from ..engine.detect.track import Track
 from ..engine.geometry.head_frame import FaceFrame
 from ..media.frames.decode import images
 from ..media.probe import require_video
@@ -119,8 +118,8 @@ def list_faces(
         first, last = max(shot.shot[0], span[0]), min(shot.shot[1], span[1])
         speaker = shot.speaker(loudness, video.rate)
         faces = tuple(
-            replace(_describe(segment, person, (first, last)), number=at + 1, speaks=at == speaker, chosen=at == index)
-            for at, person in enumerate(shot.people)
+            replace(_describe(segment, shot, at, (first, last)), speaks=at == speaker, chosen=at == index)
+            for at in range(len(shot.people))
         )
         listed.append(ListedShot(number, segment.frames[first], segment.frames[last - 1] + 1, faces))
     notes = _taken_numbers(segment, shots, tuple(listed), stored_choice)
@@ -167,16 +166,16 @@ def _chosen(
     return [choice.index for choice in chosen], ""
 
 
-def _describe(segment: Segment, person: Track, span: tuple[int, int]) -> ListedFace:
-    video = require_video(segment.media)
+def _describe(segment: Segment, shot: ShotPeople, index: int, span: tuple[int, int]) -> ListedFace:
+    video, person = require_video(segment.media), shot.people[index]
     shown = sorted(frame for frame in person.points if span[0] <= frame < span[1])
-    frame = shown[len(shown) // 2]
+    frame = shot.frame_of(index, shown)
     left, top, right, bottom = face_box(person, frame)
     heads = [FaceFrame(person.points[number]) for number in shown]
     heights = [box[3] - box[1] for box in (face_box(person, number) for number in shown)]
     across, down = video.width_px, video.height_px
     return ListedFace(
-        number=0,
+        number=index + 1,
         frames_seen=len(shown),
         frame=segment.frames[frame],
         at=(round((left + right) / 2 / across, 3), round((top + bottom) / 2 / down, 3)),

@@ -16,6 +16,7 @@ from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.file import File
 from react1.pipeline.core.values import Media, Segment, Timestamps, VideoStream
 from react1.pipeline.faces.choose import check_seen, choose_faces, describe_faces, several_people_note
+from react1.pipeline.faces.listing import _describe
 from react1.pipeline.faces.resolve import plan_crop, voice_loudness
 from react1.testing import FolderContext
 
@@ -120,6 +121,22 @@ def test_numbers_come_from_the_first_common_frame_and_stay_where_paths_cross(seg
     assert people.people[0].points[0][:, 0].mean() < people.people[1].points[0][:, 0].mean()
     assert people.people[0].points[39][:, 0].mean() > people.people[1].points[39][:, 0].mean()
     assert chosen(segment, [people], face="0.72,0.5@139f") == [1]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_the_point_of_a_face_is_where_no_other_overlaps_it(segment, index):
+    """Two people pass each other in the middle of the span; a provider gets a point, and the list shows one."""
+    paths = ((150, 8, 165), (470, -8, 195))
+    people = shot({seed: {n: face(x + step * n, y) for n in FRAMES} for seed, (x, step, y) in enumerate(paths)}, FRAMES)
+    (choice,) = choices(segment, [people], face=index + 1)
+
+    (chosen_face,) = describe_faces(segment, [choice], (0, 40), FPS, named=True).shots
+    listed = _describe(segment, people, index, (0, 40))
+
+    x, step, y = paths[index]
+    assert (chosen_face.clip_frame, listed.frame) == (16, 116)
+    assert chosen_face.at_px == pytest.approx((x + step * 16, y), abs=3)
+    assert chosen(segment, [people], face=f"{listed.at[0]:.2f},{listed.at[1]:.2f}@{listed.frame}f") == [index + 1]
 
 
 def test_a_face_that_leaves_and_comes_back_is_one_person(segment):

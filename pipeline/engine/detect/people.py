@@ -68,6 +68,20 @@ class ShotPeople:
                 distances.append((abs(seen - frame), off_px, index))
         return min(distances)[2] if distances else None
 
+    def frame_of(self, index: int, frames: Sequence[int]) -> int:
+        """Return one of the frames in which a person is seen: the nearest to the middle in which the face is by itself.
+
+        Where people pass each other a point would mean either. If others overlap it in all frames, the middle one.
+        """
+        middle = sorted(frames)[len(frames) // 2]
+        person, others = self.people[index], [*self.people[:index], *self.people[index + 1 :]]
+        alone = [
+            frame
+            for frame in frames
+            if not any(_overlap(person, other, frame) for other in others if frame in other.points)
+        ]
+        return min(alone or [middle], key=lambda frame: (abs(frame - middle), frame))
+
     def largest(self) -> int:
         """Return the index of the largest face, summed over its frames."""
         return max(range(len(self.people)), key=lambda index: self.people[index].size)
@@ -149,6 +163,13 @@ def face_box(person: Track, frame: int) -> tuple[float, float, float, float]:
     """Return left, top, right and bottom of a face's landmarks in a frame, px."""
     (left, top), (right, bottom) = person.points[frame][:, :2].min(0), person.points[frame][:, :2].max(0)
     return float(left), float(top), float(right), float(bottom)
+
+
+def _overlap(person: Track, other: Track, frame: int) -> bool:
+    """Return whether two faces overlap in a frame in which both are seen."""
+    left, top, right, bottom = face_box(person, frame)
+    other_left, other_top, other_right, other_bottom = face_box(other, frame)
+    return left < other_right and other_left < right and top < other_bottom and other_top < bottom
 
 
 def find_again(person: Track, people: Sequence[Track]) -> tuple[int | None, float]:
