@@ -9,6 +9,8 @@ import pytest
 
 from react1 import Pipeline, arun, plan, run
 from react1.pipeline.core.errors import InputMediaError, PresetError, Problem
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.process import run_tool
 from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted
 from react1.pipeline.runner.run_records.outcome import NotebookProgress, RunResult, SegmentResult, page_html
 from react1.pipeline.scripting.moviepy_clips import open_clip, write_clip
@@ -105,6 +107,23 @@ def test_a_film_as_a_clip_has_exactly_its_frames_and_its_sound(clip):
     assert np.abs(span.audio.get_frame(np.arange(100) / 48_000)).max() > 0.005
     with pytest.raises(InputMediaError, match="has 10 frames, not 3 to 11"):
         open_clip(clip, 3, 11)
+
+
+@pytest.mark.parametrize(("late", "shift_s"), [("0", 0.4), ("1", -0.4)])
+def test_a_clip_plays_the_sound_of_its_frames_where_one_track_begins_later(tmp_path, late, shift_s):
+    """What is heard with frame 20 of the film is heard with it in the clip, too; before a late sound there is none."""
+    even, film = make_clip(tmp_path / "even.mov", ClipRecipe(frames=40, size=(64, 48))), tmp_path / "late.mov"
+    inputs = [part for number in "01" for part in (*(["-itsoffset", "0.4"] if number == late else []), "-i", str(even))]
+    run_tool([ffmpeg_path(), "-v", "error", *inputs, "-map", "0:v", "-map", "1:a", "-c", "copy", str(film)])
+    times_s = 0.8 + np.arange(9_600) / 48_000
+
+    shifted, original = open_clip(film), open_clip(even)
+
+    assert numbers(shifted)[:3] == [0, 1, 2]
+    heard, expected = shifted.audio.get_frame(times_s), original.audio.get_frame(times_s + shift_s)
+    assert np.abs(expected).max() > 0.005
+    assert np.abs(heard - expected).max() < 1e-3
+    assert shift_s > 0 or not shifted.audio.get_frame(times_s - 0.6).any()
 
 
 def test_a_clip_becomes_a_film_again(clip, tmp_path):

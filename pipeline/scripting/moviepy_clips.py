@@ -21,6 +21,7 @@ from ..core.values import Media, VideoStream
 from ..media.clip_writer import rgb_frame
 from ..media.frames.decode import exact_frames, rgb, turn_upright
 from ..media.probe import probe_path, require_video
+from ..media.trim import container_time_s
 
 Picture = NDArray[np.uint8]
 Convert = Callable[[Any], Picture]
@@ -107,11 +108,25 @@ def open_media(path: Path, media: Media, first_frame: int = 0, end_frame: int | 
         raise InputMediaError(f"{path.name} has {video.frame_count} frames, not {first_frame} to {end_frame}")
     clip = Reader(path, video, lambda frame: turn_upright(rgb(frame, video), video)).clip()
     if media.audio:
-        sound = require_moviepy().AudioFileClip(str(path))
+        sound = _sound(path, media.audio[0].start_s - container_time_s(video, 0), 1 / video.rate)
         clip = clip.with_audio(sound.with_duration(min(sound.duration, clip.duration)))
     start_s, end_s = float(first_frame / video.rate), float(end_frame / video.rate)
     complete = (first_frame, end_frame) == (0, video.frame_count)
     return clip if complete else clip.subclipped(start_s, end_s)
+
+
+def _sound(path: Path, late_s: Fraction, frame_s: Fraction) -> Any:
+    """Return the sound of a film from its first frame on; the track begins `late_s` after it, or before it.
+
+    MoviePy counts from the first sample. Less than half a frame may be the delay of an encoder, which is decoded away.
+    """
+    moviepy = require_moviepy()
+    sound = moviepy.AudioFileClip(str(path))
+    if abs(late_s) < frame_s / 2 or -late_s >= sound.duration:
+        return sound
+    if late_s < 0:
+        return sound.subclipped(float(-late_s))
+    return moviepy.CompositeAudioClip([sound.with_start(float(late_s))])
 
 
 def is_clip(value: object) -> bool:
