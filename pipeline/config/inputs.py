@@ -85,22 +85,25 @@ def _parse_edits(edits: Sequence[str | Edit], base: Path, problems: Problems) ->
             entry = edit.model_dump(mode="json", by_alias=True, exclude_none=True)
         location = Location(f"--edit {label}".rstrip(), base)
         if entry is None:
-            problems.add_at(location, (), f"expected {EDIT_FORM}; a time is {FORMS}")
+            problems.add_at(location, (), f"expected {EDIT_FORM}; a time is {FORMS}; no key may be set twice")
         else:
             entries.append(from_plain(entry, location))
     return Located(tuple(entries), Location("--edit", base), invalid=not entries)
 
 
 def parse_edit(text: str) -> dict[str, str] | None:
-    """Parse `IN-OUT:PROMPT[:TEMPERATURE][@FACE][:KEY=VALUE…]`, with the keys of an edit; return None for other text."""
+    """Parse `IN-OUT:PROMPT[:TEMPERATURE][@FACE][:KEY=VALUE…]`, with the keys of an edit; return None for other text.
+
+    A key that is set twice makes it other text.
+    """
     match = _EDIT_PATTERN.fullmatch(text.strip())
     if match is None:
         return None
     start, end, prompt, temperature, face, rest = match.groups()
-    fields = {"in": start, "out": end, "prompt": prompt}
-    fields |= {name: value for name, value in (("temperature", temperature), ("face", face)) if value is not None}
-    pairs = [part.partition("=") for part in _FIELD_START.split(rest) if part]
-    return fields | {key: value for key, _, value in pairs}
+    pairs = [("in", start), ("out", end), ("prompt", prompt), ("temperature", temperature), ("face", face)]
+    named = [part.partition("=")[::2] for part in _FIELD_START.split(rest) if part]
+    pairs = [(name, value) for name, value in (*pairs, *named) if value is not None]
+    return dict(pairs) if len(dict(pairs)) == len(pairs) else None
 
 
 def override_provider(tree: Located, provider: str, base: Path, step: str, problems: Problems) -> Located:

@@ -264,10 +264,10 @@ def test_quiet_is_kept_by_a_resume(react1, films):
 
 def test_options_of_one_job_are_refused_for_a_list(react1, films):
     """They would change nothing."""
-    result = react1("plan", "films.csv", "--edit", "1-2:sad", "--out", "x.mp4")
+    result = react1("plan", "films.csv", "--edit", "1-2:sad", "--out", "x.mp4", "--allow-outside")
 
     assert result.status == 2
-    assert "--edit, --out: a list of films has its own values" in result.err
+    assert "--edit, --out, --allow-outside: a list of films has its own values" in result.err
 
 
 def test_a_list_is_planned_with_the_preset_that_its_batch_gets(react1, films):

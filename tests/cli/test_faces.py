@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import astronaut
 import pytest
 import two_faces
@@ -41,6 +45,17 @@ def test_faces_lists_numbers_and_writes_a_sheet(react1, film, tmp_path):
     assert len(lines) == 3 and "*1  at 0.2" in lines[1] and "px between the eyes" in lines[2]
     with Image.open(first.json["sheet"]) as sheet:
         assert sheet.format == "PNG" and sheet.width > 2 * 168
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_list_of_faces_that_cannot_be_written_is_no_internal_error(film, tmp_path):
+    """Standard output is on a full disk."""
+    command = [sys.executable, "-m", "react1", "faces", str(film), "--edit", "2f-10f", "--home", str(tmp_path / "home")]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, text=True, timeout=120)
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("react1: the result cannot be written to standard output")
 
 
 def test_who_was_chosen_stays_when_faces_get_other_numbers(react1, film, tmp_path, monkeypatch):

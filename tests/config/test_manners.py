@@ -62,6 +62,16 @@ def test_an_edit_on_the_command_line_takes_every_key(text, fields):
     assert parsed.items() >= fields.items()
 
 
+@pytest.mark.parametrize("again", ["prompt=happy", "in=4", "temperature=0.2", "audio=a.wav:audio=b.wav"])
+def test_an_edit_on_the_command_line_sets_no_key_twice(tmp_path, again):
+    """The second value would replace the first without a word."""
+    with pytest.raises(PresetError) as caught:
+        load(tmp_path, "emotion-edit", [f"1-2:sad:0.6:{again}"])
+
+    (problem,) = caught.value.problems
+    assert problem.message.endswith("no key may be set twice")
+
+
 def load(tmp_path, what, edits):
     (tmp_path / "film.mp4").write_bytes(b"x")
     (tmp_path / "line.wav").write_bytes(b"x")

@@ -73,6 +73,7 @@ def command(
 
     others: dict[str, object] = {"FILM": film, "--set": sets, "--edit": edit, "--edits": edits_file, "--out": out_file}
     others |= {"--online": online, "--start-tc": start_tc, "--script": script, "--until": until}
+    others |= {"--allow-outside": outside}
     with command_settings(path_map=path_map), report_failures(as_json):
         if is_batch(what):
             named = {"preset": preset, "provider": provider}

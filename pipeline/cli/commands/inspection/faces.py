@@ -41,44 +41,45 @@ def command(
     start_tc: StartTc = None,
 ) -> None:
     """Show which faces each shot of a span shows, and write a sheet of thumbnails; nothing is sent."""
-    from ....config.presets.shipped import shipped_names
+    from ....config.presets.shipped import preset_names
     from ....runner.execute import Options
     from ....runner.partial_run import with_prepared_segments
     from ....store.atomic import publish, storage_errors, temporary_path
 
-    is_job = Path(what).suffix.lower() in (".yaml", ".yml") or what in shipped_names()
+    is_job = Path(what).suffix.lower() in (".yaml", ".yml") or what in preset_names()
     spans = [_with_prompt(text) for text in edit or ()]
     from ...progress import progress_for
 
-    with open_home(home, as_json) as folder, progress_for(quiet=quiet) as watcher:
-        job = load_from_options(
-            what if is_job else _PRESET,
-            sets,
-            spans,
-            provider,
-            edits_file=edits_file,
-            start_tc=start_tc,
-            film=None if is_job else what,
-        )
-        defaults = _face_options(job)
-        listed, picture = with_prepared_segments(
-            job,
-            Options(folder, watcher=watcher),
-            lambda context, segments, stored: _list(context, segments, defaults, stored),
-        )
+    with open_home(home, as_json) as folder:
+        with progress_for(quiet=quiet) as watcher:
+            job = load_from_options(
+                what if is_job else _PRESET,
+                sets,
+                spans,
+                provider,
+                edits_file=edits_file,
+                start_tc=start_tc,
+                film=None if is_job else what,
+            )
+            defaults = _face_options(job)
+            listed, picture = with_prepared_segments(
+                job,
+                Options(folder, watcher=watcher),
+                lambda context, segments, stored: _list(context, segments, defaults, stored),
+            )
         path = sheet or Path(f"{Path(str(job.inputs.get('source', 'film'))).stem}.faces.png")
         with storage_errors(path):
             part = temporary_path(path)
             part.write_bytes(picture)
             publish(part, path)
-    if as_json:
-        out_json({"film": str(job.inputs.get("source", "")), "sheet": str(path),
-                  "segments": [segment.to_json() for segment in listed]})  # fmt: skip
-        return
-    for segment in listed:
-        for line in _lines(segment):
-            out(line)
-    err(f"wrote {path}")
+        if as_json:
+            out_json({"film": str(job.inputs.get("source", "")), "sheet": str(path),
+                      "segments": [segment.to_json() for segment in listed]})  # fmt: skip
+            return
+        for segment in listed:
+            for line in _lines(segment):
+                out(line)
+        err(f"wrote {path}")
 
 
 def _with_prompt(text: str) -> str:
