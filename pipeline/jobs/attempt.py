@@ -69,7 +69,8 @@ class Attempt:
             entry = await self._ensure_stored(entry)
         else:
             running = entry is not None and entry.open
-            async with self._context.connection.concurrency.slot(self._request.call.key, running=running):
+            concurrency = self._context.connection.concurrency
+            async with concurrency.slot(self._request.call.key, running=running, on_wait=self._notify_full):
                 entry = await self._run_to_end(entry)
         done = entry.done
         assert done is not None
@@ -120,6 +121,13 @@ class Attempt:
                     entry = await self._latest()
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def _notify_full(self, max_jobs: int) -> None:
+        provider = self._request.provider.name
+        self._context.notify(
+            f"waiting: {provider} runs {max_jobs} at a time, and jobs of other runs are still open there; "
+            "`react1 jobs` lists them"
+        )
 
     def _describe_wait(self, error: NoJob, asked_s: float, wait_s: float, refusals: int) -> str:
         """Return what the user is told while a submit waits; a provider may ask for longer than it is waited for."""

@@ -42,13 +42,20 @@ class ConcurrencyLimit:
         self._queue = asyncio.Lock()
 
     @asynccontextmanager
-    async def slot(self, key: str, *, running: bool) -> AsyncIterator[None]:
-        """Hold a slot for a job; one that is already running at the provider does not wait for it."""
+    async def slot(
+        self, key: str, *, running: bool, on_wait: Callable[[int], None] = lambda _: None
+    ) -> AsyncIterator[None]:
+        """Hold a slot for a job; one that is already running at the provider does not wait for it.
+
+        `on_wait` gets the limit each time that only jobs which this process does not run are in the way.
+        """
         if running or self._max_jobs is None:
             self._own.add(key)
         else:
             async with self._queue:
                 while len(self._own) + await asyncio.to_thread(self._count_others, set(self._own)) >= self._max_jobs:
+                    if not self._own:
+                        on_wait(self._max_jobs)
                     await self._clock.sleep(SLOT_CHECK_S)
                 self._own.add(key)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from job_runner import KEY, JobRunner, no_precheck
@@ -10,8 +11,10 @@ from sync_server import open_sync_server
 
 from react1.pipeline.core.errors import OverBudget, ProviderError
 from react1.pipeline.jobs.budget import SpendingPolicy
+from react1.pipeline.jobs.connection import SLOT_CHECK_S
 from react1.pipeline.jobs.ledger import Ledger
-from react1.pipeline.jobs.request import JobRequest
+from react1.pipeline.jobs.ledger_entry import Accepted, Failed, Intended
+from react1.pipeline.jobs.request import Clock, JobRequest
 from react1.pipeline.providers.provider_settings import sync
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_precheck")]
@@ -147,3 +150,23 @@ def test_generations_run_one_at_a_time(server, runner):
     asyncio.run(run_all())
 
     assert polls_at_create == [[], [2], [2, 2]]
+
+
+def test_wait_for_a_job_of_another_run_is_reported(server, runner):
+    """Such as of one that was killed: nothing else would move for as long as the job may run."""
+    ledger, at = Ledger(runner.store.root), datetime.now(UTC).isoformat(timespec="milliseconds")
+    call = runner.request(prompt="sad").call
+    intended = Intended(at=at, call=call, nonce="n", video_name="v", video_url="https://x/v", estimate_usd=0.2)
+    entry = ledger.record(ledger.record_intent(intended), "accepted", Accepted(at=at, request_id="g9"))
+
+    async def end_the_job(seconds):
+        if seconds == SLOT_CHECK_S and ledger.open_entries():
+            ledger.record(entry, "failed", Failed(at=at, error="no face", billed=False))
+        await asyncio.sleep(min(seconds, 0.01))
+
+    runner.clock = Clock(sleep=end_the_job)
+    runner.run(runner.request())
+
+    assert [message for message in runner.messages if "waiting" in message] == [
+        "waiting: sync runs 1 at a time, and jobs of other runs are still open there; `react1 jobs` lists them"
+    ]
