@@ -32,6 +32,9 @@ from .contract import MAX_CALL_S, Latency, Limits, ProviderClient
 from .prices import Price, current_price
 
 MAX_SIZE_PX = (4096, 2160)
+V1_MAX_JOBS = 12
+"""Segmind's v1 holds a connection for as long as a job takes. More than `MAX_REQUESTS` would wait for one while their
+deadline runs, and uploads and queries with them."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,8 @@ def segmind(environ: Mapping[str, str] | None = None, version: str = "v2") -> Ho
         api=version,
     )
     settings = _with_common_settings(settings, env, 60.0)
+    if version == "v1":
+        settings = replace(settings, max_jobs=min(settings.max_jobs or V1_MAX_JOBS, V1_MAX_JOBS))
 
     def client(settings: ProviderSettings, pool: HttpPool) -> ProviderClient:
         from .segmind.client import SegmindClient

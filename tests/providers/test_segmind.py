@@ -14,6 +14,7 @@ from scripted_replies import DrippingBody, Script, html_reply, json_body, json_r
 
 from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.net.api_client import RateLimiter
+from react1.pipeline.net.http_pool import MAX_REQUESTS
 from react1.pipeline.providers.contract import (
     Done,
     Failed,
@@ -537,6 +538,15 @@ def test_v1_returns_the_take_itself(tmp_path):
     assert done.file.read_bytes() == b"take" * 1000
     assert (done.request_id, done.cost_usd, done.details["remaining_credits"]) == ("r3", 1.2, 8.0)
     assert script.requests[0].url.path == "/v1/sync.so-react-1"
+
+
+def test_calls_of_v1_leave_connections_for_uploads_and_queries():
+    """Each holds one until it ends; one that waits unsent would lose its response at a deadline that runs already."""
+    many = {"REACT1_CONCURRENCY": "50"}
+
+    assert segmind({}, "v1").limits.max_jobs == segmind(many, "v1").limits.max_jobs < MAX_REQUESTS
+    assert (segmind({}).limits.max_jobs, segmind(many).limits.max_jobs) == (None, 50)
+    assert segmind({"REACT1_CONCURRENCY": "2"}, "v1").limits.max_jobs == 2
 
 
 def test_v1_may_return_json(tmp_path):
