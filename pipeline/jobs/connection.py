@@ -149,7 +149,8 @@ def open_uploads(
     Raises:
         PresetError: the storage cannot be used.
     """
-    storage, settings = open_storage(storage_name, provider, pool, lifetime_s), provider.settings
+    storage = open_storage(storage_name, provider, pool, lifetime_s)
+    settings = (_owner(_resolve(storage_name, provider), provider) or provider).settings
     bucket = [os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL", "REACT1_S3_URL")]
     where = " ".join([settings.upload_url or settings.base_url, *bucket])
     return Uploads(home, storage, where=where, now=clock.now, margin_s=lifetime_s + URL_MARGIN_S, keep=keep)
@@ -161,13 +162,12 @@ def open_storage(storage_name: str, provider: HostedProvider, pool: HttpPool, li
     Raises:
         PresetError: it cannot be used.
     """
-    own = provider.storage is not None
-    name = resolve_storage_name(storage_name, provider.name, provider.base_url, own=own)
+    name = _resolve(storage_name, provider)
     if name == "s3":
         from ..storage.s3 import S3Storage
 
         return S3Storage(lifetime_s=lifetime_s + 2 * URL_MARGIN_S)
-    owner = provider if name in (provider.name, _LOCAL_OWNER.get(provider.name)) else storage_owner(name)
+    owner = _owner(name, provider)
     if owner is not None and name == "local":
         from ..storage.upload import LocalServerStorage
 
@@ -178,3 +178,12 @@ def open_storage(storage_name: str, provider: HostedProvider, pool: HttpPool, li
     if storage is None:
         raise PresetError(f"provider {provider.name} has no storage {name!r}; choose another one, such as s3")
     return storage
+
+
+def _resolve(storage_name: str, provider: HostedProvider) -> str:
+    return resolve_storage_name(storage_name, provider.name, provider.base_url, own=provider.storage is not None)
+
+
+def _owner(storage_name: str, provider: HostedProvider) -> HostedProvider | None:
+    """Return the provider whose URL and key a storage uses; None for a storage of nobody's."""
+    return provider if storage_name in (provider.name, _LOCAL_OWNER.get(provider.name)) else storage_owner(storage_name)

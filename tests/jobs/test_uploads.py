@@ -19,7 +19,10 @@ from clocks import FakeClock
 
 from react1.pipeline.core.errors import PresetError, ProviderError
 from react1.pipeline.core.file import File
+from react1.pipeline.jobs.connection import open_uploads
 from react1.pipeline.jobs.uploads import UploadIndex, Uploads
+from react1.pipeline.net.http_pool import HttpPool
+from react1.pipeline.providers.fal.client import fal
 from react1.pipeline.storage.upload_storage import StoredUpload
 
 
@@ -162,6 +165,17 @@ def test_another_place_of_the_same_storage_is_separate(run, storage, tmp_path):
     upload(run(where="b"), FILM, path=tmp_path)
 
     assert len(storage.uploaded) == 2
+
+
+def test_storage_of_another_provider_is_known_by_its_own_url(tmp_path, clock, monkeypatch):
+    """What the local server in its place has got is not sent to fal, which could not read it."""
+    provider, folders = fal({"FAL_KEY": "f" * 20}), []
+    for url in ("http://127.0.0.1:8791", "https://api.segmind.com"):
+        monkeypatch.setenv("REACT1_SEGMIND_URL", url)
+        uploads = open_uploads("segmind", provider, HttpPool(), tmp_path, clock.clock(), lifetime_s=60, keep=False)
+        folders.append(uploads._index._folder)
+
+    assert folders[0] != folders[1]
 
 
 def test_failed_upload_does_not_block_the_next_one(run, storage, tmp_path):
@@ -382,6 +396,7 @@ import asyncio, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from react1.pipeline.core.file import File
+from react1.pipeline.jobs.connection import open_uploads
 from react1.pipeline.jobs.uploads import Uploads
 
 class RecordingStorage:
