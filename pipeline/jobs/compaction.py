@@ -192,7 +192,7 @@ def _remove_folder(ledger: Ledger, folder: Path) -> None:
         for attempt in attempts:
             for path in sorted(attempt.iterdir()):
                 path.unlink()
-        for attempt in folder.glob("[0-9][0-9][0-9]"):
+        for attempt in [path for path in folder.iterdir() if path.is_dir()]:
             attempt.rmdir()
         (folder / "lock").unlink()
         folder.rmdir()

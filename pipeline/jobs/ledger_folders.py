@@ -51,7 +51,7 @@ def attempt_folders(call_folder: Path) -> list[Path]:
         StorageFailed: the folder cannot be listed, so attempts may be missing.
     """
     with storage_errors(call_folder):
-        folders = sorted(Path(attempt.path) for attempt in _attempts(str(call_folder)))
+        folders = sorted((Path(each.path) for each in _attempts(str(call_folder))), key=lambda each: int(each.name))
         return [folder for folder in folders if has_trace(folder)]
 
 
@@ -72,7 +72,7 @@ def _calls(root: str, head: str = "") -> Iterator[os.DirEntry[str]]:
 
 
 def _attempts(call_folder: str) -> list[os.DirEntry[str]]:
-    return [each for each in _subfolders(call_folder) if len(each.name) == 3 and each.name.isdecimal()]
+    return [each for each in _subfolders(call_folder) if len(each.name) >= 3 and each.name.isdecimal()]
 
 
 def _subfolders(folder: str) -> list[os.DirEntry[str]]:

@@ -31,7 +31,7 @@ DATA, INDEX = ".jsonl", ".index"
 _CHECK = "check"
 _END = "end"
 _KEY_LINE = 80
-"""Bytes of a line in the table of keys: key, attempt, and the place of its row."""
+"""Bytes of a line in the table of keys: key, the last three digits of the attempt, and the place of its row."""
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def _table_lines(rows: Iterable[Row]) -> list[str]:
     lines = [json.dumps([row.offset, row.size, *astuple(row.summary)]) + "\n" for row in ordered]
     begins = accumulate(map(len, lines), initial=0)
     keys = [
-        f"{row.summary.key:<64} {row.summary.attempt:03} {begin:010}\n"
+        f"{row.summary.key:<64} {row.summary.attempt % 1000:03} {begin:010}\n"
         for row, begin in zip(ordered, begins, strict=False)
     ]
     return [*sorted(keys), *lines]

@@ -395,3 +395,22 @@ def test_rehearsals_and_projects_are_in_the_sums(tmp_path):
     sums = Ledger(tmp_path).sums()
     assert (sums.jobs, sums.cost_usd, sums.rehearsals, sums.rehearsal_cost_usd) == (1, USD, 1, USD)
     assert [summary.project for summary in ledger.summaries()] == ["", "spot"]
+
+
+def test_the_thousandth_attempt_is_an_attempt_as_any_other(ledger):
+    """A provider that refuses a call for days, by runs that repeat it, brings a call that far."""
+    first = ledger.record_intent(intention(9))
+    ledger.record(first, "void", NeverMade(at=at(9), why="429", proven=True))
+    first.folder.rename(first.folder.with_name("999"))
+
+    accepted = ledger.record(ledger.record_intent(intention(9)), "accepted", Accepted(at=at(9), request_id="request-9"))
+
+    assert (accepted.attempt, ledger.latest(call(9))) == (1000, accepted)
+    assert accepted in ledger.open_entries() and ledger.find(accepted.id) == accepted
+    ledger.record(accepted, "done", Done(at=at(9), file=take(9), cost_usd=USD, cost_known=True))
+    before, sums = content(ledger), ledger.sums()
+    compact(ledger, at_least=1)
+    assert folders(ledger) == [call(4).key]
+    assert (content(ledger), ledger.sums(), ledger.latest(call(9)).state) == (before, sums, "done")
+    assert [entry.attempt for entry in ledger.attempts(call(9).key)] == [999, 1000]
+    assert ledger.record_intent(intention(9)).attempt == 1001
