@@ -138,7 +138,8 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
 def _convert_error(error: BaseException, run: RunFolder) -> BaseException:
     """Add the run's name to an error, and convert a stop into `Interrupted` with the command that resumes it."""
     if isinstance(error, (Interrupted, asyncio.CancelledError, KeyboardInterrupt)):
-        error = Interrupted(f"stopped; resume with: react1 resume {run.name}")
+        reason = error.message if isinstance(error, Interrupted) else "stopped"
+        error = Interrupted(f"{reason}; resume with: react1 resume {run.name}")
     if isinstance(error, React1Error):
         error.run = run.name
     return error

@@ -14,7 +14,7 @@ import acme_nodes
 import pytest
 
 from react1.pipeline.config.load import load_job
-from react1.pipeline.core.errors import InputMediaError, InternalError, OverBudget, StorageFailed
+from react1.pipeline.core.errors import InputMediaError, InternalError, Interrupted, OverBudget, StorageFailed
 from react1.pipeline.core.nodes.node import Forecast
 from react1.pipeline.core.nodes.registry import describe, load_registry
 from react1.pipeline.executors.choose_executor import SharedExecutors
@@ -28,6 +28,7 @@ from react1.pipeline.runner.execute import Options, Shared, execute
 from react1.pipeline.runner.planning.plan import plan_job
 from react1.pipeline.runner.run_records.housekeeping import prune_home
 from react1.pipeline.runner.run_records.shared_housekeeping import prune_shared
+from react1.pipeline.runner.scheduling.paid_steps import PaidSteps
 from react1.pipeline.store.prune import PruneLimits
 from react1.pipeline.store.store import Store
 
@@ -444,6 +445,17 @@ def test_the_budget_of_a_batch_counts_what_a_node_has_really_billed(make_job, ho
 
     asyncio.run(play())
     assert acme_nodes.PAID == ["a"]
+
+
+def test_a_run_that_another_process_displaces_says_so(make_job, home, monkeypatch):
+    """Not only that it was stopped, as by its user."""
+
+    async def displace(*_):
+        raise Interrupted("another process goes on with this paid call: resumed")
+
+    monkeypatch.setattr(PaidSteps, "run_own", displace)
+    with pytest.raises(Interrupted, match=r"another process goes on .*; resume with: react1 resume "):
+        _run(make_job(EDITS[:1]), home, approved=True)
 
 
 def test_prune_keeps_what_a_node_has_billed(make_job, home):

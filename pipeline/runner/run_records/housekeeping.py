@@ -64,7 +64,7 @@ def usage(home: Path, now: float | None = None) -> Usage:
         "ledger": _folder_bytes(home / "ledger"),
     }
     kinds["other"] = max(0, _folder_bytes(home) - sum(kinds.values()))
-    return Usage(kinds, _byfilm_of_run(home, contents), _by_age(contents, time.time() if now is None else now))
+    return Usage(kinds, _by_film(home, contents), _by_age(contents, time.time() if now is None else now))
 
 
 def prune_home(home: Path, limits: PruneLimits, *, paid: bool = False) -> Pruned:
@@ -159,7 +159,7 @@ def _billed_keys(home: Path) -> set[str]:
     return {entry.intended.call.result_key for entry in entries if entry.intended}
 
 
-def _byfilm_of_run(home: Path, contents: Contents) -> dict[str, int]:
+def _by_film(home: Path, contents: Contents) -> dict[str, int]:
     objects_of = {result.key: result.objects for result in contents.results}
     films: defaultdict[str, set[Path]] = defaultdict(set)
     for run in all_runs(home):
