@@ -17,17 +17,18 @@ error: it must not stop the others.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ..core.edits.edit import Edit
 from ..core.errors import PresetError, Problem, React1Error, not_one_of
 from ..core.nodes.registry import Registry
-from ..core.settings import map_path
+from ..core.settings import map_path, path_in
 from ..interchange.entries import Clip, Entry
 from ..interchange.limits import read_text
 from ..interchange.marker_syntax import is_edit_text, is_take_record
@@ -35,25 +36,38 @@ from ..interchange.readers import read_listing
 from ..interchange.text.table import NotATable, parse_rows
 from ..located_yaml.explain import validate
 from ..located_yaml.located import Location, Problems, describe, from_plain
-from .checked_job import Job
+from .checked_job import CONTAINERS, Job
 from .load import load_job
 from .presets.shipped import read_file, shipped_names
 
 TIMELINES = (".edl", ".otio", ".fcpxml")
+_DRIVE = re.compile(r"^/(?=[A-Za-z]:)")
+"""The slash of a URL before a drive of Windows."""
 
 
 def timeline_jobs(path: Path) -> list[dict[str, Any]]:
     """Return the source and the edits of each film of a timeline; one that is not there is named as the clip is.
 
     Raises:
-        PresetError: the timeline cannot be read, or none of its clips has an edit.
+        PresetError: the timeline cannot be read, none of its clips has an edit, or it has two films that its clips do
+            not tell apart.
         MissingExtra: reading it needs the extra `timeline`.
     """
     clips = [entry.clip for entry in read_listing(path, str(path)).entries if entry.clip and _has_edit(entry)]
     if not clips:
         raise PresetError(f"{path}: none of its clips has an edit, such as the text `react1: angry 0.8`")
-    sources = dict.fromkeys(_find_file(clip, path.parent) for clip in clips)
-    return [{"source": source, "edits": {"file": str(path), "clock": "source"}} for source in sources]
+    sources = list(dict.fromkeys(_find_file(clip, path.parent) for clip in clips))
+    names = Counter(Path(source).stem.casefold() for source in sources)
+    places = Counter((Path(source).stem.casefold(), Path(source).parent.name.casefold()) for source in sources)
+    for (name, folder), count in places.items():
+        if count > 1:
+            raise PresetError(f"{path}: {count} films are called {name!r}, in folders called {folder!r}; rename one")
+    options = {"file": str(path), "clock": "source"}
+    by_folder = {**options, "match": "folder"}  # two cards have files of one name
+    return [
+        {"source": source, "edits": by_folder if names[Path(source).stem.casefold()] > 1 else options}
+        for source in sources
+    ]
 
 
 def _has_edit(entry: Entry) -> bool:
@@ -65,15 +79,18 @@ def _find_file(clip: Clip, folder: Path) -> str:
     named = _local_path(clip.path, folder)
     if named is not None and named.is_file():
         return str(named)
-    neighbors = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() not in TIMELINES)
-    for name in filter(None, (named.name if named else "", clip.name)):
+    files = (path for path in folder.iterdir() if path.is_file() and path.suffix.lower() not in TIMELINES)
+    # Cameras write tables and pictures beside their films.
+    neighbors = sorted(files, key=lambda path: (path.suffix.lower() not in CONTAINERS, path))
+    for name in filter(None, (PureWindowsPath(named).name if named else "", clip.name)):
         for path in neighbors:
             if name in (path.name, path.stem):
                 return str(path)
     if clip.reel:
         of_reel = [path for path in neighbors if path.stem.upper().startswith(clip.reel.upper())]
-        if len(of_reel) == 1:
-            return str(of_reel[0])
+        films = [path for path in of_reel if path.suffix.lower() in CONTAINERS] or of_reel
+        if len(films) == 1:
+            return str(films[0])
     return str(named or clip.name or clip.reel)
 
 
@@ -82,7 +99,7 @@ def _local_path(written: str, folder: Path) -> Path | None:
     if not written:
         return None
     url = urlsplit(written)
-    return folder / (unquote(url.path) if url.scheme == "file" else written)
+    return path_in(folder, _DRIVE.sub("", unquote(url.path) if url.scheme == "file" else written))
 
 
 DEFAULT_PRESET = "emotion-edit"

@@ -270,6 +270,52 @@ def test_clips_of_an_edl_are_films(reels):
     assert [row[2:] for row in edits(jobs[1])] == [("happy", None)]
 
 
+def test_what_cameras_write_beside_a_film_is_no_film(reels, tmp_path):
+    """Neither by the name of the clip without a suffix, nor by its reel."""
+    for name in ("a.mov", "B002C001_0101.mov"):
+        (tmp_path / name).symlink_to(reels / name)
+        (tmp_path / name).with_suffix(".ale").write_text("Heading")
+    text = EDL.replace("* FROM CLIP NAME: a.mov", "* FROM CLIP NAME: a")
+
+    jobs = load(tmp_path, "night.edl", text)
+
+    assert [Path(job.name).name for job in jobs] == ["a.mov", "B002C001_0101.mov", "lost.mov"]
+
+
+@pytest.mark.parametrize("written", [r"D:\cards\A001\a.mov", "file:///D:/cards/A001/a.mov"])
+def test_paths_of_another_machine_in_a_timeline_are_mapped(reels, tmp_path, monkeypatch, written):
+    """Else the film is found beside the timeline, by the name in such a path."""
+    (tmp_path / "footage" / "A001").mkdir(parents=True)
+    (tmp_path / "footage" / "A001" / "a.mov").symlink_to(reels / "a.mov")
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list" / "a.mov").symlink_to(reels / "a.mov")
+    text = EDL[: EDL.index("002")].replace("* FROM CLIP NAME: a.mov", f"* SOURCE FILE: {written}")
+
+    (beside,) = load(tmp_path / "list", "night.edl", text)
+    monkeypatch.setenv("REACT1_PATH_MAP", rf"D:\cards={tmp_path / 'footage'}")
+    (mapped,) = load(tmp_path / "list", "night.edl", text)
+
+    assert [beside.job.inputs["source"], mapped.job.inputs["source"]] == [
+        str(tmp_path / "list" / "a.mov"),
+        str(tmp_path / "footage" / "A001" / "a.mov"),
+    ]
+
+
+def test_two_films_of_one_name_get_their_own_edits(reels, tmp_path):
+    """Cards have files of one name, and the folder of each clip says which it is; else nothing runs."""
+    for card in ("A001", "B001", "copy/B001"):
+        (tmp_path / card).mkdir(parents=True)
+        (tmp_path / card / "a.mov").symlink_to(reels / "a.mov")
+    text = EDL.replace("* FROM CLIP NAME: a.mov", f"* SOURCE FILE: {tmp_path}/A001/a.mov", 1)
+    text = text.replace("* FROM CLIP NAME: a.mov", f"* SOURCE FILE: {tmp_path}/B001/a.mov", 1)
+
+    jobs = load(tmp_path, "night.edl", text)
+
+    assert [[row[2] for row in edits(job)] for job in jobs if job.error is None] == [["sad"], ["angry"]]
+    with pytest.raises(PresetError, match="2 films are called 'a', in folders called 'b001'"):
+        load(tmp_path, "night.edl", text.replace("/A001/", "/copy/B001/"))
+
+
 def test_clips_of_an_otio_timeline_are_films(reels):
     """By the file that the clip names, also as a URL."""
     otio = pytest.importorskip("opentimelineio", reason="the extra timeline")

@@ -24,7 +24,7 @@ _EVENT = re.compile(
     rf"(?a)(\d{{1,6}}[A-Z]?) (\S.{{0,128}}?) (\S{{1,12}}) (C|D|W\d{{1,3}}|K[BO]?)(?: (\d{{1,4}}))?"
     rf" {_TC} {_TC} {_TC} {_TC}"
 )
-_SPEED = re.compile(rf"(?a)M2 (\S.{{0,128}}?) ([-+]?\d{{1,5}}(?:\.\d{{1,4}})?) {_TC}")
+_SPEED = re.compile(rf"(?a)M2 (?:(\S.{{0,128}}?) )?([-+]?\d{{1,5}}(?:\.\d{{1,4}})?) {_TC}")
 _RESOLVE = re.compile(r"(?a)\w* ?\|M:(.*)\|D:(\d{1,9})")
 _LOC = re.compile(rf"(?a)\* ?LOC: ?{_TC} ?(.*)", re.IGNORECASE)
 _COLOUR = re.compile(r"(?a)\w* ?")
@@ -115,19 +115,26 @@ class _Reader:
             event.texts.append(text.lstrip("* "))
 
     def _note(self, event: _Event, key: str, value: str, text: str) -> None:
-        if key in ("FROM CLIP NAME", "CLIP NAME", "FROM CLIP"):
+        if key in ("FROM CLIP NAME", "CLIP NAME"):
             event.name = event.name or value
         elif key == "TO CLIP NAME":
             event.name = value
-        elif key in ("SOURCE FILE", "SOURCE PATH", "FROM FILE", "FROM CLIP IS A STILL", "FROM SOURCE FILE"):
+        elif key in (
+            "SOURCE FILE",
+            "SOURCE PATH",
+            "FROM FILE",
+            "FROM CLIP",
+            "FROM CLIP IS A STILL",
+            "FROM SOURCE FILE",
+        ):
             event.path = value
         elif key in ("COMMENT", "COMMENTS", "NOTE", "NOTES"):
             event.texts.append(value)
         else:
             event.texts.append(text.lstrip("* "))
 
-    def _set_speed(self, reel: str, speed: str) -> None:
-        """Set the speed of the last event, or of the line of its transition that has the reel."""
+    def _set_speed(self, reel: str | None, speed: str) -> None:
+        """Set the speed of the last event, or of the line of its transition that has the reel, if one is given."""
         latest = self.events[-1]
         pair = [event for event in self.events[-2:] if event.number == latest.number and event.reel == reel]
         (pair[-1] if pair else latest).speed = speed

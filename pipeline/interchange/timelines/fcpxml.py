@@ -241,7 +241,8 @@ class _Reader:
         if item.tag in ("ref-clip", "mc-clip", "sync-clip"):
             article = "an" if item.tag == "mc-clip" else "a"
             return f"it is {article} {item.tag}, made of other clips; open it and export its contents"
-        if item.tag == "audio" or (item.tag == "clip" and item.find("video") is None):
+        is_sound = item.tag == "audio" or (item.tag == "clip" and item.find("video") is None)
+        if is_sound or item.get("srcEnable") == "audio":
             return "it has no picture"
         if asset is not None and asset.tag == "asset" and asset.get("hasVideo") != "1":
             return "it has no picture"

@@ -287,6 +287,25 @@ def test_spans_match_opentimelineio(media_folder):
     assert compared == 8
 
 
+def test_a_speed_without_a_reel_is_that_of_its_event():
+    """An event of equal lengths may be retimed all the same."""
+    speed = "M2              050.0                01:00:01:00\n"
+    text = CUT.replace("* FROM CLIP NAME: A001", f"{speed}* FROM CLIP NAME: A001", 1)
+
+    row = classify_text(text, ".edl", film()).entries[0]
+
+    assert (row.state, row.reason) == ("refused", "it is retimed (M2: 050.0 frames/s at 25)")
+
+
+def test_a_clip_may_have_a_name_of_its_own_and_its_file():
+    """Avid writes both, and the film is found by either."""
+    text = CUT.replace("A001C003 V", "AX       V").replace(
+        "* FROM CLIP NAME: A001C003_0101.mov", "* FROM CLIP NAME: take_1\n* FROM CLIP: S:\\shoot\\A001C003_0101.mov"
+    )
+
+    assert classify_text(text, ".edl", film()).clock == "source"
+
+
 def test_cut_with_a_length_is_a_cut():
     """`C 000` is a cut, as some systems write it."""
     text = CUT.replace("V     C        01:00:01:00 01:00:03:00 10:00:00", "V C 000 01:00:01:00 01:00:03:00 10:00:00")

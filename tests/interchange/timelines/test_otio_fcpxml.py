@@ -286,6 +286,15 @@ def test_an_fcpxml_transition_refuses_the_picked_clip_of_an_audition():
     assert rows["picked"][0] == rows["b"][0] == "refused"
 
 
+def test_an_fcpxml_clip_of_which_only_the_sound_is_used_is_refused():
+    """The pictures at its place are those of the clip that it is connected to."""
+    sound = NOTED.format("sound", 'lane="-1" srcEnable="audio" offset="107999892/30000s"', "")
+
+    rows = _cut(NOTED.format("a", 'offset="0s"', sound))
+
+    assert [rows["a"][0], rows["sound"][0]] == ["edit", "refused"]
+
+
 def test_fcpxml_clips_without_an_offset_follow_one_another():
     """A storyline has no holes; a transition without one lies over the cut before it."""
     rows = _cut(NOTED.format("a", "", "") + NOTED.format("b", "", "") + DISSOLVE.format("") + NOTED.format("c", "", ""))
