@@ -114,7 +114,8 @@ class Attempt:
                     if refusals > MAX_REFUSALS or waited_s >= self._request.deadline_s:
                         after = f"refused {refusals} times in {describe_duration(waited_s)}"
                         raise NoJob(f"{error.message}; {after}; run again later") from error
-                    wait_s = min(max(1.0, error.retry_after_s), MAX_PAUSE_S)
+                    # A plan may be in use for minutes, however soon the provider wants to be asked again.
+                    wait_s = min(max(float(refusals), error.retry_after_s), MAX_PAUSE_S)
                     self._context.notify(self._describe_wait(error, error.retry_after_s, wait_s, refusals))
                     await self._context.clock.sleep(wait_s)
                     waited_s += wait_s

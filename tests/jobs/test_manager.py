@@ -164,6 +164,19 @@ def test_provider_that_refuses_until_the_next_century_is_not_waited_for(open_run
     assert server_jobs(tmp_path) == []
 
 
+def test_provider_that_goes_on_refusing_is_asked_less_often(open_runner, monkeypatch):
+    """Its plan may be in use for minutes, though it says "in a second" each time: that is waited for."""
+    monkeypatch.setattr("react1.pipeline.server.fault_middleware.RETRY_AFTER_S", 0.01)
+    monkeypatch.setattr("react1.pipeline.net.api_client.MAX_PAUSE_S", 0.0)
+    runner, fake = open_runner({"route": "submit", "do": "status", "status": 429}), FakeClock()
+    runner.clock = fake.clock()
+
+    with pytest.raises(ProviderError, match=r"429: too many requests .* refused 41 times in 14 min; run again later"):
+        runner.run(replace(runner.request(), deadline_s=1800))
+
+    assert [round(sleep_s) for sleep_s in fake.sleeps_s[5:]] == [*range(6, 41)]
+
+
 @pytest.fixture
 def accepted(open_runner):
     """A runner whose call has been accepted and not polled yet; its entry; and the run that stops there."""
