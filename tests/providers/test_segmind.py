@@ -275,6 +275,12 @@ def test_failed_poll_may_be_repeated(reply):
         poll(reply)
 
 
+def test_state_that_is_not_documented_is_named():
+    """Where the job then does not end in time, the message says what segmind made of it."""
+    with pytest.raises(TemporarilyUnavailable, match="segmind returned an undocumented state: TIMED_OUT"):
+        poll(json_reply(status="TIMED_OUT"))
+
+
 def test_completed_without_an_output_is_polled_again():
     """It is paid for, so it is not given up at the first poll."""
     with pytest.raises(TemporarilyUnavailable, match="has no output"):

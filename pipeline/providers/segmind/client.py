@@ -226,7 +226,8 @@ class SegmindClient:
     def _parse_progress(self, request_id: str, response: HttpResponse, state: str) -> Waiting | Failed:
         progress = parse_progress(request_id, state, error_text(response, self._api.redact))
         if progress is None:
-            raise self._query_error(response, "the state of a job")
+            name = one_line(state, self._api.redact, 40) or "none"
+            raise TemporarilyUnavailable(f"segmind returned an undocumented state: {name}")
         return progress
 
     async def _poll_history(self, request_id: str) -> Waiting | Done | Failed:

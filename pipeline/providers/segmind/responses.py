@@ -181,7 +181,7 @@ def _describe_406(message: str) -> str:
 def query_error(response: HttpResponse, message: str, key_name: str, what: str) -> ProviderError:
     """Classify a failed query, which is free and loses nothing: temporary or permanent."""
     status, why = response.status, f" ({message})" if message else ""
-    if status >= 500 or status in (408, 409, 425, 429) or response.ok:
+    if status >= 500 or status in (408, 409, 425, 429):
         return TemporarilyUnavailable(f"segmind returned {status} for {what}{why}")
     hint = {401: f"check {key_name}", 403: f"check {key_name}", 405: "check REACT1_SEGMIND_URL"}.get(status, "")
     lead = f"segmind returned {status} for {what}{why}; the job is not lost: "
