@@ -214,7 +214,7 @@ def _open_segment(path: Path) -> Segment:
         stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
         known = _opened.get(path)
         if known is None or known[0] != stamp:
-            for other in [other for other in _opened if other.parent == path.parent and not other.exists()]:
+            for other in [each for each in list(_opened) if each.parent == path.parent and not each.exists()]:
                 _opened.pop(other, None)
             known = _opened[path] = (stamp, Segment(path, index.read_bytes()))
     except FileNotFoundError:

@@ -378,6 +378,7 @@ class _ItemWatcher:
             self._item.step = f"{event.step} {event.segment}".strip()
             share = {StepStarted: 0.0, StepEnded: 1.0}.get(type(event), getattr(event, "share", 0.0))
             self._shares.setdefault(event.step, {})[event.segment] = share
-            done = sum(sum(parts.values()) / len(parts) for parts in self._shares.values())
+            # A copy: other threads report other steps meanwhile.
+            done = sum(sum(parts.values()) / len(parts) for parts in list(self._shares.values()))
             self._item.share = min(1.0, done / self._steps)
         self._on_change(self._item)

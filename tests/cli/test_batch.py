@@ -21,6 +21,7 @@ from react1.pipeline.core.errors import Interrupted
 from react1.pipeline.jobs import budget
 from react1.pipeline.runner import batch as film_batch
 from react1.pipeline.runner.batch import Batch, BatchItem, read_batch
+from react1.pipeline.runner.events import StepMoved
 from react1.pipeline.runner.execute import Options
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.renderers import mark_source
@@ -349,3 +350,18 @@ def test_freed_memory_goes_back_to_the_system_while_films_run(monkeypatch):
     calls.clear()
     asyncio.run(wait())
     assert calls == []
+
+
+def test_steps_of_a_film_report_from_several_threads():
+    """One may begin while the share of the film is summed up."""
+    watcher = film_batch._ItemWatcher(BatchItem("a", {}), 2, lambda _: None, lambda: None)
+
+    class Parts(dict):
+        def values(self):
+            watcher._shares["react1"] = {"s01": 0.0}
+            return super().values()
+
+    watcher._shares["trim"] = Parts()
+    watcher.on(StepMoved("trim", "", 1.0))
+
+    assert watcher._item.share == 0.5

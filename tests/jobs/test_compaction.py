@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -354,6 +355,26 @@ def test_there_are_few_segments_however_many_calls_there_are(tmp_path):
     assert ledger.sums().jobs == 24
     assert [summary.at for summary in ledger.summaries(newest=3)] == [at(23), at(22), at(21)]
     assert all(ledger.latest(call(number)).done.file == take(number) for number in range(24))
+
+
+def test_segments_are_opened_by_several_threads_at_once(tmp_path, monkeypatch):
+    """Such as by the calls in flight when another process has compacted the ledger."""
+    ledger, exists = Ledger(tmp_path), Path.exists
+    for number in range(9):
+        pay(ledger, number)
+        if number in (7, 8):
+            compact(ledger, at_least=1)
+    first, last = ledger.segments.live()
+
+    def exists_while_another_thread_opens(path):
+        ledger_segments._opened.setdefault(last.path.with_name("other.jsonl"), known[1])
+        return exists(path)
+
+    known = list(ledger_segments._opened.values())
+    ledger_segments._opened.pop(last.path)
+    monkeypatch.setattr(Path, "exists", exists_while_another_thread_opens)
+
+    assert [segment.name for segment in ledger.segments.live()] == [first.name, last.name]
 
 
 def test_calls_of_several_months_are_compacted_in_any_order(tmp_path):
