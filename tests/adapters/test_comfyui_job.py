@@ -78,6 +78,20 @@ def test_a_video_of_pictures_works_and_is_said_to_be_encoded(server):
     assert "is left out" not in outcome.ui["3"]["text"][0]
 
 
+def test_a_video_of_transparent_pictures_says_what_is_left_out(server):
+    """As Join Image with Alpha gives them."""
+    from fractions import Fraction
+
+    from comfyui import video_of_pictures
+
+    from react1.pipeline.adapters.comfyui.conversions.media_values import film_file
+
+    film = film_file(video_of_pictures(np.full((3, 72, 96, 4), 0.5, np.float32), Fraction(25), None), lambda _: None)
+
+    assert film.note.endswith("; their transparency is left out")
+    assert abs(luma(film.path).mean() - 127) < 3
+
+
 def test_a_video_of_pictures_of_odd_size_says_what_is_left_out(server):
     """H.264 has even sizes, so that the film is smaller than the pictures."""
     from fractions import Fraction

@@ -57,14 +57,15 @@ def film_file(video: Any, progress: Progress) -> FilmFile:
         if isinstance(source, io.BytesIO):
             return FilmFile(_bytes_file(source.getvalue(), video.get_container_format()))
     components = video.get_components()
-    return FilmFile(_encode(components, progress), ENCODED_NOTE + _lost_edge(components.images))
+    return FilmFile(_encode(components, progress), ENCODED_NOTE + _lost(components.images))
 
 
-def _lost_edge(images: Any) -> str:
-    """Return which edge of the pictures H.264 has no room for, whose sizes are even."""
-    height, width = images.shape[1:3]
-    lost = " and ".join([*(["the last column"] if width % 2 else []), *(["the last row"] if height % 2 else [])])
-    return f"; {lost} of the {width}x{height} pictures is left out, because H.264 has even sizes" if lost else ""
+def _lost(images: Any) -> str:
+    """Return what of the pictures H.264 has no room for: an edge, since its sizes are even, and transparency."""
+    height, width, channels = images.shape[1:4]
+    edge = " and ".join([*(["the last column"] if width % 2 else []), *(["the last row"] if height % 2 else [])])
+    text = f"; {edge} of the {width}x{height} pictures is left out, because H.264 has even sizes" if edge else ""
+    return f"{text}; their transparency is left out" if channels > 3 else text
 
 
 def _is_file_backed(video: Any) -> bool:
