@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.times import (
+    Seconds,
     Timecode,
     frame_of_label_number,
     frames_to_timecode,
@@ -50,6 +51,22 @@ def test_labels_around_every_minute_round_trip(rate):
                 label = frames_to_timecode(count, rate, drop=drop)
 
                 assert timecode_to_frames(parse_time(str(label)), rate) == count or label.hours == 24
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds"),
+    [(12.4, "12.4"), (0.1 + 0.2, "0.3"), (3 * 1.1, "3.3"), (1e-5, "0.00001"), (1 / 3, "0.333333333"), (-0.0, "0")],
+)
+def test_a_number_of_seconds_may_have_been_computed(number, seconds):
+    """A float is read to the nanosecond, whatever digits it has."""
+    assert parse_time(number) == Seconds(Fraction(seconds))
+
+
+@pytest.mark.parametrize("number", [-0.1, 1e9, float("nan"), float("inf")])
+def test_a_number_that_is_no_time_is_refused(number):
+    """In one line with the accepted forms."""
+    with pytest.raises(ValueError, match=r"is not a time; write HH:MM:SS:FF"):
+        parse_time(number)
 
 
 def test_drop_frame_follows_the_clock():

@@ -79,7 +79,7 @@ def order_key(moment: Moment) -> Instant:
 
 
 def parse_time(value: Any) -> Moment:
-    """Parse a time; numbers are seconds.
+    """Parse a time; numbers are seconds, a float to the nanosecond.
 
     Raises:
         ValueError: the value is not a time; the message lists the accepted forms.
@@ -104,6 +104,8 @@ def parse_time(value: Any) -> Moment:
         return Seconds(value)
     if _SECONDS.fullmatch(text):
         return Seconds(Fraction(text))
+    if isinstance(value, float) and 0 <= value < 10**9:  # has more digits, as what was computed, or an exponent
+        return Seconds(Fraction(f"{value:.9f}"))
     raise ValueError(f"{shorten(repr(text))} is not a time; write {FORMS}")
 
 
