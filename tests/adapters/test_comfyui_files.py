@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from comfyui_jobs import digest, saved, workflow
@@ -98,6 +99,24 @@ def test_a_film_whose_name_comes_from_another_box_is_saved_again_when_it_is_gone
     assert unchanged.ran == []
     assert runs == [["2"], []]
     assert (server.folder / "output" / "react1" / "film_00001_.mp4").is_file()
+
+
+def test_each_film_of_a_list_is_saved_again_when_it_is_gone(server):
+    """ComfyUI runs the box once per film, with the same widgets."""
+    other = make_clip(server.folder / "input" / "other.mp4", frames=10, size=(96, 64))
+    films = [sys.modules["comfy_api.input_impl"].VideoFromFile(str(path)) for path in (server.film, other)]
+    loader = server.classes["LoadVideo"]
+    loader.execute, loader.OUTPUT_IS_LIST = (lambda self, path, **hidden: {"ui": {}, "result": (films,)}), (True,)
+    job = load_and_save()
+    job["1"] = {"class_type": "LoadVideo", "inputs": {"path": ""}}
+
+    server.run(job)
+    unchanged = server.run(job)
+    (server.folder / "output" / "react1" / "film_00001_.mp4").unlink()
+    runs = [server.run(job).ran for _ in range(2)]
+
+    assert unchanged.ran == []
+    assert runs == [["2"], []]
 
 
 @pytest.mark.parametrize(
