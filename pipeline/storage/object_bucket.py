@@ -25,8 +25,10 @@ from .upload_storage import MAX_ERROR_LENGTH, is_loopback_url
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 INSTALL_HINT = "an S3 bucket needs the extra 's3': pip install 'react1-nodes[s3]'"
 CHUNK_BYTES = 8 << 20
+RANGE_BYTES = 32 << 20
+"""Content is read in requests of this size, so that how long a film takes does not count."""
 TIMEOUT_S = 300
-"""Limit of one request, of 8 MiB at most."""
+"""Limit of one request, of 32 MiB at most."""
 STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
@@ -113,17 +115,17 @@ class ObjectBucket:
 
     def chunks(self, name: str) -> Iterator[bytes] | None:
         """Return the content of an object in blocks; None if there is none."""
-        with self._errors(f"reading {name}"):
-            try:
-                reply = _obstore().get(self._store, self._prefix + name)
-            except FileNotFoundError:
-                return None
-        return self._blocks(name, reply)
+        size_bytes = self.size(name)
+        return None if size_bytes is None else self._blocks(name, size_bytes)
 
-    def _blocks(self, name: str, reply: Any) -> Iterator[bytes]:
-        with self._errors(f"reading {name}"):
-            for block in reply.stream(min_chunk_size=CHUNK_BYTES):
-                yield bytes(block)
+    def _blocks(self, name: str, size_bytes: int) -> Iterator[bytes]:
+        for start in range(0, size_bytes, RANGE_BYTES):
+            end = min(start + RANGE_BYTES, size_bytes)
+            with self._errors(f"reading {name}"):
+                try:
+                    yield bytes(_obstore().get_range(self._store, self._prefix + name, start=start, end=end))
+                except FileNotFoundError as error:
+                    raise StorageFailed(f"{self.place}: {name} was removed while it was read; run again") from error
 
     def size(self, name: str) -> int | None:
         """Return the size of an object in bytes; None if there is none."""

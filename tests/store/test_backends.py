@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
 from bucket import BUCKET, open_bucket
 
 from react1.pipeline.core.errors import PresetError, StorageFailed
+from react1.pipeline.storage import object_bucket
+from react1.pipeline.storage.object_bucket import ObjectBucket
 from react1.pipeline.store import store as store_module
 from react1.pipeline.store import store_backend
 from react1.pipeline.store.lease import Leases, LeaseTaken
@@ -99,6 +102,68 @@ def test_content_of_a_bucket_is_downloaded_once(bucket, tmp_path):
     assert [request for request in bucket.requests if request[0] == "GET"] == [
         ("GET", f"/{BUCKET}/{tmp_path.name}/store/objects/{file.digest[:2]}/{file.digest}.mp4?")
     ]
+
+
+def test_content_is_read_in_requests_that_each_end_in_time(monkeypatch):
+    """A large film over a slow line takes longer than the limit of a request, which has a body of a few MiB."""
+    content, silent = bytes(range(256)) * 1024, threading.Event()
+    monkeypatch.setattr(object_bucket, "TIMEOUT_S", 1)
+    monkeypatch.setattr(object_bucket, "RANGE_BYTES", len(content) // 8)
+
+    class SlowLine(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self._respond(0, len(content), 200)
+
+        def do_GET(self):
+            start, _, end = self.headers.get("Range", "bytes=0-").partition("=")[2].partition("-")
+            part = content[int(start) : int(end or len(content)) + 1]
+            self._respond(int(start), len(part), 206)
+            self.wfile.write(part[: len(content) // 8])
+            if len(part) > len(content) // 8:
+                silent.wait(10)  # the rest would take too long
+
+        def _respond(self, start, size_bytes, status):
+            self.send_response(status)
+            for name, value in {
+                "Content-Length": str(size_bytes),
+                "Content-Range": f"bytes {start}-{start + size_bytes - 1}/{len(content)}",
+                "ETag": '"a"',
+                "Last-Modified": "Mon, 30 Nov 2026 10:00:00 GMT",
+            }.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), SlowLine) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        address = f"http://127.0.0.1:{server.server_port}"
+        try:
+            blocks = list(ObjectBucket("s3://films", {"AWS_ENDPOINT_URL": address, **keys}).chunks("film.mp4"))
+        finally:
+            silent.set()
+            server.shutdown()
+            thread.join()
+
+    assert b"".join(blocks) == content
+    assert len(blocks) == 8
+
+
+def test_content_that_is_removed_while_it_is_read_is_one_clear_line(bucket, tmp_path, monkeypatch):
+    """As by a prune of another machine, between two requests."""
+    monkeypatch.setattr(object_bucket, "RANGE_BYTES", 2)
+    first, second = _machine(tmp_path, "first"), _machine(tmp_path, "second")
+    file = _add(first)
+    blobs = second.backend.blobs
+    blocks = blobs._bucket.chunks(f"objects/{file.digest[:2]}/{file.digest}.mp4")
+
+    assert next(blocks) == b"fi"
+    first.backend.blobs.remove(file)
+    with pytest.raises(StorageFailed, match=r"was removed while it was read; run again"):
+        next(blocks)
 
 
 def test_damaged_content_of_a_bucket_is_never_used(bucket, tmp_path):
