@@ -291,11 +291,11 @@ def test_paths_of_another_machine_in_a_timeline_are_mapped(reels, tmp_path, monk
     (tmp_path / "list" / "a.mov").symlink_to(reels / "a.mov")
     text = EDL[: EDL.index("002")].replace("* FROM CLIP NAME: a.mov", f"* SOURCE FILE: {written}")
 
-    (beside,) = load(tmp_path / "list", "night.edl", text)
+    (neighbor,) = load(tmp_path / "list", "night.edl", text)
     monkeypatch.setenv("REACT1_PATH_MAP", rf"D:\cards={tmp_path / 'footage'}")
     (mapped,) = load(tmp_path / "list", "night.edl", text)
 
-    assert [beside.job.inputs["source"], mapped.job.inputs["source"]] == [
+    assert [neighbor.job.inputs["source"], mapped.job.inputs["source"]] == [
         str(tmp_path / "list" / "a.mov"),
         str(tmp_path / "footage" / "A001" / "a.mov"),
     ]

@@ -29,6 +29,7 @@ _RESOLVE = re.compile(r"(?a)\w* ?\|M:(.*)\|D:(\d{1,9})")
 _LOC = re.compile(rf"(?a)\* ?LOC: ?{_TC} ?(.*)", re.IGNORECASE)
 _COLOUR = re.compile(r"(?a)\w* ?")
 _NOTE = re.compile(r"\* ?([A-Z][A-Z /_]{1,30}?) ?: ?(.*)", re.IGNORECASE)
+_PATH_NOTES = ("SOURCE FILE", "SOURCE PATH", "FROM FILE", "FROM CLIP", "FROM CLIP IS A STILL", "FROM SOURCE FILE")
 _BLACK = ("BL", "BLK", "BLACK")
 
 
@@ -119,14 +120,7 @@ class _Reader:
             event.name = event.name or value
         elif key == "TO CLIP NAME":
             event.name = value
-        elif key in (
-            "SOURCE FILE",
-            "SOURCE PATH",
-            "FROM FILE",
-            "FROM CLIP",
-            "FROM CLIP IS A STILL",
-            "FROM SOURCE FILE",
-        ):
+        elif key in _PATH_NOTES:
             event.path = value
         elif key in ("COMMENT", "COMMENTS", "NOTE", "NOTES"):
             event.texts.append(value)

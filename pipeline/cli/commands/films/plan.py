@@ -75,13 +75,12 @@ def command(
     others |= {"--online": online, "--start-tc": start_tc, "--script": script, "--until": until}
     others |= {"--allow-outside": outside}
     with command_settings(path_map=path_map), report_failures(as_json):
+        folder = require_folder(home_folder(home))
         if is_batch(what):
-            named = {"preset": preset, "provider": provider}
-            _plan_films(what, require_folder(home_folder(home)), named, max_cost, others, as_json=as_json)
+            _plan_films(what, folder, {"preset": preset, "provider": provider}, max_cost, others, as_json=as_json)
             return
         _refuse_preset(preset, what)
-        budget = max_cost_usd(max_cost)
-        store = Store(require_folder(home_folder(home)), read_only=True)
+        budget, store = max_cost_usd(max_cost), Store(folder, read_only=True)
         job = load_from_options(
             what,
             sets,
