@@ -145,21 +145,21 @@ class GivenFiles:
         self._stamps: dict[CallKey, dict[Path, Stamp | None]] = {}
         """The newest last."""
         self._generation: dict[CallKey, int] = {}
-        self._asked: set[tuple[str, str]] = set()
+        self._unrun_nodes: set[tuple[str, str]] = set()
         """The nodes that ComfyUI has asked about, and not run since."""
 
     def record(self, key: CallKey, paths: Iterable[Path]) -> None:
         """Note the files that a box has just given; ComfyUI runs it once for each item of a list."""
         with self._lock:
-            earlier = {} if key.node in self._asked else self._stamps.get(key, {})
-            self._asked.discard(key.node)
+            earlier = {} if key.node in self._unrun_nodes else self._stamps.get(key, {})
+            self._unrun_nodes.discard(key.node)
             self._stamps.pop(key, None)
             self._stamps[key] = earlier | {path: _stamp(path) for path in paths}
 
     def fingerprint(self, key: CallKey) -> str:
         """Return the same text as before while all files of a box are unchanged, else a new one."""
         with self._lock:
-            self._asked.add(key.node)
+            self._unrun_nodes.add(key.node)
             recorded = next((each for each in reversed(self._stamps) if _may_be(each, key)), key)
             stamps = self._stamps.get(recorded, {})
             if any(_stamp(path) != stamp for path, stamp in stamps.items()):
