@@ -108,6 +108,22 @@ def test_a_result_that_is_used_while_it_is_pruned_stays(place, store, tmp_path):
     assert store.result(OLD)["seconds"] == 1.0
 
 
+def test_content_of_a_result_that_is_stored_while_it_is_pruned_stays(place, store, tmp_path):
+    """A machine has computed the same bytes under another key; it uploads nothing, since the bucket has them."""
+    later, parts = time.time() + 40 * DAY_S, {"node": "x", "params": {}, "inputs": {}, "tools": {}}
+
+    def compute_again(result):
+        if result.key == OLD:
+            store.put_result(NEW, _add(store, tmp_path, b"o" * 1000).model_dump(mode="json"), parts, 1.0)
+        return result.key != OLD
+
+    pruned = prune_bucket(ObjectBucket(place), PruneLimits(now=later, older_than_s=DAY_S), keeps=compute_again)
+
+    assert (pruned.results, pruned.objects, pruned.freed_bytes, pruned.left_bytes) == ([OLD], 0, 0, 2100)
+    assert _sizes(place) == [100, 1000, 1000]
+    assert store.result(NEW) is not None and store.result(OLD) is None
+
+
 @pytest.mark.slow
 def test_one_machine_prunes_at_a_time(place, store, tmp_path, monkeypatch):
     """Another one says who does it, and prunes once that has ended."""

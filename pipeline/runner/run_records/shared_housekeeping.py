@@ -7,8 +7,8 @@ In a bucket a record's time is that of its last change, and a reader changes a r
 `REFRESH_S` (store/object_store.py). So what was changed within that time and an hour may be in use, and is kept; in a
 folder, too, since a run of another machine may need at its end what it has used at its beginning. In a bucket a
 record is removed by replacing the very version that was found old: if a machine has used or made it since, the bucket
-refuses. Its content follows once no record refers to it. A reader that finds a record without its content makes the
-result again.
+refuses. Its content follows at the end, if no record refers to it then: a machine that computes the same bytes under
+another key uploads nothing. A reader that finds a record without its content makes the result again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from ...core.file import File
 from ...core.settings import shared_store
 from ...jobs.ledger import Ledger
 from ...jobs.ledger_entry import JOB_METRICS
-from ...storage.object_bucket import ObjectBucket
+from ...storage.object_bucket import ListedObject, ObjectBucket
 from ...store.lease import TTL_S, Lease, Leases, LeaseTaken
 from ...store.object_store import REFRESH_S, object_name
 from ...store.prune import GRACE_S, Pruned, PruneLimits, prune
@@ -88,7 +88,16 @@ def prune_bucket(
             pruning.drop_tomb(result)
         elif pruning.is_due(result.used_at) and not keeps(result):
             pruning.drop_result(result)
+    if not limits.dry_run:
+        pruning.remove_dropped(_new_references(bucket, results, on_step), on_step)
     return pruning.pruned
+
+
+def _new_references(bucket: ObjectBucket, listed: Collection[BucketResult], on_step: Callable[[], None]) -> set[str]:
+    """Return the content of results that were stored or changed since they were listed."""
+    times_s = {result.name: int(result.used_at) for result in listed}  # some buckets list fractions of a second
+    changed = (item for item in bucket.items("results/") if times_s.get(item.name) != int(item.modified_at))
+    return {name for result in _read_listed(bucket, changed, on_step) for name in result.objects}
 
 
 class _Pruning:
@@ -99,13 +108,15 @@ class _Pruning:
         self.contents = {item.name: item for item in bucket.items("objects/")}
         self.references: Counter[str] = Counter()
         self.pruned = Pruned(left_bytes=sum(item.size_bytes for item in self.contents.values()))
+        self._dropped: list[str] = []
+        """Content that is to be removed."""
 
     def is_due(self, used_at: float) -> bool:
         """Return whether something that was last used then may go."""
         return self._is_idle(used_at) and self._limits.is_due(used_at, self.pruned.left_bytes)
 
     def drop_result(self, result: BucketResult) -> None:
-        """Empty a record and remove the content that only it refers to, unless it was used since it was listed."""
+        """Empty a record and drop the content that only it refers to, unless it was used since it was listed."""
         if not self._limits.dry_run and not self._bucket.replace(result.name, _TOMB, result.etag):
             return
         self.pruned.results.append(result.key)
@@ -114,15 +125,26 @@ class _Pruning:
             self.drop_content(name)
 
     def drop_content(self, name: str) -> None:
-        """Remove content that nothing refers to, and that nobody has just stored."""
+        """Drop content that nothing refers to, and that nobody has just stored."""
         item = self.contents.get(name)
         if item is None or name in self._protected or self.references[name] or not self._is_idle(item.modified_at):
             return
-        if not self._limits.dry_run:
-            self._bucket.remove(name)
-        self.pruned.objects += 1
-        self.pruned.freed_bytes += item.size_bytes
-        self.pruned.left_bytes -= item.size_bytes
+        self._dropped.append(name)
+        self._count(1, item.size_bytes)
+
+    def remove_dropped(self, kept: Collection[str], on_step: Callable[[], None]) -> None:
+        """Remove the dropped content, but for what is kept."""
+        for name in self._dropped:
+            on_step()
+            if name in kept:
+                self._count(-1, -self.contents[name].size_bytes)
+            else:
+                self._bucket.remove(name)
+
+    def _count(self, objects: int, size_bytes: int) -> None:
+        self.pruned.objects += objects
+        self.pruned.freed_bytes += size_bytes
+        self.pruned.left_bytes -= size_bytes
 
     def drop_tomb(self, result: BucketResult) -> None:
         """Remove a record that an earlier prune has emptied, once nobody can be about to fill it."""
@@ -135,7 +157,13 @@ class _Pruning:
 
 def read_results(bucket: ObjectBucket, on_step: Callable[[], None]) -> Iterator[BucketResult]:
     """Read the record of every result; one that is not readable refers to nothing."""
-    for item in bucket.items("results/"):
+    return _read_listed(bucket, bucket.items("results/"), on_step)
+
+
+def _read_listed(
+    bucket: ObjectBucket, items: Iterable[ListedObject], on_step: Callable[[], None]
+) -> Iterator[BucketResult]:
+    for item in items:
         on_step()
         record = bucket.read(item.name)
         if record is None:
