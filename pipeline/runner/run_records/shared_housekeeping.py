@@ -132,11 +132,11 @@ class _Pruning:
         self._dropped.append(name)
         self._count(1, item.size_bytes)
 
-    def remove_dropped(self, kept: Collection[str], on_step: Callable[[], None]) -> None:
-        """Remove the dropped content, but for what is kept."""
+    def remove_dropped(self, referenced: Collection[str], on_step: Callable[[], None]) -> None:
+        """Remove the dropped content, but not what is referred to by now."""
         for name in self._dropped:
             on_step()
-            if name in kept:
+            if name in referenced:
                 self._count(-1, -self.contents[name].size_bytes)
             else:
                 self._bucket.remove(name)
