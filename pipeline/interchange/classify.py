@@ -22,7 +22,8 @@ from .entries import Clip, Entry, ListFile, Listing, Span
 from .film import ClockMapper, Film, NotOnFilm
 from .marker_syntax import EditFields, NotAnEdit, is_take_record, near_miss, parse_edit_text, parse_value
 
-_SUFFIX = re.compile(r"\.[A-Za-z0-9]{2,5}$")
+_SUFFIX = re.compile(r"\.(?!v?\d+$)[a-z0-9]{2,5}$")
+"""The suffix of a file; a number or a version (`scene.v02`) is a part of the name."""
 _REEL_LENGTH = 8
 _MIN_PREFIX = 6
 

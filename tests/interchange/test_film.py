@@ -7,7 +7,8 @@ from fractions import Fraction
 import pytest
 
 from react1.pipeline.core.times import Frames, Seconds, Timecode, parse_time
-from react1.pipeline.interchange.entries import Entry, Listing, Span, parse_rate
+from react1.pipeline.interchange.classify import is_clip_of_film
+from react1.pipeline.interchange.entries import Clip, Entry, ListFile, Listing, Span, parse_rate
 from react1.pipeline.interchange.film import ClockMapper, Film, NotOnFilm, read_film
 
 FILM = Film("a.mov", rate=Fraction(25), start=Timecode(1, 0, 0, 0), frames=100)
@@ -96,3 +97,19 @@ def test_a_span_that_ends_behind_the_film_is_refused(end, fits):
     else:
         with pytest.raises(NotOnFilm, match="lies outside the film"):
             place(Frames(0), end)
+
+
+@pytest.mark.parametrize(
+    ("clip", "name", "is_film"),
+    [
+        ("scene.r3d", "scene.mov", True),
+        ("scene.v02", "scene.v02.mov", True),
+        ("Scene.V02.mxf", "scene.v02.mov", True),
+        ("scene.0001", "scene.0001.mov", True),
+        ("scene.v02", "scene.mov", False),
+        ("scene.01", "scene.mov", False),
+    ],
+)
+def test_a_version_or_a_number_in_a_name_is_no_suffix(clip, name, is_film):
+    """Editing systems show names without their suffix: `scene.v02` is `scene.v02.mov`, and not `scene.mov`."""
+    assert is_clip_of_film(Clip(clip), Film(name), ListFile(file="cut.edl")) == is_film

@@ -52,6 +52,11 @@ class _Event:
     speed: str = ""
     freeze: bool = False
 
+    @property
+    def is_place_only(self) -> bool:
+        """Return whether nothing is said of a clip, as where an event is the place of a marker."""
+        return not (self.name or self.path or self.texts or self.locators)
+
 
 class _Reader:
     """Parser state for one list."""
@@ -134,9 +139,9 @@ class _Reader:
         (pair[-1] if pair else latest).speed = speed
 
     def _resolve_marker(self, number: int, note: str, name: str, length: int) -> None:
-        if self.marked is None and self.events:
+        event = self.marked or (self.events[-1] if self.events else None)
+        if event is not None and self.marked is None and event.is_place_only:
             self.marked = self.events.pop()
-        event = self.marked
         if event is None:
             self.unread.append((number, f"{note} |M:{name}"))
             return

@@ -250,6 +250,17 @@ def test_two_resolve_markers_of_one_event_are_both_at_it():
     assert [line for _, line in reading.listing.unread] == ["* COMMENT: react1: neutral"]
 
 
+def test_a_resolve_marker_on_a_clip_does_not_take_its_edit():
+    """The event has a clip and comments, before and behind the marker."""
+    mark = " |C:ResolveColorBlue |M:look |D:1\n"
+    text = CUT.replace("* COMMENT: react1: angry 0.8 face\n", f"{mark}* COMMENT: react1: angry 0.8 face\n{mark}")
+
+    reading = classify_text(text, ".edl", film())
+
+    assert summarize(reading)[0] == ("edit", "001", "01:00:01:00-01:00:03:00")
+    assert [row.entry.name for row in reading.entries if row.entry.kind == "marker"][:2] == ["look", "look"]
+
+
 def test_a_resolve_point_may_give_its_length():
     """`for 2s` in its text makes an edit of a marker of one frame."""
     text = MARKERS.replace("react1: sad |", "react1: sad for 2s |")
