@@ -25,6 +25,7 @@ from react1.pipeline.jobs.request import Clock
 from react1.pipeline.jobs.settle import settle_charge, settle_resubmit
 from react1.pipeline.jobs.take_download import fetch_take, find_damage, open_download_client
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.net.download import WebPageError
 from react1.pipeline.net.url import NetworkPolicy
 from react1.pipeline.providers.contract import UnknownJob
 from react1.pipeline.providers.segmind.client import SegmindClient
@@ -843,14 +844,29 @@ def test_key_in_the_url_of_a_take_is_redacted(open_runner, monkeypatch):
     assert KEY not in str(caught.value)
 
 
-def test_take_that_its_url_no_longer_has_can_be_paid_for_again(open_runner, tmp_path):
+@pytest.mark.parametrize(
+    ("error", "is_final"),
+    [
+        (ProviderError("404 Not Found"), True),
+        (WebPageError("the server returned a web page"), True),
+        (ProviderError("the connection was lost", retryable=True), False),
+    ],
+    ids=str,
+)
+def test_take_that_its_url_no_longer_has_can_be_paid_for_again(open_runner, monkeypatch, error, is_final):
     """Such as a week later: the message names the command, which a server that is away for a moment does not need."""
-    runner = open_runner({"route": "output", "do": "status", "status": 404})
+    runner = open_runner()
 
-    with pytest.raises(ProviderError, match=r"404 Not Found; .* or to pay again: react1 jobs settle \S+\.1 --resubmit"):
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr("react1.pipeline.jobs.take_download.download", refuse)
+    with pytest.raises(ProviderError, match=f"its take cannot be downloaded: {error}") as caught:
         runner.run(runner.request())
+
     (entry,) = entries(runner)
     assert entry.state == "accepted"
+    assert (f"to pay again: react1 jobs settle {entry.id} --resubmit" in str(caught.value)) is is_final
 
 
 def test_truncated_file_is_damaged(context, open_runner):
