@@ -64,7 +64,7 @@ def fetch_take(
     """Download a take and store it; `redact` removes the key from messages, in case the URL contains it.
 
     Raises:
-        ProviderError: it cannot be downloaded, or does not decode; not `retryable` if its URL is refused, or has no file.
+        ProviderError: it cannot be downloaded, or does not decode; `retryable` if nothing speaks against another try.
     """
     # No waits: `download` has its own, and a damaged file is downloaded again at once.
     retry = stamina.RetryingCaller(attempts=MAX_DOWNLOAD_ATTEMPTS, timeout=None, wait_initial=0, wait_max=0)
@@ -76,10 +76,8 @@ def fetch_take(
         retryable = isinstance(error, ProviderError) and error.retryable
         raise ProviderError(message, request_id=request_id, retryable=retryable, billed=True) from error
     except DamagedTake as error:
-        message = (
-            f"job {request_id} is finished and paid for, but its take is damaged: {error}; run again to download it"
-        )
-        raise ProviderError(message, request_id=request_id, retryable=True, billed=True) from error
+        message = f"job {request_id} is finished and paid for, but its take is damaged: {error}"
+        raise ProviderError(message, request_id=request_id, billed=True) from error
     return context.store(path)
 
 
