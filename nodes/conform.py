@@ -31,7 +31,7 @@ class Conform:
     """Measure lag, frame count, rate, size and colour of a take against the clip that was sent, and correct them."""
 
     name: ClassVar[str] = "conform"
-    version: ClassVar[int] = 13
+    version: ClassVar[int] = 14
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av", "cv2", "ai_edge_litert")
     need: ClassVar[Need] = Need(cores=1, memory_mb=500)

@@ -37,7 +37,8 @@ class Face:
 
     name: ClassVar[str] = "face"
     version: ClassVar[int] = 1
-    """Not raised for another speaker under a new line: takes were paid for by the bytes of a stored crop."""
+    """Not raised for another speaker under a new line, or for other tracks above 25 frames/s: takes were paid for by
+    the bytes of a stored crop."""
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ai_edge_litert", "cv2", "av")
     need: ClassVar[Need] = Need(cores=1, memory_mb=350)

@@ -53,7 +53,7 @@ def find_moved_faces(
             sent_faces.append(_find(first, sent))
             taken_faces.append(_find(second, taken))
     faces: list[list[MovedFace]] = [[] for _ in sent_faces]
-    for track in build_tracks(sent_faces):
+    for track in build_tracks(sent_faces, fps):
         rows = [track.points.get(number) for number in range(len(sent_faces))]
         others = [None if face is None else _same_face(face, taken_faces[at]) for at, face in enumerate(rows)]
         known = [face if other is not None else None for face, other in zip(rows, others, strict=True)]

@@ -83,6 +83,23 @@ def runs(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
 
 
+USUAL_FPS = 25
+"""Numbers of frames, and changes from frame to frame, were set on films of 24 and 25 frames/s."""
+
+
+def frames_at(count: int, fps: float) -> int:
+    """Return how many frames last as long as `count` at 25 frames/s; at lower rates `count`."""
+    return max(count, round(count * fps / USUAL_FPS))
+
+
+def left_after_frame(share: float, fps: float) -> float:
+    """Return the share that is left after a frame of what loses as much in a second as by `share` at 25 frames/s.
+
+    At lower rates it is `share`.
+    """
+    return float(share ** min(1.0, USUAL_FPS / fps))
+
+
 def smoothstep(share: Curve) -> Curve:
     """Return 3s² - 2s³, which has flat ends; values outside 0..1 are clipped."""
     inside = np.clip(share, 0.0, 1.0)

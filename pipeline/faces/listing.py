@@ -106,7 +106,7 @@ def list_faces(
     available.require()
     detections = detect_faces_cached(context, segment.media.file, context.progress)
     video, span = require_video(segment.media), edited_frames(segment)
-    shots = people_in_shots(detections, span)
+    shots = people_in_shots(detections, span, video.rate)
     loudness = voice_loudness(context, segment, len(detections.frames), video.rate)
     choice = stored_choice(segment)
     if choice is not None and choice.faces is not None:

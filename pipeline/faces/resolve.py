@@ -70,7 +70,7 @@ def resolve_face(context: NodeContext, segment: Segment, request: FaceRequest) -
         context, segment.media.file, lambda done: context.progress((1 - WORK_SHARE) * done)
     )
     fps, span = require_video(segment.media).rate, edited_frames(segment)
-    shots = people_in_shots(detections, span)
+    shots = people_in_shots(detections, span, fps)
     if not any(shot.people for shot in shots):
         return _without_faces(segment, request)
     choices = choose_faces(

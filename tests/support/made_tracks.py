@@ -34,5 +34,5 @@ def shot(people: dict[int, dict[int, np.ndarray]], frames: range) -> ShotPeople:
     """Track people through a shot: seed of the colours → frame → landmarks."""
     faces = [[points[number] for points in people.values() if number in points] for number in frames]
     looks = [[colours(seed) for seed, points in people.items() if number in points] for number in frames]
-    tracks = build_tracks(faces, looks, frames.start)
+    tracks = build_tracks(faces, 25.0, looks, frames.start)
     return ShotPeople((frames.start, frames.stop), number_people(tracks))

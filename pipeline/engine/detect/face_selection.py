@@ -78,10 +78,10 @@ def _select_face(
     keep_occlusion: KeepOcclusion | None,
 ) -> ShotFace:
     first, last = shot
-    tracks = tracks_in(frames, shot, span)
+    tracks = tracks_in(frames, shot, span, fps)
     chosen = _aimed_face(tracks, shot, aims) if aims else None
     if tracks and not aims:
-        chosen = choose_face(tracks, loudness, shot, fps, detect_speaker)
+        chosen = choose_face(number_people(tracks), loudness, shot, fps, detect_speaker)
     if chosen is None:
         no_points = (None,) * (last - first)
         zeros = np.zeros(last - first)

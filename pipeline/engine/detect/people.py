@@ -13,14 +13,14 @@ from fractions import Fraction
 import numpy as np
 
 from ...media.frames.shots import Shot, split_at_cuts
-from ..arrays import Curve
+from ..arrays import Curve, frames_at
 from ..geometry.head_frame import FaceFrame
 from .detect import Detections, FrameDetections
 from .speaker import MIN_LEAD, MIN_SCORE, speech_score
 from .track import Track, build_tracks, confirmed_tracks, extend_track
 
 MIN_TRACK_FRAMES = 4
-"""In a longer shot shorter tracks are ignored: an expression cannot fade in and out in them."""
+"""In a longer shot shorter tracks are ignored, at 25 frames/s: an expression cannot fade in and out in them."""
 REGULAR_SHARE = 0.2
 """Whoever is seen in less than this share of a shot is neither its left nor its right face."""
 SAME_PERSON, SAME_PERSON_LEAD = 0.55, 0.1
@@ -96,10 +96,10 @@ class ShotPeople:
         return -index if best >= MIN_SCORE and (not others or lead >= MIN_LEAD) else None
 
 
-def people_in_shots(detections: Detections, span: Shot) -> list[ShotPeople]:
+def people_in_shots(detections: Detections, span: Shot, fps: Fraction) -> list[ShotPeople]:
     """Return the people of every shot that overlaps the frames [first, last) of the clip."""
     shots = shots_in(detections, span)
-    return [ShotPeople(shot, number_people(tracks_in(detections.frames, shot, span))) for shot in shots]
+    return [ShotPeople(shot, number_people(tracks_in(detections.frames, shot, span, fps))) for shot in shots]
 
 
 def shots_in(detections: Detections, span: Shot) -> list[Shot]:
@@ -110,23 +110,23 @@ def shots_in(detections: Detections, span: Shot) -> list[Shot]:
     return [shot for shot in shots if shot[0] < span[1] and span[0] < shot[1]]
 
 
-def tracks_in(frames: Sequence[FrameDetections], shot: Shot, span: Shot) -> list[Track]:
+def tracks_in(frames: Sequence[FrameDetections], shot: Shot, span: Shot, fps: Fraction) -> list[Track]:
     """Return the confirmed tracks of a shot that are long enough and seen within the span."""
     first, last = shot
     return [
         track
-        for track in _confirmed_tracks(frames, shot)
-        if len(track.points) >= min(MIN_TRACK_FRAMES, last - first)
+        for track in _confirmed_tracks(frames, shot, float(fps))
+        if len(track.points) >= min(frames_at(MIN_TRACK_FRAMES, float(fps)), last - first)
         and any(max(first, span[0]) <= frame < min(last, span[1]) for frame in track.points)
     ]
 
 
-def _confirmed_tracks(frames: Sequence[FrameDetections], shot: Shot) -> list[Track]:
+def _confirmed_tracks(frames: Sequence[FrameDetections], shot: Shot, fps: float) -> list[Track]:
     first, last = shot
     in_shot = frames[first:last]
     has_texels = all(len(frame.texels) == len(frame.faces) for frame in in_shot)
     texels = [frame.texels for frame in in_shot] if has_texels else None
-    tracks = build_tracks((frame.faces for frame in in_shot), texels, first)
+    tracks = build_tracks((frame.faces for frame in in_shot), fps, texels, first)
     boxes = {number: frame.boxes for number, frame in enumerate(in_shot, first) if frame.boxes is not None}
     return confirmed_tracks(tracks, boxes) if boxes else tracks
 

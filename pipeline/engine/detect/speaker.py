@@ -12,11 +12,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 
-from ..arrays import Curve, Ids
+from ..arrays import Curve, Ids, frames_at
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..occlusion import texels
 from ..voice.voice_features import HOP_S, VoiceAudio, analyze_voice
@@ -60,20 +59,20 @@ def loudness_per_frame(sound: VoiceAudio | None, frames: int, fps: Fraction) -> 
 
 
 def choose_face(
-    tracks: Sequence[Track], loudness: Curve | None, shot: tuple[int, int], fps: Fraction, detect_speaker: bool
+    people: Sequence[Track], loudness: Curve | None, shot: tuple[int, int], fps: Fraction, detect_speaker: bool
 ) -> ChosenFace:
-    """Choose the face to re-express among the tracks of a shot; there must be at least one.
+    """Choose the face to re-express among the people of a shot; there must be at least one.
 
     Args:
-        tracks: the faces of the shot.
+        people: the faces of the shot, of whom each is one person.
         loudness: the loudness at each frame of the clip, from `loudness_per_frame`; None without a voice.
         shot: the frames [first, last) of the shot.
         fps: frames per second.
         detect_speaker: whether to choose the speaker; else the largest face is chosen.
     """
-    largest = max(tracks, key=lambda track: track.size)
-    candidates = [track for track in tracks if len(track.points) >= max(2, (shot[1] - shot[0]) // 5)]
-    count = faces_at_once(tracks)
+    largest = max(people, key=lambda track: track.size)
+    candidates = [track for track in people if len(track.points) >= max(2, (shot[1] - shot[0]) // 5)]
+    count = faces_at_once(people)
     if len(candidates) < 2:
         return ChosenFace(largest, f"the largest of {count} faces" if count > 1 else "")
     faces = f"{count} faces" if count > 1 else f"{len(candidates)} faces that are never seen together"
@@ -110,7 +109,7 @@ def speech_score(track: Track, loudness: Curve, shot: tuple[int, int], fps: Frac
     shapes = [MouthShape.of(FaceFrame(track.points[frame])) for frame in detected]
     gap = np.interp(frames, detected, [shape.gap for shape in shapes])
     mouth_width = np.interp(frames, detected, [shape.width for shape in shapes])
-    voice, lip_change, rate = loudness[frames], _lip_change(track, frames), float(fps)
+    voice, lip_change, rate = loudness[frames], _lip_change(track, frames, float(fps)), float(fps)
     quick, slow = QUICK_S * rate, SLOW_S * rate
     pairs = [(np.abs(np.gradient(gap)), slow), (np.abs(np.gradient(mouth_width)), quick)]
     if lip_change is not None:
@@ -120,11 +119,14 @@ def speech_score(track: Track, loudness: Curve, shot: tuple[int, int], fps: Frac
     return float(np.mean(correlations))
 
 
-def _lip_change(track: Track, frames: Ids) -> Curve | None:
-    """Return the change of the lips' texels from frame to frame; None if too few texels were sampled."""
+def _lip_change(track: Track, frames: Ids, fps: float) -> Curve | None:
+    """Return the change of the lips' texels within a 25th of a second; None if too few texels were sampled.
+
+    From frame to frame of a faster film lips change by less than its grain.
+    """
     lips = texels.lip_texels()
-    sampled = sorted(track.texels)
-    pairs = [(a, b) for a, b in pairwise(sampled) if b == a + 1]
+    step = frames_at(1, fps)
+    pairs = [(frame - step, frame) for frame in sorted(track.texels) if frame - step in track.texels]
     if len(pairs) < len(frames) // 2:
         return None
     change = [

@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..arrays import Curve, Points
+from ..arrays import Curve, Points, frames_at
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..landmarks.landmarker import Box, holds_face
 from ..occlusion.occlusion import FaceTexels
@@ -136,9 +136,9 @@ UNITS_PER_LEVEL = 0.03
 APPEARANCE_GAIN, TEXEL_STRIDE = 0.1, 7
 """Update rate of a track's appearance, and the stride of the compared texels."""
 SPEED_FRAMES, COAST_FRAMES = 4, 6
-"""Frames over which a track's speed is measured, and frames for which it is extrapolated."""
+"""Frames over which a track's speed is measured, and frames for which it is extrapolated, at 25 frames/s."""
 MAX_LOST_FRAMES = 25
-"""After this many frames without a detection a track ends."""
+"""After this many frames without a detection a track ends, at 25 frames/s."""
 MAX_GAP_S = 0.12
 """Shorter gaps are filled by linear motion."""
 REJOIN_FREE, REJOIN_UNITS, REJOIN_LEVELS = 0.8, 2.5, 25.0
@@ -181,25 +181,29 @@ class Track:
             else:
                 self.appearance = self.appearance + APPEARANCE_GAIN * (colours - self.appearance)
 
-    def predict(self, frame: int) -> Points:
+    def predict(self, frame: int, fps: float) -> Points:
         """Extrapolate the center of the face to a frame, (2,) px."""
         last = self.last_frame
         center = _center(self.points[last])
-        recent = [number for number in range(last - SPEED_FRAMES, last) if number in self.points]
+        recent = [number for number in range(last - frames_at(SPEED_FRAMES, fps), last) if number in self.points]
         if not recent:
             return center
         speed = (center - _center(self.points[recent[0]])) / (last - recent[0])
-        predicted: Points = center + speed * min(frame - last, COAST_FRAMES)
+        predicted: Points = center + speed * min(frame - last, frames_at(COAST_FRAMES, fps))
         return predicted
 
 
 def build_tracks(
-    frames: Iterable[Sequence[Points]], frame_texels: Sequence[Sequence[FaceTexels]] | None = None, first: int = 0
+    frames: Iterable[Sequence[Points]],
+    fps: float,
+    frame_texels: Sequence[Sequence[FaceTexels]] | None = None,
+    first: int = 0,
 ) -> list[Track]:
     """Join the faces of each frame to the best tracks by position, size and appearance.
 
     Args:
         frames: the faces of each frame, (478, 3) px each.
+        fps: frames per second.
         frame_texels: the texels of the same faces; None joins by position and size only.
         first: the number of the first frame.
     """
@@ -208,7 +212,7 @@ def build_tracks(
         texels: Sequence[FaceTexels | None] = frame_texels[offset] if frame_texels is not None else [None] * len(faces)
         distinct = [(faces[index], texels[index]) for index in _distinct(faces)]
         assigned: dict[int, int] = {}
-        for _, face, track in sorted(_distances(tracks, first + offset, distinct)):
+        for _, face, track in sorted(_distances(tracks, first + offset, fps, distinct)):
             if face not in assigned and track not in assigned.values():
                 assigned[face] = track
         for face, (points, face_texels) in enumerate(distinct):
@@ -229,13 +233,14 @@ def _distinct(faces: Sequence[Points]) -> list[int]:
 
 
 def _distances(
-    tracks: Sequence[Track], frame: int, faces: Sequence[tuple[Points, FaceTexels | None]]
+    tracks: Sequence[Track], frame: int, fps: float, faces: Sequence[tuple[Points, FaceTexels | None]]
 ) -> Iterable[tuple[float, int, int]]:
     """Yield (distance in units, face, track) for each face and track that may belong together."""
+    most_lost = frames_at(MAX_LOST_FRAMES, fps)
     for index, track in enumerate(tracks):
-        if frame - track.last_frame > MAX_LOST_FRAMES:
+        if frame - track.last_frame > most_lost:
             continue
-        predicted, last_px = track.predict(frame), FaceFrame(track.points[track.last_frame]).unit_px
+        predicted, last_px = track.predict(frame, fps), FaceFrame(track.points[track.last_frame]).unit_px
         for face, (points, texels) in enumerate(faces):
             unit_px = FaceFrame(points).unit_px
             distance = float(np.linalg.norm(predicted - _center(points))) / unit_px

@@ -18,6 +18,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import left_after_frame
 from . import texels
 
 Texels = NDArray[np.float32]
@@ -35,7 +36,7 @@ EDGE_TOLERANCE, EDGE_LIMIT = 5.0, 12.0
 LIPS_MIN_CHROMA, LIPS_LOST_SHARE, LIPS_LOST_SCORE = 7.0, 0.5, 1.2
 """Lips that differ from skin by at least this chroma are covered if less than this fraction of it is left."""
 UPDATE_BELOW, UPDATE_RATE, EDGE_DECAY = 0.55, 0.5, 0.97
-"""Texels below this score update the model; the update rate; the decay of an edge per frame."""
+"""Texels below this score update the model; the update rate and the decay of an edge per frame, at 25 frames/s."""
 _FLOOR, _MAX_LOG_GAIN = 8.0, 0.7
 
 
@@ -86,20 +87,25 @@ def fit(frames: Sequence[NDArray[np.uint8]], local: NDArray[np.float64]) -> Appe
     )
 
 
-def outlier_score(frames: Sequence[NDArray[np.uint8]], model: AppearanceModel) -> NDArray[np.float32]:
+def outlier_score(frames: Sequence[NDArray[np.uint8]], model: AppearanceModel, fps: float) -> NDArray[np.float32]:
     """Return the outlier score of each texel in each frame, 0 the face, from 1 on something else; (frames, texels)."""
     scores = np.zeros((len(frames), len(model.rgb)), np.float32)
     for order in (range(model.start, len(frames)), range(model.start, -1, -1)):
-        _score_in_order(frames, model, order, scores)
+        _score_in_order(frames, model, order, fps, scores)
     return scores
 
 
 def _score_in_order(
-    frames: Sequence[NDArray[np.uint8]], model: AppearanceModel, order: Iterable[int], scores: NDArray[np.float32]
+    frames: Sequence[NDArray[np.uint8]],
+    model: AppearanceModel,
+    order: Iterable[int],
+    fps: float,
+    scores: NDArray[np.float32],
 ) -> None:
     lips = texels.lip_texels()
     skin_tone = np.median(model.lab[:, model.skin & ~lips].reshape(-1, 3), axis=0)
     recent, edges = model.lab.mean(0), model.edges
+    update_rate, edge_decay = 1 - left_after_frame(1 - UPDATE_RATE, fps), left_after_frame(EDGE_DECAY, fps)
     lightness_limit = np.where(lips, LIPS_LIGHTNESS_LIMIT, LIGHTNESS_LIMIT)
     chroma_limit = np.where(lips, LIPS_CHROMA_LIMIT, CHROMA_LIMIT)
     for number in order:
@@ -115,8 +121,8 @@ def _score_in_order(
         score = mean_of_neighbors(mean_of_neighbors(np.where(model.skin, np.clip(score, 0, 2), 0)))
         scores[number] = score
         is_face = max_of_neighbors(score) < UPDATE_BELOW
-        recent = np.where(is_face[:, None], recent + UPDATE_RATE * (lab - recent), recent)
-        edges = np.where(is_face, np.maximum(EDGE_DECAY * edges, frame[:, 3]), edges)
+        recent = np.where(is_face[:, None], recent + update_rate * (lab - recent), recent)
+        edges = np.where(is_face, np.maximum(edge_decay * edges, frame[:, 3]), edges)
 
 
 def _lost_lips(lab: Texels, model: AppearanceModel, skin_tone: Texels) -> Texels:

@@ -97,7 +97,7 @@ def find_occlusion(
         return Occlusion(covered, uncertain, tuple(masks))
     samples = [values for values, _ in pairs.values()]
     model = fit(samples, local)
-    steady = _median_filter(outlier_score(samples, model), fps)
+    steady = _median_filter(outlier_score(samples, model, float(fps)), fps)
     full, lower, mouth = _zones(local)
     nearest_skin = _nearest_skin(model.skin, local)
     for frame, scores in zip(pairs, steady, strict=True):

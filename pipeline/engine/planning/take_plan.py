@@ -321,7 +321,8 @@ def no_face_details(detections: Detections, span: tuple[int, int]) -> str:
     if unusable:
         return f" (in {unusable} of them a possible face is too small, too dark or turned too far)"
     if unconfirmed:
-        return f" (candidates in {_frames(unconfirmed)} were rejected by the second detector)"
+        candidates = f"candidates in {_frames(unconfirmed)}"
+        return f" ({candidates} are not seen by the second detector, or seen for too short a time)"
     return ""
 
 

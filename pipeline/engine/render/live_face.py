@@ -165,5 +165,5 @@ class LiveFace:
 def live_faces(detections: Detections, fps: Fraction) -> list[LiveFace]:
     """Return the faces of the frames of one shot, numbered from left to right as `react1 faces` numbers them."""
     count = len(detections.frames)
-    people = number_people(tracks_in(detections.frames, (0, count), (0, count)))
+    people = number_people(tracks_in(detections.frames, (0, count), (0, count), fps))
     return [LiveFace(number, person, count, fps) for number, person in enumerate(people, 1)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -97,7 +99,7 @@ def test_face_that_is_only_seen_from_close_up_is_a_person(engine_ready, tmp_path
     path = two_faces.write_people(tmp_path / "film.mp4", people, size=(320, 160), frames=8, cut=0)
     video = probe(path, File(digest="0" * 64, suffix=".mp4", size_bytes=path.stat().st_size)).video
 
-    (shot,) = people_in_shots(find_faces(path, lambda _: None), (0, 8))
+    (shot,) = people_in_shots(find_faces(path, lambda _: None), (0, 8), Fraction(25))
 
     assert [len(person.points) for person in shot.people] == [8, 8]
     assert [len(faces) for faces in sampled_faces(path, video, 0, 8)] == [2, 2, 2]
@@ -119,7 +121,7 @@ def test_small_face_beside_a_large_one_is_a_person(engine_ready, tmp_path):
     with FaceFinder() as finder:
         assert len(finder.find(picture)) == len(finder.detect_boxes(picture)) == 1
 
-    (shot,) = people_in_shots(find_faces(path, lambda _: None), (0, frames))
+    (shot,) = people_in_shots(find_faces(path, lambda _: None), (0, frames), Fraction(25))
 
     assert [len(person.points) for person in shot.people] == [frames, frames]
     assert shot.people[0].unit_px < 0.3 * shot.people[1].unit_px
@@ -136,7 +138,7 @@ def test_small_face_is_searched_again_after_a_cut(engine_ready, tmp_path):
     large = two_faces.portrait("warm", height=700), two_faces.still(920, 360)
     path = two_faces.write_people(tmp_path / "film.mp4", [small, large], size=(1280, 720), frames=10, cut=5)
 
-    before, after = people_in_shots(find_faces(path, lambda _: None), (0, 10))
+    before, after = people_in_shots(find_faces(path, lambda _: None), (0, 10), Fraction(25))
 
     assert [len(person.points) for person in before.people] == [5]
     assert [sorted(person.points) for person in after.people] == [list(range(6, 10)), list(range(5, 10))]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import made_tracks
 import numpy as np
 import pytest
 
+from react1.pipeline.engine.detect.detect import FrameDetections
 from react1.pipeline.engine.detect.face_selection import sharpness_weights
+from react1.pipeline.engine.detect.people import tracks_in
 from react1.pipeline.engine.occlusion.occlusion import FaceTexels
 
 
@@ -25,3 +28,16 @@ def test_a_fade_for_blur_takes_as_long_at_any_frame_rate(fps):
     assert (weights[first:last] == 0).all()
     assert before_s == pytest.approx(0.24, abs=0.04)
     assert after_s == pytest.approx(before_s, abs=0.01)
+
+
+@pytest.mark.parametrize(("fps", "least"), [(24, 4), (25, 4), (50, 8), (120, 19)])
+def test_a_face_is_ignored_that_is_seen_for_less_than_a_sixth_of_a_second(fps, least):
+    """Four frames last 0.16 s at 25 frames/s and 0.03 s at 120."""
+    face, shot = made_tracks.face(300, 200), (0, fps)
+
+    def tracks(seen):
+        frames = [FrameDetections((face,) if number < seen else ()) for number in range(fps)]
+        return tracks_in(frames, shot, shot, Fraction(fps))
+
+    assert not tracks(least - 1)
+    assert len(tracks(least)) == 1

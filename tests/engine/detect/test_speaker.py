@@ -40,7 +40,7 @@ def test_face_that_moves_with_the_voice_is_the_speaker(face) -> None:
     samples = astronaut.syllables(4, per_second=2.3)
     opened = analyze_speech(samples, astronaut.RATE, 100, FPS).open
     other = 0.1 + 0.1 * np.sin(np.arange(100) * 0.9)
-    tracks = build_tracks([[face(120, 60, other[n]), face(420, 40, 0.2 * opened[n])] for n in range(100)])
+    tracks = build_tracks([[face(120, 60, other[n]), face(420, 40, 0.2 * opened[n])] for n in range(100)], 25.0)
     large, small = sorted(tracks, key=lambda track: -track.unit_px)
     loudness = loudness_per_frame(voiced(samples), 100, FPS)
 
@@ -58,7 +58,7 @@ def test_largest_face_is_chosen_if_unclear(face) -> None:
     """If both mouths move with the voice, the largest face is chosen, and the reason is given."""
     samples = astronaut.syllables(4)
     opened = analyze_speech(samples, astronaut.RATE, 100, FPS).open
-    tracks = build_tracks([[face(120, 60, 0.2 * opened[n]), face(420, 40, 0.2 * opened[n])] for n in range(100)])
+    tracks = build_tracks([[face(120, 60, 0.2 * opened[n]), face(420, 40, 0.2 * opened[n])] for n in range(100)], 25.0)
 
     chosen = choose_face(tracks, loudness_per_frame(voiced(samples), 100, FPS), SHOT, FPS, True)
 
@@ -73,10 +73,27 @@ def test_mouth_that_moves_in_silence_is_not_the_speaker(face) -> None:
     samples = 0.2 * noise.normal(0, 0.3, 4 * astronaut.RATE) * np.repeat(sounds, astronaut.RATE // 25)
     chew = 0.1 + noise.uniform(-0.1, 0.1, (2, 100))
     listener, speaker = np.where(sounds, 0.1, chew[0]), np.where(sounds, chew[1], 0.1)
-    tracks = build_tracks([[face(120, 60, listener[n]), face(420, 40, speaker[n])] for n in range(100)])
+    tracks = build_tracks([[face(120, 60, listener[n]), face(420, 40, speaker[n])] for n in range(100)], 25.0)
     loudness = loudness_per_frame(voiced(samples), 100, FPS)
 
     assert round(choose_face(tracks, loudness, SHOT, FPS, True).track.unit_px) == 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fps", [25, 60, 120])
+def test_grain_hides_no_speaker_of_a_fast_film(face, fps) -> None:
+    """Lips that change by a few levels in a 25th of a second change by less than the grain from frame to frame."""
+    noise, samples, frames = np.random.default_rng(1), astronaut.syllables(4, per_second=2.3), 4 * fps
+    samples *= np.repeat([1, 0, 1, 0, 1, 1, 0, 1], astronaut.RATE // 2)
+    opened = analyze_speech(samples, astronaut.RATE, frames, Fraction(fps)).open
+    skin, lit = noise.integers(80, 160, (1329, 4)), noise.normal(0, 6, (1329, 1))
+    track = Track()
+    for number in range(frames):
+        seen = skin + opened[number] * lit + noise.normal(0, 2, skin.shape)
+        track.add(number, face(300, 60, 0.1), FaceTexels(seen.round().astype(np.uint8)))
+    loudness = loudness_per_frame(voiced(samples), frames, Fraction(fps))
+
+    assert speech_score(track, loudness, (0, frames), Fraction(fps)) > 0.25
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ def test_two_faces_make_two_tracks_across_a_gap(face) -> None:
             pair = pair[1:]
         frames.append(pair[::-1] if number % 3 else pair)
 
-    tracks = build_tracks(frames)
+    tracks = build_tracks(frames, 25.0)
 
     assert sorted(len(track.points) for track in tracks) == [26, 30]
     assert sorted(round(track.unit_px) for track in tracks) == [40, 60]
@@ -40,21 +40,23 @@ def test_two_faces_make_two_tracks_across_a_gap(face) -> None:
 
 def test_duplicate_detections_are_one_face(face) -> None:
     """A second detection at the same position is dropped."""
-    (track,) = build_tracks([[face(100), face(104, unit_px=55)] for _ in range(5)])
+    (track,) = build_tracks([[face(100), face(104, unit_px=55)] for _ in range(5)], 25.0)
 
     assert round(track.unit_px) == 60
 
 
+@pytest.mark.parametrize("fps", [25, 50, 60, 120])
 @pytest.mark.parametrize("hidden", [False, True])
-def test_faces_that_cross_keep_their_tracks(face, hidden: bool) -> None:
-    """Two faces of one size that cross keep their tracks, with one hidden for 18 frames or both visible."""
+def test_faces_that_cross_keep_their_tracks(face, hidden: bool, fps: int) -> None:
+    """Two faces of one size that cross keep their tracks, with one hidden for 0.72 s or both visible."""
     frames = []
-    for number in range(60):
-        left, right = face(100 + 6 * number), face(460 - 6 * number, y=215)
+    for number in range(60 * fps // 25):
+        moved = 150 * number / fps
+        left, right = face(100 + moved), face(460 - moved, y=215)
         window = abs(left[:, 0].mean() - right[:, 0].mean()) < 110
         frames.append([left] if window and hidden else [right, left])
 
-    tracks = build_tracks(frames)
+    tracks = build_tracks(frames, fps)
 
     assert len(tracks) == 2
     for track in tracks:
@@ -70,7 +72,7 @@ def test_face_with_another_appearance_does_not_extend_a_track(face) -> None:
             [FaceTexels(np.full((1329, 4), 120 if number < 10 else level, np.uint8))] * len(faces)
             for number, faces in enumerate(frames)
         ]
-        tracks = build_tracks(frames, texels)
+        tracks = build_tracks(frames, 25.0, texels)
 
         assert len(extend_track(tracks[0], tracks).points) == expected
 
@@ -79,7 +81,7 @@ def test_track_is_extended_only_near_its_old_position(face) -> None:
     """After a long loss a face near the old position is the same; one across the picture is not."""
     for x, expected in ((150, 20), (450, 10)):
         frames = [[face(100)]] * 10 + [[]] * 40 + [[face(x)]] * 10
-        tracks = build_tracks(frames)
+        tracks = build_tracks(frames, 25.0)
         chosen = tracks[0]
 
         extended = extend_track(chosen, tracks)

@@ -20,6 +20,7 @@ from react1.pipeline.engine.occlusion.occlusion import (
     sample_face,
     write_occlusion,
 )
+from react1.pipeline.engine.occlusion.texels import positions
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +88,25 @@ def test_frames_with_an_occluder_are_detected(occlusion_of, kind: str, since: in
     assert detected[since + 1 :].all()
     assert (occlusion.covered[since + 1 :] > 0.05).all()
     assert occlusion.covered[: since - 1].max() == 0
+
+
+@pytest.mark.parametrize("fps", [25, 60])
+def test_a_hand_with_a_blurred_edge_is_detected_at_any_frame_rate(portrait, fps: int) -> None:
+    """It rises over the lower face in half a second; the face's appearance does not follow it bit by bit."""
+    noise, usual = np.random.default_rng(0), sample_face(portrait.picture, portrait.face).values.astype(float)
+    down = positions(portrait.face.local)[:, 1:]
+    texels = []
+    for number in range(3 * fps):
+        risen = np.clip(2 * (number / fps - 1.5), 0, 1)
+        share = np.clip((down - 1.7 + risen) / 0.4 + 0.5, 0, 1)
+        seen = usual + noise.normal(0, 2, usual.shape)
+        seen[:, :3] += share * (np.array([150, 110, 90]) - usual[:, :3])
+        texels.append(FaceTexels(np.clip(np.round(seen), 0, 255).astype(np.uint8)))
+
+    occlusion = find_occlusion(texels, [portrait.face.points_px] * len(texels), Fraction(fps))
+
+    assert occlusion.covered[: round(1.4 * fps)].max() == 0
+    assert occlusion.covered[round(2.5 * fps) :].min() > 0.9
 
 
 def test_hand_is_less_certain_than_a_cup(occlusion_of) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -226,6 +227,19 @@ def test_a_face_that_is_lost_for_a_while_is_one_face(face) -> None:
 
 
 @pytest.mark.slow
+def test_a_face_that_comes_back_to_its_place_counts_as_one(face) -> None:
+    """Seen twice for 20 frames it is the largest of two, or the only one; its halves are not compared with others."""
+    halves = [detections_of(face(150))] * 20 + [detections_of()] * 30 + [detections_of(face(150))] * 20
+    other = [detections_of(*frame.faces, face(450, 60)) for frame in halves[:20]]
+
+    alone, chosen = plan_for(halves), plan_for(other + halves[20:])
+
+    assert not any("re-expressed face" in note for note in alone.notes)
+    assert any(note.startswith("re-expressed face: the largest of 2 faces (auto") for note in chosen.notes)
+    assert FaceFrame(chosen.faces[60]).unit_px == pytest.approx(50, abs=1)
+
+
+@pytest.mark.slow
 def test_blurred_frames_fade(face) -> None:
     """Six frames without a sharp edge get weight 0, without a jump before and after them."""
     looks = [NORMAL.copy() for _ in range(40)]
@@ -304,8 +318,8 @@ def test_no_face_is_reported_in_one_line(detections: FrameDetections, words: str
 
 def test_a_face_in_too_few_frames_is_ignored(face) -> None:
     """Three frames of a face in a shot of twenty are refused as no face; four frames are enough."""
-    with pytest.raises(NoFace):
-        plan_for([detections_of(face(200))] * 3 + [detections_of()] * 17)
+    with pytest.raises(NoFace, match=r"in 3 frames .* or seen for too short a time"):
+        plan_for([detections_of(face(200))] * 3 + [replace(detections_of(), boxes=())] * 17)
 
     assert weights(plan_for([detections_of(face(200))] * 4 + [detections_of()] * 16)).max() > 0
 
