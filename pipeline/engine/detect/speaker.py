@@ -1,9 +1,9 @@
 """Find the speaker among several faces: the one whose mouth moves while the voice sounds, and rests while it does not.
 
 The mouth opening does not follow loudness, but the mouth moves where the voice is. Four measures are correlated with
-loudness: the change of the lips' texels from frame to frame, at two time scales, the speed at which the lips open and
-close, and the speed at which they widen. On real faces their mean separates the speaker from another talking face far
-more often than the opening itself.
+loudness: the change of the lips' texels within a 25th of a second, at two time scales, the speed at which the lips open
+and close, and the speed at which they widen. On real faces their mean separates the speaker from another talking face
+far more often than the opening itself.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Model the model appearance of a face, and score texels that look different.
+"""Model the usual appearance of a face, and score texels that look different.
 
-A texel belongs to the face if it frames like one of a few exemplars (the most similar frames), or like its own recent
+A texel belongs to the face if it looks like one of a few exemplars (the most similar frames), or like its own recent
 past while it belonged to the face. So changing light, a turning head and a beard are learnt; a hand from the side is
 not, because only texels classified as face update the model.
 
@@ -42,7 +42,7 @@ _FLOOR, _MAX_LOG_GAIN = 8.0, 0.7
 
 @dataclass(frozen=True, eq=False)
 class AppearanceModel:
-    """The model appearance of a face."""
+    """The usual appearance of a face."""
 
     rgb: Texels
     lab: Texels

@@ -19,7 +19,7 @@ from ..geometry.mesh import EYES, LIPS, LOWER_LIP, OVAL, SKIN_COUNT, UPPER_LIP
 UNIT_PX = 32
 """Scale at which a face is sampled; one texel covers about 1/16 unit."""
 EYE_MARGIN = (0.12, 0.14)
-"""Margin in units neighbor_lists an eye in which texels are ignored, because lids and lashes move."""
+"""Margin in units around an eye in which texels are ignored, because lids and lashes move."""
 BORDER_UNITS = 0.08
 """Texels nearer to the border of the face are ignored, because hair and background move."""
 
