@@ -17,6 +17,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -97,6 +98,14 @@ class Backend:
 def directory_backend(root: Path, *, shared: bool) -> Backend:
     """Return the backend in a folder, which is created by the first write."""
     return Backend(str(root), DirectoryBlobs(root), DirectoryRecords(root), shared)
+
+
+_CONTENT_PATH = re.compile(r".*/objects/([0-9a-f]{2})/\1[0-9a-f]{62}(\.[^/]*)?", re.DOTALL)
+
+
+def is_content_path(path: Path) -> bool:
+    """Return whether a file is content in a folder of a store: never written, and its time is that of its last use."""
+    return _CONTENT_PATH.fullmatch(path.as_posix()) is not None
 
 
 class DirectoryBlobs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -170,6 +171,21 @@ def test_a_deleted_film_is_made_again(server):
 
     assert [sorted(run.ran) for run in (*runs, unchanged)] == [["4"], ["3", "4"], []]
     assert len({digest(run.outputs["4"][0][0]) for run in (*runs, unchanged)}) == 1
+
+
+def test_content_that_the_store_marks_as_used_is_not_changed(server):
+    """A shared store sets the time of content whenever it is read or stored again; what shows it stays as well."""
+    first = server.run(workflow())
+    film = Path(first.outputs["3"][0][0].get_stream_source())
+
+    os.utime(film)
+    again = server.run(workflow())
+    films = saved(server)
+    preview = server.run(workflow(run={"on_failure": "keep-original"})).ui["3"]["images"]
+
+    assert (again.ran, again.errors) == ([], {})
+    assert len(films) == 1
+    assert preview == first.ui["3"]["images"]
 
 
 def test_stop_ends_a_render_and_the_next_run_goes_on(server):

@@ -17,6 +17,7 @@ from react1.pipeline.store import store as store_module
 from react1.pipeline.store import store_backend
 from react1.pipeline.store.lease import Leases, LeaseTaken
 from react1.pipeline.store.store import Store
+from react1.pipeline.store.store_backend import is_content_path
 from react1.testing import StoreTests
 
 
@@ -258,6 +259,17 @@ def test_the_setting_names_the_store(tmp_path, monkeypatch):
 
     assert Store(tmp_path / "second").result("ab" * 32)["value"] == {"a": 1}
     assert Store(tmp_path / "second", place="").result("ab" * 32) is None
+
+
+def test_the_content_of_a_store_is_told_by_its_path(tmp_path):
+    """With a suffix or without; a film of the user's is none, whatever folder it is in."""
+    file = _add(Store(tmp_path / "home"))
+    path = Store(tmp_path / "home").path(file)
+
+    assert is_content_path(path) and is_content_path(path.with_suffix(""))
+    assert not any(
+        map(is_content_path, (tmp_path / "objects" / "fi" / "film.mp4", path.parent.parent / "zz" / path.name))
+    )
 
 
 def test_a_film_is_never_delivered_as_a_link_into_the_shared_folder(tmp_path):

@@ -23,6 +23,7 @@ from ...core.settings import home_folder
 from ...located_yaml.explain import is_url
 from ...media.tools.file_copy import copy_file
 from ...store.atomic import storage_errors, temporary_path
+from ...store.store_backend import is_content_path
 from . import host
 
 _FILMS = (".mp4", ".m4v", ".webm", ".mov")
@@ -186,7 +187,7 @@ def _stamp(path: Path) -> Stamp | None:
         status = path.stat()
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, 0 if is_content_path(path) else status.st_mtime_ns
 
 
 ALLOWED_FOLDERS = "REACT1_COMFYUI_FOLDERS"

@@ -96,8 +96,7 @@ def _proxy(film: Path, media: Media, progress: Progress) -> Path | None:
 
 def _temp_path(film: Path, prefix: str, suffix: str) -> Path:
     """Return a path in the temp folder for what a file shows as it is now."""
-    status = film.stat()
-    state = f"{film} {status.st_size} {status.st_mtime_ns}"
+    state = folders.file_states([film])
     return folders.scratch() / f"{prefix}-{hashlib.sha256(os.fsencode(state)).hexdigest()[:32]}{suffix}"
 
 
