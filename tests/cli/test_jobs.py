@@ -313,3 +313,14 @@ def test_doctor_shows_the_providers_url(react1, server):
     assert f"{client.url}, a server on this machine" in react1("doctor").stdout
     react1.environ["REACT1_SEGMIND_URL"] = "http://example.com"
     assert "https only" in react1("doctor").stdout
+
+
+@pytest.mark.parametrize("option", [("--home", "elsewhere"), ("--json",), ("--all",)])
+def test_options_before_a_subcommand_are_refused(react1, tmp_path, option):
+    """It would not get them: a call would be settled in the default home, not in the one that is given."""
+    before = react1("jobs", *option, "settle", "3f2a", "--not-billed")
+    behind = react1("jobs", "settle", "3f2a", "--not-billed", "--home", tmp_path / "elsewhere")
+
+    assert (before.returncode, behind.returncode) == (2, 2)
+    assert f"{option[0]}: give options of `settle` behind it: react1 jobs settle …" in before.stderr
+    assert "behind it" not in behind.stderr

@@ -121,7 +121,7 @@ class _Reader:
         for item in spine:
             if item.tag not in (*_TIMED, "transition"):
                 continue
-            duration_s = _duration_s(item)
+            duration_s = self._duration_s(item)
             # Without an offset an item follows the one before it, and a transition lies over the cut between two.
             start_s = end_s - duration_s / 2 if item.tag == "transition" else end_s
             start_s = start_s if item.get("offset") is None else parse_seconds(item.get("offset"))
@@ -146,7 +146,7 @@ class _Reader:
         if item.tag == "spine":
             yield from self._spine(item, Fraction(0), self._inside(item, here, zero_s, Fraction(0)))
             return
-        start_s, duration_s = self._start_s(item), parse_seconds(item.get("duration"))
+        start_s, duration_s = self._start_s(item), self._duration_s(item)
         inside = self._inside(item, here, zero_s, start_s)
         entry = self._entry(item, replace(inside, unusable=here.unusable or reason), start_s, duration_s)
         if item.tag in _CLIPS:
@@ -216,6 +216,13 @@ class _Reader:
         asset = self.resources.get(item.get("ref")) if item.tag in ("asset-clip", "video", "audio") else None
         return parse_seconds(asset.get("start")) if asset is not None and asset.tag == "asset" else Fraction(0)
 
+    def _duration_s(self, item: Any) -> Fraction:
+        """Return an element's duration; an audition has that of its picked clip, and a clip may have its asset's."""
+        if item.tag == "audition":
+            item = next((child for child in item if child.tag in _TIMED), item)
+        asset = self.resources.get(item.get("ref")) if item.tag == "asset-clip" else None
+        return parse_seconds((item if item.get("duration") is not None or asset is None else asset).get("duration"))
+
     def _media(self, item: Any, local_s: Fraction) -> tuple[Any, Fraction | None]:
         """Return the asset of an element, and its time from its first frame at a local time."""
         if item.tag == "clip":
@@ -260,12 +267,6 @@ class _Reader:
             if owner is not None and (rate := self._rate(owner)) is not None:
                 return 1 / rate
         return Fraction(1, 23)
-
-
-def _duration_s(item: Any) -> Fraction:
-    """Return the duration of an item of a storyline; an audition has that of its picked clip, the first."""
-    picked = next((child for child in item if child.tag in _TIMED), None) if item.tag == "audition" else None
-    return parse_seconds((item if picked is None else picked).get("duration"))
 
 
 def _path(asset: Any) -> str:

@@ -286,6 +286,14 @@ def test_an_fcpxml_transition_refuses_the_picked_clip_of_an_audition():
     assert rows["picked"][0] == rows["b"][0] == "refused"
 
 
+def test_an_fcpxml_clip_without_a_duration_is_as_long_as_its_asset():
+    """The format lets it be left out."""
+    rows = _cut(NOTED.format("a", "", "").replace('duration="2s" ', "") + NOTED.format("b", "", ""))
+
+    assert rows["a"] == ("edit", "00:00:00.000", "00:00:08.008")
+    assert rows["b"] == ("edit", "00:00:08.008", "00:00:10.008")
+
+
 def test_an_fcpxml_clip_of_which_only_the_sound_is_used_is_refused():
     """The pictures at its place are those of the clip that it is connected to."""
     sound = NOTED.format("sound", 'lane="-1" srcEnable="audio" offset="107999892/30000s"', "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...messages import err, open_home, out, out_json
+from ...messages import err, open_home, out, out_json, report_failures
 from ...options import AsJson, Home, examples_text
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def command(
 ) -> None:
     """List paid calls, newest first; or show or settle one."""
     if context.invoked_subcommand is not None:
+        _refuse_misplaced(context.invoked_subcommand, {"--all": every, "--json": as_json, "--home": home})
         return
     from ....jobs.ledger import Ledger
 
@@ -70,6 +71,22 @@ def command(
         out(f"{sums.jobs} jobs, ${total:.2f}" if rows else f"no paid calls in {folder}")
         if sums.rehearsals:
             out(f"{sums.rehearsals} rehearsals at a server on this machine, ${rehearsals_usd:.2f} not charged")
+
+
+def _refuse_misplaced(subcommand: str, options: dict[str, object]) -> None:
+    """Refuse options before a subcommand, which would not get them: a call could be settled in another home.
+
+    Raises:
+        typer.Exit: with 2 if one is given.
+    """
+    from ....core.errors import PresetError
+
+    given = [name for name, value in options.items() if value]
+    with report_failures("--json" in given):
+        if given:
+            raise PresetError(
+                f"{', '.join(given)}: give options of `{subcommand}` behind it: react1 jobs {subcommand} …"
+            )
 
 
 @app.command(name="show", epilog=examples_text(("react1 jobs show 3f2a",)))
