@@ -81,11 +81,11 @@ def _refuse_misplaced(subcommand: str, options: dict[str, object]) -> None:
     """
     from ....core.errors import PresetError
 
-    given = [name for name, value in options.items() if value]
-    with report_failures("--json" in given):
-        if given:
+    misplaced = [name for name, value in options.items() if value]
+    with report_failures("--json" in misplaced):
+        if misplaced:
             raise PresetError(
-                f"{', '.join(given)}: give options of `{subcommand}` behind it: react1 jobs {subcommand} …"
+                f"{', '.join(misplaced)}: give options of `{subcommand}` behind it: react1 jobs {subcommand} …"
             )
 
 
