@@ -13,7 +13,7 @@ from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.media.tools.process import run_tool
 from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted
 from react1.pipeline.runner.run_records.outcome import NotebookProgress, RunResult, SegmentResult, page_html
-from react1.pipeline.scripting.moviepy_clips import open_clip, write_clip
+from react1.pipeline.scripting.moviepy_clips import open_clip, require_moviepy, write_clip
 from react1.testing import ClipRecipe, FakeProvider, frame_number, frame_numbers, make_clip
 
 EDIT = "2f-8f:sad:0.25"
@@ -132,6 +132,16 @@ def test_a_clip_becomes_a_film_again(clip, tmp_path):
 
     assert frame_numbers(path) == list(range(2, 9))
     assert open_clip(path).audio is not None
+
+
+@pytest.mark.parametrize("size", [(64, 48), (1280, 720)])
+def test_a_clip_that_became_a_film_keeps_its_colors(tmp_path, size):
+    """The film says by which matrix they were converted: readers would take another one for small pictures."""
+    red = np.full((size[1], size[0], 3), (200, 40, 40), np.uint8)
+
+    path = write_clip(require_moviepy().VideoClip(lambda _: red, duration=0.08).with_fps(25), tmp_path / "red.mov")
+
+    assert np.abs(open_clip(path).get_frame(0).astype(int) - red).max() <= 2
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import InputMediaError, MissingExtra
 from ..core.values import Media, VideoStream
-from ..media.clip_writer import rgb_frame
+from ..media.clip_writer import ClipWriter, VideoSettings, rgb_frame
 from ..media.frames.decode import exact_frames, rgb, turn_upright
 from ..media.probe import probe_path, require_video
 from ..media.trim import container_time_s
@@ -145,23 +145,23 @@ def write_clip(clip: Any, path: Path) -> Path:
     rate = Fraction(clip.fps).limit_denominator(1001)
     frames = max(1, round(clip.duration * float(rate)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w", format="mov") as container:
-        video: Any = container.add_stream("libx264", rate=rate, options={"crf": _CRF, "preset": "fast"})
-        width, height = clip.size
-        video.width, video.height, video.pix_fmt = width - width % 2, height - height % 2, "yuv420p"
-        audio: Any = container.add_stream("pcm_s16le", rate=SOUND_HZ, layout="stereo") if clip.audio else None
+    width, height = (side - side % 2 for side in clip.size)
+    with ClipWriter(path, container="mov") as writer:
+        options = {"crf": _CRF, "preset": "fast"}
+        writer.add_video(VideoSettings("libx264", (width, height), rate, options=options))
+        if clip.audio:
+            writer.add_audio("pcm_s16le", SOUND_HZ, "stereo")
         for number in range(frames):
-            picture = np.ascontiguousarray(picture_at(clip, number, rate)[: video.height, : video.width])
-            frame = rgb_frame(picture)
+            frame = rgb_frame(picture_at(clip, number, rate)[:height, :width])
             frame.pts, frame.time_base = number, 1 / rate
-            container.mux(video.encode(frame))
-        container.mux(video.encode(None))
-        if audio is not None:
-            _write_sound(container, audio, clip, float(frames / rate))
+            writer.write_frame(frame)
+        writer.end_video()
+        if clip.audio:
+            _write_sound(writer, clip, float(frames / rate))
     return path
 
 
-def _write_sound(container: Any, stream: Any, clip: Any, duration_s: float) -> None:
+def _write_sound(writer: ClipWriter, clip: Any, duration_s: float) -> None:
     """Write the sound in small parts, as MoviePy's reader needs it; it ends with the picture at the latest."""
     left = round(min(duration_s, clip.audio.duration) * SOUND_HZ)
     written = 0
@@ -173,7 +173,6 @@ def _write_sound(container: Any, stream: Any, clip: Any, duration_s: float) -> N
         stereo = columns if columns.shape[1] == 2 else np.repeat(columns[:, :1], 2, axis=1)
         pcm = np.ascontiguousarray(np.round(np.clip(stereo, -1, 1) * 32767).astype(np.int16).reshape(1, -1))
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="stereo")
-        frame.sample_rate, frame.pts = SOUND_HZ, written
-        container.mux(stream.encode(frame))
+        frame.sample_rate, frame.pts, frame.time_base = SOUND_HZ, written, Fraction(1, SOUND_HZ)
+        writer.write_audio_frame(frame)
         written += len(samples)
-    container.mux(stream.encode(None))

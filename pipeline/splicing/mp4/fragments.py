@@ -151,6 +151,7 @@ def _parse(top: TopBox, moof: Box, defaults: dict[int, dict[str, int]], ends: di
         if any(traf.find(kind) is not None for kind in _ENCRYPTION):
             raise NotApplicable("the film is encrypted")
         own, base = _read_tfhd(traf.require(b"tfhd").body, defaults, top.offset, data_end)
+        data_end = base
         tfdt = traf.find(b"tfdt")
         if tfdt is not None:
             wide = tfdt.body[0] == 1
@@ -158,10 +159,10 @@ def _parse(top: TopBox, moof: Box, defaults: dict[int, dict[str, int]], ends: di
         for place, box in enumerate(traf.children):
             if box.kind != b"trun":
                 continue
-            run, base = _read_trun(box.body, own, traf_place, place, base, ends.get(own["track"], 0))
+            run = _read_trun(box.body, own, (traf_place, place), (base, data_end), ends.get(own["track"], 0))
             ends[own["track"]] = run.first_dts + int(run.durations.sum())
+            data_end = run.offset + int(run.sizes.sum())
             runs.append(run)
-        data_end = base
     return Fragment(top, moof, tuple(runs))
 
 
@@ -181,11 +182,21 @@ def _read_tfhd(
     return own, base
 
 
-def _read_trun(body: bytes, own: dict[str, int], traf: int, place: int, base: int, first_dts: int) -> tuple[Run, int]:
-    """Return a run, and where its data ends."""
+def _read_trun(
+    body: bytes, own: dict[str, int], place: tuple[int, int], origins: tuple[int, int], first_dts: int
+) -> Run:
+    """Return a run.
+
+    Args:
+        body: of its box.
+        own: the defaults of its `traf`.
+        place: of the `traf` and in it.
+        origins: where its data begins counted from, if it has an offset, and if it has none: the end of the run before.
+        first_dts: of its first sample.
+    """
     flags, count = struct.unpack_from(">II", body)
     version, flags, position = flags >> 24, flags & 0xFFFFFF, 8
-    offset = base
+    base, offset = origins
     if flags & DATA_OFFSET:
         (relative,), position = struct.unpack_from(">i", body, position), position + 4
         offset = base + relative
@@ -207,5 +218,4 @@ def _read_trun(body: bytes, own: dict[str, int], traf: int, place: int, base: in
         composition = composition.astype(np.uint32).astype(np.int32).astype(np.int64)
     sizes = column(SIZE, own["size"])
     durations = column(DURATION, own["duration"])
-    run = Run(traf, place, own["track"], offset, first_dts, durations, sizes, sample_flags, composition)
-    return run, offset + int(sizes.sum())
+    return Run(*place, own["track"], offset, first_dts, durations, sizes, sample_flags, composition)

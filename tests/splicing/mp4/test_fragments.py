@@ -28,12 +28,12 @@ FLAGS = (
 )
 
 
-def _film(folder: Path, flags: str, **changes) -> Path:
+def _film(folder: Path, flags: str, *options: str, **changes) -> Path:
     """Make a fragmented film whose picture starts half a second late, with a date, a title and sound."""
     late = {"start_s": Fraction(1, 2), "frames": 24, "size": (96, 64), "gop": 6, "audio_codec": "aac"}
     path, result = make_clip(folder / "plain.mp4", **{**late, **changes}), folder / "film.mp4"
     tags = ("-metadata", "creation_time=2020-01-02T03:04:05Z", "-metadata", "title=Über")
-    odd.ffmpeg("-copyts", "-i", path, "-map", 0, "-c", "copy", *tags, "-movflags", flags, result)
+    odd.ffmpeg("-copyts", "-i", path, "-map", 0, "-c", "copy", *tags, "-movflags", flags, *options, result)
     return result
 
 
@@ -69,6 +69,20 @@ def test_a_fragmented_film_whose_picture_starts_late_keeps_its_boxes(context, tm
     assert same_data == sum(kind == b"mdat" for kind, _, _ in before) - 1
     assert [b for k, _, b in after if k == b"ftyp"] == [b for k, _, b in before if k == b"ftyp"]
     _indices_point_to_fragments(after)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", FLAGS[:2])
+def test_tracks_may_take_turns_within_a_fragment(context, tmp_path, flags):
+    """Each of a track's runs counts its offset from the same place, not from the end of the run before it."""
+    path = _film(tmp_path, flags, "-frag_interleave", "2")
+    runs = [run for run in read_fragments(path).fragments[1].runs if run.track_id == 1]
+    assert len(runs) > 1
+
+    media, result = _splice(context, path)
+
+    assert result.metrics["way"] == "exact" and result.notes == (), result.metrics["reason"]
+    check(look(path, media.video.index), result, media.video.index, [(8, 10)], "exact")
 
 
 def _indices_point_to_fragments(boxes: list[tuple[bytes, int, bytes]]) -> None:
