@@ -34,6 +34,12 @@ from .timing.indexed_times import read_indexed_times
 
 _ORDER_FRAMES = 48
 """How many pictures are decoded to see in which order they are shown."""
+VIEWS = "STEREO3D"
+"""The side data of a frame that says how its two views are packed."""
+WITHOUT_STEREO_MODE = (
+    "mkvpropedit film.mkv --edit track:v1 --delete stereo-mode, or ffmpeg -i film.mkv -map 0 -c copy film.mp4"
+)
+"""Takes out of a Matroska file how the two views of its pictures are packed; for messages."""
 _WEAVE = "ffmpeg -i film -vf weave=first_field=top -c:v libx264 -flags +ildct+ilme -crf 12 -c:a copy film.mkv"
 
 
@@ -213,14 +219,19 @@ def _require_shown_order(path: Path, stream: Any, name: str) -> None:
 
 
 def _require_frames(stream: Any, frame: Any, name: str) -> None:
-    """Check that each decoded picture is a frame.
+    """Check that each decoded picture is a frame, and that ffmpeg's filters take it.
 
     A decoder of HEVC gives each field of a field sequence as a picture of half the height, and marks only those as
-    interlaced (ITU-T H.265, E.3.1: field_seq_flag).
+    interlaced (ITU-T H.265, E.3.1: field_seq_flag). Filters refuse a picture that says twice how its views are packed.
 
     Raises:
-        InputMediaError: they are fields.
+        InputMediaError: they are fields, or say it twice.
     """
+    if frame is not None and sum(data.type.name == VIEWS for data in frame.side_data) > 1:
+        raise InputMediaError(
+            f"{name} says twice how its two views are packed, in the container (StereoMode) and inside the pictures, "
+            f"which ffmpeg does not take; leave it out of the container first ({WITHOUT_STEREO_MODE})"
+        )
     if frame is not None and frame.interlaced_frame and stream.codec_context.name == "hevc":
         raise InputMediaError(
             f"{name} is HEVC in field pictures: each picture is one field of {frame.width}x{frame.height}, half a "

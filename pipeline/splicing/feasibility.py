@@ -11,6 +11,7 @@ here is what the splice and its checks read later; the middle of a long edit is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,12 @@ from ..media.frames.decode import ENCODE_AGAIN, decode_frames, exact_frames, ope
 from ..media.frames.film_readers import kept_open
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable
+from ..media.probe import VIEWS, WITHOUT_STEREO_MODE
 from ..media.timing.clock import describe_frame
 from .codecs.h264_slices import pictures_come
 from .container import container_suffix, remux_refusal
 from .encoders import choose_encoder, codec_change, new_codec
+from .matroska import MATROSKA_SUFFIXES
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid
 from .packet_index import index_film
 from .pictures.frames import Insert, count_frames
@@ -184,6 +187,8 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         refusal = remux_refusal(media, new_codec(settings))
         if refusal:
             raise InputMediaError(f"the film cannot be smart-rendered ({reason}), and {refusal}") from reason
+        if settings.encoder == "libx264" and container_suffix(media) in MATROSKA_SUFFIXES:
+            _require_one_view(source, media, str(reason))
         require_decodable(source, media, [(0, media.video.frame_count), *spans], are_counted=True)
         change = codec_change(media.video, settings)
         return Feasibility("reencoded-picture", str(reason), encoder=settings.encoder, codec_change=change)
@@ -194,6 +199,23 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         same_config=plan.encoder.same_config,
         encoder=plan.encoder.settings.encoder,
     )
+
+
+def _require_one_view(source: Path, media: Media, reason: str) -> None:
+    """Check that pictures do not show two views: x264 says inside of new ones how these are packed, as StereoMode does.
+
+    Raises:
+        InputMediaError: they do; what says it twice is not decoded.
+    """
+    assert media.video is not None
+    with closing(decode_frames(source, media.video.index)) as frames:
+        first = next(frames, None)
+    if first is not None and any(data.type.name == VIEWS for data in first.side_data):
+        raise InputMediaError(
+            f"the film cannot be smart-rendered ({reason}), and new pictures would say once more than its container "
+            f"(StereoMode) how their two views are packed, which ffmpeg does not take; leave it out of the container "
+            f"first ({WITHOUT_STEREO_MODE})"
+        )
 
 
 def _smart_plan(source: Path, media: Media, inserts: Sequence[Insert]) -> RenderPlan:

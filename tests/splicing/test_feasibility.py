@@ -54,6 +54,19 @@ def test_a_film_that_cannot_be_exact_is_reported_with_its_reason(context):
     assert text.metrics() == {"way": text.way, "reason": text.reason, "encoder": "mpeg2video"}
 
 
+def test_two_views_that_new_pictures_would_mark_once_more_are_refused_by_the_plan(context):
+    """Not only after the takes are paid for, when the film does not decode."""
+    plain = make_clip(context.temp_path("plain.mp4"), frames=6, tracks=0, size=(128, 96))
+    path = context.temp_path("film.mkv")
+    views = ["-c:v", "h263p", "-metadata:s:v", "stereo_mode=left_right"]
+    run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), *views, str(path)])
+    file = context.store(path)
+    media = probe(context.path(file), file)
+
+    with pytest.raises(InputMediaError, match="once more than its container .*mkvpropedit"):
+        check_feasibility(context.path(file), media, [(2, 4)])
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_mpeg_4_part_2_stays_in_its_own_codec(context, suffix):
     """As the plan says; B-frames and all, no picture is another."""

@@ -162,6 +162,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[React1Error], str]] = {
     "a cover": (odd.with_cover, InputMediaError, "the source has no picture to splice into"),
     "a picture of no frames": (odd.without_frames, InputMediaError, "no picture"),
     "encrypted": (odd.encrypted, InputMediaError, "is encrypted"),
+    "two views packed as it says twice": (
+        _copied("-metadata:s:v", "stereo_mode=left_right", suffix=".mkv", options={"x264-params": "frame-packing=3"}),
+        InputMediaError,
+        r"says twice how its two views are packed, .*\(mkvpropedit film.mkv --edit track:v1 --delete stereo-mode",
+    ),
     "a clock that is about to wrap": (
         _copied("-output_ts_offset", 95442, suffix=".ts"),
         InputMediaError,
