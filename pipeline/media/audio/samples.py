@@ -44,13 +44,18 @@ def read_span(path: Path, stream_index: int, start_s: Fraction, end_s: Fraction)
     return span, rate
 
 
+def first_track(container: Any) -> Any:
+    """Return the first audio track that there is a decoder for: `Media.audio` lists no other."""
+    return next(stream for stream in container.streams.audio if stream.codec_context is not None)
+
+
 def read_all(path: Path, rate_hz: int, channels: int | None = None) -> Samples:
     """Read a file's first audio track at another rate; more than two channels become stereo.
 
     `channels` asks for 1 or 2; by default the track's own number.
     """
     with open_media(path) as container:
-        stream = container.streams.audio[0]
+        stream = first_track(container)
         count = channels or min(int(stream.channels), 2)
         layout = "mono" if count == 1 else "stereo"
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate_hz)

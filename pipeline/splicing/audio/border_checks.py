@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ...core.nodes.node import NodeContext
 from ...core.values import AudioStream, Media
-from ...media.audio.samples import read_span
+from ...media.audio.samples import first_track, read_span
 from ...media.frames.film_readers import open_media
 from .lines import DialogueLine, Sound
 from .loudness_match import AROUND_S, db, dialogue_channels, is_silent, measure_lufs
@@ -65,7 +65,7 @@ class _DialogueTracks:
     def __init__(self, film: Path, source: Path, audio: AudioStream) -> None:
         self.rate_hz, self.layout = audio.sample_rate_hz, audio.layout
         with open_media(film) as container:
-            index = int(container.streams.audio[0].index)
+            index = int(first_track(container).index)
         self._film, self._source = _Track(film, index, self.rate_hz), _Track(source, audio.index, self.rate_hz)
 
     def read_ahead(self, line: DialogueLine) -> None:

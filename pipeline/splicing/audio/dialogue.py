@@ -271,10 +271,10 @@ def overwrite_samples(film: Path, media: Media, lines: Sequence[DialogueLine]) -
     """Write the lines, in samples of the shown clock, into a film; return how many packets they change.
 
     Raises:
-        NotApplicable: before anything is written: the samples cannot be found in the file.
+        NotApplicable: before anything is written: the samples cannot be found in the file, or are in several pieces.
     """
-    read_moov(film)
     audio = media.audio[0]
+    mp4_packets.find_sound(film, read_moov(film)[1], audio)
     with film.open("r+b") as stream:
         candidates = (
             _patch(stream, packet, at, line, audio) for line in lines for packet, at in _packets(film, audio, line)

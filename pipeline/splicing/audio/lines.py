@@ -19,7 +19,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ...media.audio.samples import decode_tolerant
+from ...media.audio.samples import decode_tolerant, first_track
 from ...media.frames.film_readers import open_input
 
 Sound = NDArray[np.float32]
@@ -99,11 +99,12 @@ def _read_recording(path: Path, rate_hz: int, layout: str, count: int) -> tuple[
     Cached, because tracks are mixed packet by packet; the array is read-only.
     """
     with open_input(path) as container:
-        mono = container.streams.audio[0].layout.nb_channels == 1
+        stream = first_track(container)
+        mono = stream.layout.nb_channels == 1
         resampler = av.AudioResampler(format="fltp", layout="mono" if mono else layout, rate=rate_hz)
         parts: list[Any] = []
         decoded = 0
-        for frame in decode_tolerant(container, container.streams.audio[0]):
+        for frame in decode_tolerant(container, stream):
             if frame is None:
                 continue
             frame.pts = None

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from ...core.values import AudioStream, Media
 from ...media.frames.film_readers import open_input
 from ...media.mp4 import sample_tables
+from ...media.mp4.boxes import Box
 from ...media.not_applicable import NotApplicable
 from ..mp4.fragments import read_index, read_samples
-from ..mp4.replace_samples import NewSamples, find_track
-from ..mp4.sample_times import IGNORE_EDIT_LIST
+from ..mp4.replace_samples import NewSamples, find_track, find_track_number
+from ..mp4.sample_times import IGNORE_EDIT_LIST, is_one_piece
 from .lines import DialogueLine, Sound, mix_into
 from .reencode_track import decode_audio
 
@@ -137,7 +138,7 @@ def encode_packets(film: Path, media: Media, lines: Sequence[DialogueLine], scra
     if step is None:
         raise NotApplicable(f"{audio.codec} sound is not replaced packet by packet")
     moov, fragmented = read_index(film)
-    track = find_track(moov, b"soun", 0)
+    track, number = find_sound(film, moov, audio)
     samples = read_samples(fragmented, track)
     scale = int.from_bytes(_timescale(track.require(b"mdia", b"mdhd").body), "big")
     if scale != audio.sample_rate_hz or bool((np.diff(samples.dts) != step).any()):
@@ -145,7 +146,22 @@ def encode_packets(film: Path, media: Media, lines: Sequence[DialogueLine], scra
     shift = _edit_list_offset(film, audio, samples)
     stored = [line.shifted(shift) for line in lines]
     with scratch.open("wb") as out:
-        return [_encode_group(film, audio, samples, group, scratch, out) for group in group_lines(stored, step)]
+        return [_encode_group(film, audio, samples, number, group, scratch, out) for group in group_lines(stored, step)]
+
+
+def find_sound(film: Path, moov: Box, audio: AudioStream) -> tuple[Box, int]:
+    """Return the track of a stream of sound, and its number among the tracks of sound.
+
+    Raises:
+        NotApplicable: there is none, or its edit list does more than shift and trim: one offset does not tell then
+            which packet is heard when.
+    """
+    with open_input(film) as container:
+        number = find_track_number(moov, b"soun", container.streams[audio.index].id)
+    track = find_track(moov, b"soun", number)
+    if not is_one_piece(moov, track):
+        raise NotApplicable("the edit list plays the sound in more than one piece")
+    return track, number
 
 
 def _timescale(mdhd: bytes) -> bytes:
@@ -188,6 +204,7 @@ def _encode_group(
     film: Path,
     audio: AudioStream,
     samples: sample_tables.Samples,
+    track_number: int,
     group: list[DialogueLine],
     scratch: Path,
     out: BinaryIO,
@@ -210,7 +227,7 @@ def _encode_group(
     return NewSamples(
         first=first,
         end=end,
-        track_number=0,
+        track_number=track_number,
         file=scratch,
         offsets=np.array(offsets, np.int64),
         sizes=np.array(sizes, np.int64),

@@ -116,13 +116,14 @@ def build_mux_command(
 ) -> list[str]:
     """Build the command that replaces the first audio track, encoding it unless `copied`, and copies the rest."""
     audio, flags = media.audio[0], _disposition_flags(film)
+    number = indices.index(audio.index)
     more = {f"disposition:{place}": flags[index] for place, index in enumerate(indices)}
     if not copied:
-        more["c:a:0"] = _ENCODERS.get(audio.codec, audio.codec)
+        more[f"c:{number}"] = _ENCODERS.get(audio.codec, audio.codec)
         if audio.codec in _EXPERIMENTAL:
-            more["strict:a:0"] = "experimental"
+            more[f"strict:{number}"] = "experimental"
         if not audio.codec.startswith("pcm_") and audio.codec != "flac":
-            more["b:a:0"] = str(160_000 * max(audio.channels, 1))
+            more[f"b:{number}"] = str(160_000 * max(audio.channels, 1))
     new = {audio.index: ffmpeg_python.input(f"file:{track}")["a:0"]}
     return replace_streams_argv(ffmpeg, film, new, target, indices, shown_in, more, covers)
 

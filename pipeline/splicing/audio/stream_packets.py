@@ -19,6 +19,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from ...core.values import AudioStream, Media
+from ...media.audio.samples import first_track
 from ...media.frames.film_readers import open_input
 from ...media.not_applicable import NotApplicable
 from .lines import DialogueLine, Sound, mix_into
@@ -85,7 +86,7 @@ def require_equal_packets(track: Path, film: Path) -> None:
         NotApplicable: it does not.
     """
     with open_input(track) as written, open_input(film) as muxed:
-        rows = ([(bytes(p), p.pts * p.time_base) for p in _packets(x, x.streams.audio[0])] for x in (written, muxed))
+        rows = ([(bytes(p), p.pts * p.time_base) for p in _packets(x, first_track(x))] for x in (written, muxed))
         expected, actual = rows
     # A transport stream has its ticks, Matroska its milliseconds.
     times_agree = all(abs(a[1] - b[1]) <= Fraction(1, 1000) for a, b in zip(expected, actual, strict=False))

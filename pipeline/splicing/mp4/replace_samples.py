@@ -130,7 +130,7 @@ def find_track_number(moov: Box, handler: bytes, track_id: int) -> int:
     tracks = [track for track in moov.all(b"trak") if sample_tables.handler(track) == handler]
     ids = [sample_tables.track_id(track) for track in tracks]
     if track_id not in ids:
-        raise NotApplicable(f"the file has no {handler.decode('latin-1')} track of the picture")
+        raise NotApplicable(f"the file has no {handler.decode('latin-1')} track with the id {track_id}")
     return ids.index(track_id)
 
 

@@ -88,7 +88,7 @@ def read_frame_grid(path: Path, shown_times: Ints, stream_index: int) -> FrameGr
     with open_input(path) as container:
         number = find_track_number(moov, b"vide", container.streams[stream_index].id)
     track = find_track(moov, b"vide", number)
-    if not _is_one_piece(moov, track):
+    if not is_one_piece(moov, track):
         raise NotApplicable("the edit list plays the stored pictures in more than one piece")
     del moov  # the other tracks' tables are large in a long film, and opening it takes as much again
     samples = read_samples(fragmented, track)
@@ -104,7 +104,7 @@ def read_frame_grid(path: Path, shown_times: Ints, stream_index: int) -> FrameGr
     return FrameGrid(samples, shown, hidden, track, number, shift, stored_shift, keyframes)
 
 
-def _is_one_piece(moov: Box, track: Box) -> bool:
+def is_one_piece(moov: Box, track: Box) -> bool:
     """Return whether an edit list plays one stretch of the track, perhaps in entries that continue each other.
 
     Their times cannot tell: two pieces may follow each other as regularly as the pictures of one.

@@ -144,10 +144,11 @@ def compare(
     }
     if untouched is not None:
         metrics["untouched_identical"] = same[source.picture]
-    # A replaced line changes the first audio track; the others must still be the source's.
-    audio = [equal for (stream, _), equal in zip(pairs, same, strict=True) if stream.kind == "audio"]
+    sounds = [(stream.codec, equal) for (stream, _), equal in zip(pairs, same, strict=True) if stream.kind == "audio"]
+    # A replaced line changes the first audio track that can be decoded; the others must still be the source's.
+    known = [place for place, (codec, _) in enumerate(sounds) if codec] if new_audio else []
     audio_check = "other_sound_identical" if new_audio else "sound_identical"
-    metrics[audio_check] = all(audio[1:] if new_audio else audio)
+    metrics[audio_check] = all(equal for place, (_, equal) in enumerate(sounds) if place not in known[:1])
     changed, dropped = _color_differences(source_picture, output_picture)
     metrics["colour_equal"] = not changed and not dropped
     required = [*_REQUIRED, audio_check]

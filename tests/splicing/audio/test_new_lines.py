@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import wave
 from fractions import Fraction
 from itertools import pairwise
@@ -15,6 +16,8 @@ from takes import dialogue_line, film, numbered_take, packets, segment
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.audio.samples import read_span
+from react1.pipeline.media.mp4.boxes import Box, read_moov
+from react1.pipeline.media.mp4.sample_tables import stbl
 from react1.pipeline.media.probe import probe, probe_path
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
@@ -22,6 +25,7 @@ from react1.pipeline.splicing.audio import dialogue
 from react1.pipeline.splicing.audio.lines import DialogueLine, link_lines, mix_into
 from react1.pipeline.splicing.audio.mp4_packets import read_dialnorm
 from react1.pipeline.splicing.audio.reencode_track import decode_audio
+from react1.pipeline.splicing.mp4.replace_samples import find_track
 from react1.pipeline.splicing.splice_params import SoundParams
 
 pytestmark = pytest.mark.slow
@@ -211,6 +215,60 @@ def test_a_line_is_put_into_sound_of_discs(context, codec):
 
     assert planned.splice["way"] == result.metrics["way"] == "exact"
     assert result.metrics["sound_way"] == "whole-track"
+
+
+def with_other_tables(context, path, change):
+    """Write a film again, whose index is at its end, with a change of that; probe it."""
+    tops, moov = read_moov(path)
+    change(moov)
+    result = context.temp_path("changed" + path.suffix)
+    result.write_bytes(path.read_bytes()[: tops[-1].offset] + moov.to_bytes())
+    file = context.store(result)
+    return probe(context.path(file), file)
+
+
+def tone_at(path, index, start_s, end_s):
+    """Return the amplitude of the 1 kHz of a line in a span of a track."""
+    samples, rate_hz = read_span(path, index, Fraction(start_s), Fraction(end_s))
+    turns = np.exp(-2j * np.pi * 1000 * np.arange(samples.shape[1]) / rate_hz)
+    return float(2 * np.abs((samples[0] * turns).mean()))
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mov", "pcm_s16le")])
+def test_a_line_is_heard_in_its_frames_where_an_edit_list_leaves_sound_out(context, suffix, codec):
+    """What is left out moves the packets behind it, and only these, on the track's own clock."""
+    path = make_clip(context.temp_path("plain" + suffix), frames=40, size=(96, 64), audio_codec=codec)
+
+    def leave_out(moov):
+        ticks = int.from_bytes(moov.require(b"mvhd").body[12:16], "big")
+        rows = [(ticks * 6 // 10, 0), (ticks * 5 // 10, 48_000 * 9 // 10)]
+        body = struct.pack(">II", 0, 2) + b"".join(struct.pack(">IiI", *row, 1 << 16) for row in rows)
+        find_track(moov, b"soun").put(b"edts", Box(b"elst", body).to_bytes())
+
+    media = with_other_tables(context, path, leave_out)
+
+    result, _ = splice_line(context, media, 20, 25)
+
+    assert result.metrics["way"] == "exact" and result.metrics["sound_way"] == "whole-track"
+    assert tone_at(result.path, 1, "0.85", "0.95") > 0.2 > 0.01 > tone_at(result.path, 1, "0.5", "0.7")
+
+
+def test_a_line_goes_to_the_first_track_that_can_be_decoded(context):
+    """A sound track of a codec that nobody here knows stays as it is, and is not taken for the dialogue's."""
+    path = make_clip(context.temp_path("plain.mp4"), frames=40, size=(96, 64), audio_codec="aac", tracks=2)
+
+    def hide_codec(moov):
+        stsd = stbl(find_track(moov, b"soun")).require(b"stsd")
+        stsd.body = stsd.body.replace(b"mp4a", b"xaud", 1).replace(b"esds", b"free", 1)
+
+    media = with_other_tables(context, path, hide_codec)
+    assert [track.index for track in media.audio] == [2]
+
+    result, source = splice_line(context, media, 20, 25)
+
+    assert result.metrics["sound_way"] == "packets" and result.metrics["other_sound_identical"]
+    assert packets(result.path, "audio", 0) == packets(source, "audio", 0)
+    assert tone_at(result.path, 2, "0.85", "0.95") > 0.2
 
 
 def test_a_line_in_sound_without_an_encoder_is_refused_before_anything_is_paid(context):
