@@ -63,7 +63,7 @@ def test_two_views_that_new_pictures_would_mark_once_more_are_refused_by_the_pla
     file = context.store(path)
     media = probe(context.path(file), file)
 
-    with pytest.raises(InputMediaError, match="once more than its container .*mkvpropedit"):
+    with pytest.raises(InputMediaError, match=r"once more than its container .*mkvpropedit"):
         check_feasibility(context.path(file), media, [(2, 4)])
 
 

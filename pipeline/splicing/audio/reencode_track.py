@@ -26,6 +26,8 @@ _PREROLL_SAMPLES = 40_960
 _MOST_SILENCE_S = 10
 """Silence is made in parts of at most this length."""
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
+_VORBIS_QUALITY = "9"
+"""At 48 kHz it gives the bits of the others; below 32 kHz the encoder refuses these as a rate."""
 _EXPERIMENTAL = frozenset({"dts", "mlp", "s302m", "truehd"})
 """Codecs whose encoders ffmpeg runs only if it is told to."""
 
@@ -122,7 +124,9 @@ def build_mux_command(
         more[f"c:{number}"] = _ENCODERS.get(audio.codec, audio.codec)
         if audio.codec in _EXPERIMENTAL:
             more[f"strict:{number}"] = "experimental"
-        if not audio.codec.startswith("pcm_") and audio.codec != "flac":
+        if audio.codec == "vorbis":
+            more[f"q:{number}"] = _VORBIS_QUALITY
+        elif not audio.codec.startswith("pcm_") and audio.codec != "flac":
             more[f"b:{number}"] = str(160_000 * max(audio.channels, 1))
     new = {audio.index: ffmpeg_python.input(f"file:{track}")["a:0"]}
     return replace_streams_argv(ffmpeg, film, new, target, indices, shown_in, more, covers)

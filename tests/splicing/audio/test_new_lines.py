@@ -271,6 +271,17 @@ def test_a_line_goes_to_the_first_track_that_can_be_decoded(context):
     assert tone_at(result.path, 2, "0.85", "0.95") > 0.2
 
 
+@pytest.mark.parametrize("rate_hz", [8000, 22_050])
+def test_a_line_is_put_into_vorbis_of_a_low_rate(context, rate_hz):
+    """Its encoder takes a quality at every rate of samples, but not every number of bits."""
+    media = mux_clip(context, ".mkv", "-c:v", "copy", "-c:a", "libvorbis", "-ar", str(rate_hz), size=(96, 64))
+
+    result, _ = splice_line(context, media, 20, 25)
+
+    assert result.metrics["sound_way"] == "whole-track"
+    assert tone_at(result.path, 1, "0.85", "0.95") > 0.2
+
+
 def test_a_line_in_sound_without_an_encoder_is_refused_before_anything_is_paid(context):
     """As LATM of digital television; without a new line the film is spliced."""
     media = film(context, ".ts", frames=40, size=(96, 64), audio_codec="aac")
