@@ -32,6 +32,7 @@ from .encoders import choose_encoder, codec_change, new_codec
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid
 from .packet_index import index_film
+from .pictures.fields import side_data_of
 from .pictures.frames import Insert, count_frames
 from .smart_render import NOT_DECODED, RenderPlan, plan_render
 
@@ -210,7 +211,7 @@ def _require_one_view(source: Path, media: Media, reason: str) -> None:
     assert media.video is not None
     with closing(decode_frames(source, media.video.index)) as frames:
         first = next(frames, None)
-    if first is not None and any(data.type.name == VIEWS for data in first.side_data):
+    if first is not None and any(data.type.name == VIEWS for data in side_data_of(first)):
         raise InputMediaError(
             f"the film cannot be smart-rendered ({reason}), and new pictures would say once more than its container "
             f"(StereoMode) how their two views are packed, which ffmpeg does not take; leave it out of the container "
