@@ -104,7 +104,7 @@ def speech_score(track: Track, loudness: Curve, shot: tuple[int, int], fps: Frac
     """Return how well a mouth matches a voice in a shot, 0 to 1; real speakers score 0.3 to 0.8."""
     detected = sorted(track.points)
     frames = np.arange(max(shot[0], detected[0]), min(shot[1], detected[-1] + 1, len(loudness)))
-    if len(frames) < MIN_S * fps:
+    if len(frames) < max(2, MIN_S * fps):
         return 0.0
     shapes = [MouthShape.of(FaceFrame(track.points[frame])) for frame in detected]
     gap = np.interp(frames, detected, [shape.gap for shape in shapes])

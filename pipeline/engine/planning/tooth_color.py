@@ -75,6 +75,11 @@ def most_teeth(frames: Iterable[tuple[float, Teeth]]) -> Teeth:
     return max(frames, key=lambda frame: frame[0] * frame[1][0], default=(0.0, NO_TEETH))[1]
 
 
+def may_show_teeth(face: FaceFrame) -> bool:
+    """Return whether a mouth is open far enough, and the head turned little enough, to measure teeth."""
+    return OPEN_GAP[0] <= MouthShape.of(face).gap <= OPEN_GAP[1] and abs(face.yaw_deg) <= MOST_YAW_DEG
+
+
 def measure_tooth_color(picture: Image, face: FaceFrame) -> Teeth:
     """Return the share of the mouth that shows teeth, and their colour as shares of white; (0, 0 0 0) without teeth.
 
@@ -110,8 +115,7 @@ def _candidates(plan: TakePlan) -> list[int]:
     for number, points in enumerate(plan.faces):
         if points is None or number not in shown or plan.masks[number] is not None:
             continue
-        face = FaceFrame(points)
-        if OPEN_GAP[0] <= MouthShape.of(face).gap <= OPEN_GAP[1] and abs(face.yaw_deg) <= MOST_YAW_DEG:
+        if may_show_teeth(FaceFrame(points)):
             usable.append(number)
     step = max(1, -(-len(usable) // MOST_FRAMES))
     return usable[step // 2 :: step]

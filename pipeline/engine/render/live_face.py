@@ -34,7 +34,7 @@ from ..planning.animate import (
     usual_unit_px,
 )
 from ..planning.speech_gaps import closing_share, filled, own_share
-from ..planning.tooth_color import LEAST_TEETH, OPEN_GAP, measure_tooth_color, most_teeth
+from ..planning.tooth_color import LEAST_TEETH, may_show_teeth, measure_tooth_color, most_teeth
 from ..pose.head_motion import head_motion
 from ..pose.pose import Color, Pose
 from .draw import retouch
@@ -84,11 +84,11 @@ class LiveFace:
             self.tooth_color = color
 
     def open_frames(self, most: int) -> list[int]:
-        """Return up to `most` frames in which the mouth is open far enough to show teeth, spread over the shot."""
+        """Return up to `most` frames in which teeth can be measured, spread over the shot."""
         usable = [
             frame
-            for frame, shape in enumerate(self._shapes)
-            if shape is not None and OPEN_GAP[0] <= shape.gap <= OPEN_GAP[1]
+            for frame, points in enumerate(self.landmarks)
+            if points is not None and may_show_teeth(FaceFrame(points))
         ]
         step = max(1, -(-len(usable) // most))
         return usable[step // 2 :: step]

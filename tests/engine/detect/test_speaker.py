@@ -96,6 +96,14 @@ def test_grain_hides_no_speaker_of_a_fast_film(face, fps) -> None:
     assert speech_score(track, loudness, (0, frames), Fraction(fps)) > 0.25
 
 
+def test_a_face_in_one_frame_of_a_slow_film_is_no_speaker(face) -> None:
+    """At a frame in two seconds a single frame is longer than the least time, and nothing moves in it."""
+    track = Track()
+    track.add(0, face(300, 60, 0.1), FaceTexels(np.zeros((1329, 4), np.uint8)))
+
+    assert speech_score(track, np.ones(3), (0, 3), Fraction(1, 2)) == 0
+
+
 @pytest.mark.slow
 def test_real_mouth_matches_its_own_voice(media_folder, engine_ready) -> None:
     """A webcam face matches its own voice far better than the same voice 1.5 s later."""

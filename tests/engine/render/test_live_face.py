@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
+from react1.pipeline.engine.detect.detect import Detections, FrameDetections
 from react1.pipeline.engine.planning.animate import animate
 from react1.pipeline.engine.render.live_face import live_faces
 from react1.pipeline.media.timing.sync_modes import SyncPlan
@@ -43,6 +44,21 @@ def test_the_pose_is_that_of_a_take(face, mode):
     if mode != "head":  # only there the head moves; elsewhere it is not computed
         taken = dataclasses.replace(taken, head=live.head)
     assert live == taken
+
+
+def test_teeth_are_measured_where_a_take_measures_them(portrait):
+    """In an open mouth, but not on a head that is turned by 35 degrees."""
+    local, turn = portrait.face.local.copy(), np.deg2rad(35)
+    local[14, 1] = local[13, 1] + 0.15
+    about_y = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+    ahead, turned = (points * 60 + [320, 240, 0] for points in (local, local @ about_y.T))
+    frames = [FrameDetections((ahead if number < 10 else turned,)) for number in range(30)]
+    (face,) = live_faces(Detections(tuple(frames)), Fraction(25))
+
+    measured = face.open_frames(30)
+
+    assert measured
+    assert max(measured) < 12
 
 
 def test_emotion_temperature_and_strength_change_the_picture(face, clip):
