@@ -23,6 +23,8 @@ from ..arrays import Curve, Points
 AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 """Sample rates of AAC, ISO/IEC 14496-3 table 1.18; a voice of another rate is resampled to `DEFAULT_RATE`."""
 DEFAULT_RATE = 48_000
+CANCELS = 0.01
+"""A mix with less than this share of the power of its louder channel is what two channels of opposite sign leave."""
 MAX_SAMPLE = 100.0
 """A sample above this, 40 dB over full scale, means a damaged file, or integers declared as floats."""
 
@@ -40,8 +42,11 @@ class VoiceAudio:
         return int(self.samples.shape[1])
 
     def mono(self) -> NDArray[np.float64]:
-        """Mix the channels to one."""
-        return np.asarray(self.samples.mean(0), np.float64)
+        """Mix the channels to one; where they cancel each other out, return the louder one."""
+        mixed = np.asarray(self.samples.mean(0), np.float64)
+        powers = (np.asarray(self.samples, np.float64) ** 2).sum(1)
+        loudest = int(powers.argmax())
+        return mixed if mixed @ mixed >= CANCELS * powers[loudest] else np.asarray(self.samples[loudest], np.float64)
 
     def fit_length(self, count: int) -> VoiceAudio:
         """Trim, or pad with silence, to a number of samples."""

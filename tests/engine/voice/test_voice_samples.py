@@ -13,7 +13,7 @@ import pytest
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.engine.frames.clip_frames import TakeWriter
-from react1.pipeline.engine.voice.voice_features import read_audio
+from react1.pipeline.engine.voice.voice_features import VoiceAudio, read_audio
 from react1.pipeline.splicing.audio.lines import DialogueLine
 
 
@@ -42,6 +42,15 @@ def test_voice_of_any_rate_is_written(tmp_path: Path, rate: int, count: int, exp
         stream = take.streams.audio[0]
         assert (sound.rate, stream.rate) == (expected, expected)
         assert stream.duration * stream.time_base == Fraction(1, 5)
+
+
+def test_channels_of_opposite_sign_are_not_silent() -> None:
+    """A second channel that is wired the wrong way round would leave nothing of the voice; one side alone is half."""
+    voice = astronaut.syllables(1).astype(np.float32)
+    reversed_sound, one_side = (VoiceAudio(np.stack([voice, other]), 48_000) for other in (-0.95 * voice, 0 * voice))
+
+    assert np.allclose(reversed_sound.mono(), voice)
+    assert np.allclose(one_side.mono(), voice / 2)
 
 
 def test_six_channels_become_stereo(tmp_path: Path) -> None:
