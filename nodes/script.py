@@ -28,7 +28,7 @@ class Script:
     """Run user code on the pictures of a segment."""
 
     name: ClassVar[str] = "script"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("moviepy", "av")
 

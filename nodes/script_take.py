@@ -28,7 +28,7 @@ class ScriptTake:
     """Run user code on the pictures of a take."""
 
     name: ClassVar[str] = "script_take"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("moviepy", "av")
 

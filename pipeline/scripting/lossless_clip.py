@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 from ..core.errors import InputMediaError
 from ..core.values import Media, VideoStream
 from ..media.clip_writer import (
-    BT709,
-    FULL_RANGE,
-    TV_RANGE,
     ClipWriter,
     ColorTags,
     VideoSettings,
@@ -25,8 +22,8 @@ from ..media.clip_writer import (
     rgb_frame,
     track_timescale,
 )
-from ..media.frames.color import PRIMARIES, SPACES, TRANSFERS, full_color
-from ..media.frames.decode import exact_frames, rgb, turn_coded, turn_upright
+from ..media.frames.color import PRIMARIES, SPACES, TRANSFERS
+from ..media.frames.decode import exact_frames, rgb, rgb_conversion, turn_coded, turn_upright
 from ..media.probe import require_video, restore_properties
 from .moviepy_clips import Picture
 
@@ -127,7 +124,6 @@ class LosslessWriter(ClipWriter):
     def __init__(self, target: Path, path: Path, like: Media) -> None:
         """Start `target`, named by `file_name`, with the properties and the audio of `like`, whose file is `path`."""
         self._like = require_video(like)
-        self._color = full_color(self._like)
         options = {"fflags": "+bitexact"}
         if target.suffix == ".mov":
             options["video_track_timescale"] = str(track_timescale(self._like))
@@ -148,15 +144,10 @@ class LosslessWriter(ClipWriter):
 
     def add_picture(self, picture: NDArray[np.uint8], ticks: int) -> None:
         """Add `(height, width, 3) uint8 RGB` in coded orientation, shown at `ticks` of the file's time base."""
-        matrix = _code(SPACES, self._color.space)
-        matrix = BT709 if matrix is None else matrix
-        frame = rgb_frame(picture, self._like.pix_fmt, matrix=matrix, range_=self._range)
+        matrix, range_ = rgb_conversion(self._like)
+        frame = rgb_frame(picture, self._like.pix_fmt, matrix=matrix, range_=range_)
         frame.pts = ticks
         self.add(frame)
-
-    @property
-    def _range(self) -> int:
-        return FULL_RANGE if self._color.range == "pc" else TV_RANGE
 
     def _settings(self) -> VideoSettings:
         video = self._like
@@ -172,7 +163,7 @@ class LosslessWriter(ClipWriter):
                 _code(PRIMARIES, video.color_primaries),
                 _code(TRANSFERS, video.color_transfer),
                 _code(SPACES, video.color_space),
-                self._range,
+                rgb_conversion(video)[1],
             ),
         )
 

@@ -8,6 +8,7 @@ from records import adopted, segment_of
 
 from react1.nodes.script import Script, ScriptParams
 from react1.pipeline.core.errors import InputMediaError, PresetError, ToolFailed
+from react1.pipeline.media.frames.decode import images
 
 GRADE = '''
 from moviepy import vfx
@@ -46,6 +47,13 @@ def breaks_late(clip, segment):
             raise ValueError("late")
         return get(at_s)
     return clip.transform(act)
+
+def spot(clip, segment):
+    def black_corner(get, at_s):
+        picture = get(at_s).copy()
+        picture[:8, :8] = 0
+        return picture
+    return clip.transform(black_corner)
 
 value = 3
 '''
@@ -139,6 +147,18 @@ def test_a_pixel_format_is_kept(context, tmp_path, grade, pix_fmt):
     assert result.video.pix_fmt == pix_fmt
     assert all(np.array_equal(before[k][1], after[k][1]) for k in range(10))
     assert [at for at, _ in after] == pytest.approx([at for at, _ in before], abs=1e-4)
+
+
+@pytest.mark.parametrize("matrix", [6, 8, 10, 14])
+def test_pictures_are_written_by_the_matrix_that_they_were_read_by(context, tmp_path, grade, matrix):
+    """Also where the library has none of that name (YCgCo, constant luminance, ICtCp), and another one stands for it."""
+    colors = {"chroma": (90, 170), "colour": (1, 9, 14, matrix), "codec": "ffv1", "size": (96, 64), "frames": 3}
+    source = adopted(context, make_clip(tmp_path / "colors.mkv", **colors))
+    result = run(context, "spot", segment_of(source, 1, 2)).media
+
+    before, after = (next(images(context.path(each.file), each.video))[1].astype(int) for each in (source, result))
+    assert before[:4, :4].max() > 40 > after[:4, :4].max()
+    assert np.abs(after - before)[16:].max() <= 3
 
 
 @pytest.mark.parametrize(
