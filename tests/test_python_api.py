@@ -144,6 +144,16 @@ def test_a_clip_that_became_a_film_keeps_its_colors(tmp_path, size):
     assert np.abs(open_clip(path).get_frame(0).astype(int) - red).max() <= 2
 
 
+def test_sound_without_an_end_lasts_as_long_as_the_picture(tmp_path):
+    """As MoviePy's own, which is made of a function."""
+    moviepy, grey = require_moviepy(), np.full((48, 64, 3), 128, np.uint8)
+    clip = moviepy.VideoClip(lambda _: grey, duration=0.4).with_fps(25)
+
+    path = write_clip(clip.with_audio(moviepy.AudioClip(lambda t: 0.1 * np.sin(2765 * t))), tmp_path / "film.mov")
+
+    assert open_clip(path).audio.duration == pytest.approx(0.4, abs=0.001)
+
+
 @pytest.mark.slow
 def test_a_clip_is_a_source(options, clip):
     """It is written into the home folder, and the run uses it as any film."""

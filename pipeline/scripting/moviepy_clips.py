@@ -163,9 +163,10 @@ def write_clip(clip: Any, path: Path) -> Path:
 
 def _write_sound(writer: ClipWriter, clip: Any, duration_s: float) -> None:
     """Write the sound in small parts, as MoviePy's reader needs it; it ends with the picture at the latest."""
-    left = round(min(duration_s, clip.audio.duration) * SOUND_HZ)
+    sound = clip.audio if clip.audio.duration is not None else clip.audio.with_duration(duration_s)
+    left = round(min(duration_s, sound.duration) * SOUND_HZ)
     written = 0
-    for part in clip.audio.iter_chunks(chunksize=_SOUND_PART, fps=SOUND_HZ):
+    for part in sound.iter_chunks(chunksize=_SOUND_PART, fps=SOUND_HZ):
         samples = np.asarray(part, np.float64)[: left - written]
         if not len(samples):
             break

@@ -27,6 +27,8 @@ _APPS = (0x4D80, 0x5741)
 _SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
 _VOID, _CRC = 0xEC, 0xBF
 _SIZE_BITS_PER_BYTE = 7
+_FLOATS = {4: ">f", 8: ">d"}
+"""By the number of bytes."""
 _DEFAULT_SCALE_NS = 1_000_000
 
 
@@ -70,7 +72,7 @@ def keep_description(source: Path, output: Path) -> None:
         now = _read(stream, output.stat().st_size)
         if was.ticks is not None and now.duration is not None:
             value = was.ticks * was.scale_ns / now.scale_ns
-            code = ">d" if now.duration.end - now.duration.start == 8 else ">f"
+            code = _FLOATS[now.duration.end - now.duration.start]
             _write(stream, now.duration, struct.pack(code, value))
         for key, (name_place, name, text_place, _) in now.tags.items():
             if key not in was.tags:
@@ -197,9 +199,10 @@ def _read_info(stream: BinaryIO, info: _Element, result: _Description) -> None:
         elif item.id in _APPS:
             result.apps[item.id] = _body(stream, item)
         elif item.id == _DURATION:
-            result.duration = item
             data = _body(stream, item)
-            (result.ticks,) = struct.unpack(">d" if len(data) == 8 else ">f", data)
+            if len(data) in _FLOATS:  # it may be empty, too
+                result.duration = item
+                (result.ticks,) = struct.unpack(_FLOATS[len(data)], data)
 
 
 def _read_tag(stream: BinaryIO, tag: _Element, result: _Description) -> None:

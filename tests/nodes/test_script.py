@@ -151,7 +151,7 @@ def test_a_pixel_format_is_kept(context, tmp_path, grade, pix_fmt):
 
 @pytest.mark.parametrize("matrix", [6, 8, 10, 14])
 def test_pictures_are_written_by_the_matrix_that_they_were_read_by(context, tmp_path, grade, matrix):
-    """Also where the library has none of that name (YCgCo, constant luminance, ICtCp), and another one stands for it."""
+    """Also where the library has none of that name (YCgCo, constant luminance, ICtCp), and another stands for it."""
     colors = {"chroma": (90, 170), "colour": (1, 9, 14, matrix), "codec": "ffv1", "size": (96, 64), "frames": 3}
     source = adopted(context, make_clip(tmp_path / "colors.mkv", **colors))
     result = run(context, "spot", segment_of(source, 1, 2)).media

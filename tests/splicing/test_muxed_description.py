@@ -101,6 +101,19 @@ def test_space_that_stays_empty_has_exactly_its_size(tmp_path, size):
     assert (path.stat().st_size, element.id, element.end) == (size, 0xEC, size)
 
 
+def test_an_empty_duration_is_as_none(tmp_path):
+    """A number of no bytes may stand there (RFC 8794, 7.3)."""
+    path, copy = make_clip(tmp_path / "film.mkv", **SMALL), tmp_path / "copy.mkv"
+    data = path.read_bytes()
+    copy.write_bytes(data)
+    at = data.index(b"\x44\x89\x88") + 2
+    path.write_bytes(data[:at] + b"\x80\xec\x86" + bytes(6) + data[at + 9 :])
+
+    matroska.keep_description(path, copy)
+
+    assert av.open(str(copy)).duration and matroska.written_by(path) == matroska.written_by(copy)
+
+
 def _with_app(path: Path, app: bytes) -> bytes:
     """Return a file whose muxing application is another one, in a segment of unknown size, without checksum."""
     with path.open("rb") as stream:
