@@ -272,3 +272,101 @@ def test_a_slider_that_is_moved_by_keys_keeps_the_focus(page, studio):
         until(page, f"document.querySelector('#gain').value === '{gain}'")
 
     assert page.evaluate("document.activeElement.id") == "gain"
+
+
+def test_who_jumps_stops_what_plays(page):
+    """Forwards and backwards, by keys, by buttons and by what is typed: the playhead stays where it was sent."""
+    until(page, "document.querySelector('studio-viewer video').readyState >= 2")
+    jumps = (
+        ("l", lambda: page.keyboard.press("Home"), 0),
+        ("l", lambda: page.keyboard.press("ArrowUp"), None),
+        ("j", lambda: page.keyboard.press("End"), 39),
+        ("j", lambda: page.click("[aria-label='One second forward']"), None),
+        ("l", lambda: (page.fill(".timecode", "35f"), page.press(".timecode", "Enter")), 35),
+        ("j", lambda: page.keyboard.press("Space"), None),
+    )
+    for key, jump, frame in jumps:
+        page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(20))")
+        wait_for_frame(page, 20)
+        page.keyboard.press(key)
+        until(page, "document.querySelector('.frame-number').textContent !== 'frame 20'")
+        jump()
+        page.wait_for_timeout(100)
+        stayed = shown_frame(page)
+        page.wait_for_timeout(400)
+        assert shown_frame(page) == stayed
+        assert frame is None or stayed == frame
+
+
+def test_a_drag_in_small_steps_follows_the_pointer(page, studio):
+    """The playhead shows the edge that is dragged, and is none that it snaps to; the one of before is."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    places = page.evaluate(
+        """async () => {
+          const store = await import("/page/store.js"), line = document.querySelector("film-timeline");
+          const box = line.canvas.getBoundingClientRect(), pixel = 200 / box.width, places = [];
+          line.show = function (from, to) { this.from = from; this.to = to; };
+          store.set({wave: null, cuts: [], frame: 36});
+          line.show(-80, 120);
+          const at = (x) => ({offsetX: x, offsetY: 60, button: 0, pointerId: 1});
+          line.canvas.setPointerCapture = () => {};
+          line.down(at(line.x(30)));
+          for (let frame = 30; frame <= 34.4; frame += pixel) {
+            line.move(at(line.x(frame)));
+            places.push(line.drag.frames[1]);
+          }
+          line.move(at(line.x(35.7)));
+          places.push(line.drag.frames[1]);
+          line.up();
+          return places;
+        }"""
+    )
+
+    assert places == sorted(places)
+    assert places[-2:] == [34, 36]
+    wait_for(lambda: "out: 36f" in job.read_text())
+
+
+def test_an_edge_snaps_to_a_cut_within_a_long_pause(page):
+    """The place of a pause is its middle, not where the pointer is in it."""
+    snapped = page.evaluate(
+        """async () => {
+          const store = await import("/page/store.js"), line = document.querySelector("film-timeline");
+          store.set({cuts: [20], markers: [], wave: new Uint8Array(80), frame: 0});
+          Object.assign(line, {from: -380, to: 420}); // one frame has less than two pixels
+          return [line.snap(22), line.snap(18)];
+        }"""
+    )
+
+    assert snapped == [20, 20]
+
+
+MATRIX = "takes: {prompt: [happy, sad], face: [left, right], pick: happy-right}"
+
+
+def test_the_face_that_was_picked_stays_when_the_emotion_changes(page, studio):
+    """Another emotion ends the comparison of both; another person must not get it."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    job.write_text(job.read_text().replace("prompt: sad", MATRIX))
+    page.wait_for_selector("edit-list .edit >> text=happy 1")
+
+    page.click("[data-emotion=angry]")
+
+    wait_for(lambda: "prompt: angry" in job.read_text())
+    assert "face: right" in job.read_text()
+    assert "takes" not in job.read_text()
+
+
+def test_a_face_can_be_clicked_after_faces_were_compared(page, studio):
+    """It ends the comparison, and the emotion that was picked stays."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    job.write_text(job.read_text().replace("prompt: sad", MATRIX))
+    page.wait_for_selector("edit-list .edit >> text=happy 1")
+    page.route("**/faces/12*", lambda route: route.fulfill(json=TWO_FACES))
+    page.evaluate("import('/page/store.js').then((store) => store.set({cuts: [], frame: 12}))")
+
+    page.click(".face-row button >> text=Face 1")
+
+    wait_for(lambda: "face: {at: [0.2, 0.4], frame: 12f}" in job.read_text())
+    assert "prompt: happy" in job.read_text()
+    assert "takes" not in job.read_text()

@@ -339,6 +339,26 @@ def test_an_edit_is_shown_with_the_take_that_was_picked(folder):
     project.close()
 
 
+def test_further_takes_of_an_edit_have_what_was_picked_of_those_that_it_compares(folder):
+    """The page says so before they are made; the face that was picked stays, too, when one of them is chosen."""
+    takes = "takes: {prompt: [happy, sad], temperature: [0.3, 0.9], face: [left, right], pick: sad-0.9-right}"
+    text = f"preset: emotion-edit\nsource: film.mp4\nedits:\n  - {{name: a, in: 1f, out: 9f, {takes}}}\n"
+    project = opened(folder, text)
+    written = project.edits()[0]
+
+    same, lips = project.want_takes(written, [{}, {"model_mode": "lips"}], "local", None)
+    (shown,) = describe_project(project, {}).edits
+    project.list.update(project.list.add_take(lips), state="done")
+    project.pick(written, lips)
+    (after,) = describe_project(project, {}).edits
+
+    assert (same.name, lips.name) == ("sad-0.9-face-right", "sad-0.9-lips-right")
+    assert shown.picked == {"prompt": "sad", "temperature": 0.9, "face": "right"}
+    assert [(take.picked, take.current) for take in after.takes] == [(True, True)]
+    assert (after.fields["face"], after.picked) == ("right", {})
+    project.close()
+
+
 def test_the_first_timecode_that_the_job_says_is_the_clock_of_the_page(folder):
     """An edit and a marker are found by it, and frames are labelled by it; one that is not valid changes nothing."""
     from react1.pipeline.studio.viewing.marks import markers

@@ -247,6 +247,46 @@ def test_a_matrix_stands_in_the_job(studio, project, edit):
         studio.json("POST", f"/projects/{name}/takes/remove", {"item": take["id"]})
 
 
+def test_a_take_of_one_face_can_be_chosen(studio, project, edit):
+    """The edit has that face then, as if it was clicked; else its take would be one of other settings."""
+    name = project["state"]["id"]
+    body = {"index": edit["index"], "digest": edit["digest"], "choices": {"face": ["left"]}, "provider": "local"}
+
+    answer = studio.json("POST", f"/projects/{name}/takes", body)
+
+    own = next(item for item in answer["state"]["edits"] if item["name"] == edit["name"])
+    assert own["fields"]["face"] == "left"
+    assert [(take["name"][-5:], take["current"]) for take in own["takes"]] == [("-left", True)]
+    studio.json("POST", f"/projects/{name}/takes/remove", {"item": own["takes"][0]["id"]})
+
+
+def test_further_values_to_compare_leave_what_was_picked_before(studio, project, edit):
+    """The emotion that was picked stays when regions are compared."""
+    name = project["state"]["id"]
+    picked = {"takes": {"prompt": ["happy", "sad"], "face": ["left", "right"], "pick": "sad-right"}, "prompt": None}
+    body = {"index": edit["index"], "digest": edit["digest"]}
+    own = studio.json("PATCH", f"/projects/{name}/edits", {**body, "fields": picked})["state"]["edits"][edit["index"]]
+    choices = {"model_mode": ["lips", "face"]}
+
+    body = {"index": own["index"], "digest": own["digest"], "choices": choices, "provider": "local"}
+    own = studio.json("POST", f"/projects/{name}/takes", body)["state"]["edits"][edit["index"]]
+
+    assert (own["fields"]["prompt"], own["fields"]["face"], own["fields"]["takes"]) == ("sad", "right", choices)
+    for take in own["takes"]:
+        studio.json("POST", f"/projects/{name}/takes/remove", {"item": take["id"]})
+
+
+def test_a_matrix_that_no_job_may_have_makes_no_takes(studio, project, edit):
+    """It is refused before anything is made."""
+    name = project["state"]["id"]
+    body = {"index": edit["index"], "digest": edit["digest"], "provider": "local"}
+
+    studio.json("POST", f"/projects/{name}/takes", {**body, "choices": {"temperature": [0.3, 0.3]}}, status=422)
+
+    state = studio.json("GET", f"/projects/{name}")["state"]
+    assert next(item for item in state["edits"] if item["name"] == edit["name"])["takes"] == []
+
+
 def test_a_line_of_dialogue_lands_beside_the_job(studio, project, edit):
     """And the edit names it by a relative path."""
     from react1.pipeline.media.tools.ffmpeg import ffmpeg_path

@@ -48,6 +48,8 @@ class EditState(Answer):
     problem: PageText
     choices: React1Choices | None
     matrix: list[str]
+    picked: dict[str, Any]
+    """What the take has that was picked of those that it compares."""
     waits: bool
     """Whether it waits for the choice of a take."""
     takes: list[TakeState]

@@ -258,6 +258,7 @@ export interface EditState {
   problem: string;
   choices: React1Choices | null;
   matrix: string[];
+  picked: Record<string, any>;
   waits: boolean;
   takes: TakeState[];
   sound: string;

@@ -90,10 +90,7 @@ class ExpressionPanel extends HTMLElement {
     const edit = state.job?.edits.find((item) => item.name === name);
     if (!edit) return;
     this.shown = "";
-    const axes = Object.keys(edit.fields.takes ?? {}).filter((name) => edit.choices && name in edit.choices);
-    const ends = axes.some((name) => name in fields); // the edit compares takes no more; what was chosen of them stays
-    const chosen = ends && !edit.waits ? Object.fromEntries(axes.map((name) => [name, edit.choices[name]])) : {};
-    await setFields(edit, ends ? { ...chosen, ...fields, takes: null } : fields);
+    await setFields(edit, fields);
   }
 
   fromEdit() {

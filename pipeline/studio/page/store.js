@@ -167,9 +167,12 @@ async function changeNow(project, method, path, body, refused, digest = body?.di
   }
 }
 
-/** Set fields of an edit. @param {StudioEdit} edit @param {Object<string, any>} fields @param {number[]} [span] */
-export const setFields = (edit, fields, span) =>
-  change("PATCH", "/edits", { index: edit.index, digest: edit.digest, fields, start: span?.[0] ?? null, end: span?.[1] ?? null });
+/** Set fields of an edit; one of those whose values it compares ends that, and what was picked of the others stays. @param {StudioEdit} edit @param {Object<string, any>} fields @param {number[]} [span] */
+export function setFields(edit, fields, span) {
+  const ends = Object.keys(edit.fields.takes ?? {}).some((name) => name in fields);
+  const all = ends ? { ...edit.picked, ...fields, takes: null } : fields;
+  return change("PATCH", "/edits", { index: edit.index, digest: edit.digest, fields: all, start: span?.[0] ?? null, end: span?.[1] ?? null });
+}
 
 let refreshing = false, wanted = false;
 /** Ask for the state of the job again. */

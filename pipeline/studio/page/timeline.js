@@ -21,14 +21,31 @@ export function roundFrames(from, to, by, nominal) {
   }
 }
 
+/** The frames in the middle of pauses of a fifth of a second or more. @param {Uint8Array | null} wave */
+function pausesOf(wave) {
+  const middles = [];
+  let start = -1;
+  for (let index = 0; index <= (wave?.length ?? 0); index++) {
+    const isQuiet = index < wave?.length && wave[index] < 40;
+    if (isQuiet && start < 0) start = index;
+    if (!isQuiet && start >= 0) {
+      if (index - start >= 10) middles.push(frameAt((start + index) / 100));
+      start = -1;
+    }
+  }
+  return middles;
+}
+
 class FilmTimeline extends HTMLElement {
   connectedCallback() {
     this.from = 0;
     this.to = 1;
     /** Waveforms of new lines, by the name of their edit. @type {Map<string, {key: string, peaks: number[], per_s: number}>} */
     this.lines = new Map();
-    /** @type {{scrub?: boolean, edit?: any, side?: number, frames?: number[]} | null} */
+    /** @type {{scrub?: boolean, edit?: any, side?: number, frames?: number[], playhead?: number} | null} */
     this.drag = null;
+    /** @type {number[]} */
+    this.pauses = [];
     this.canvas = h("canvas", { role: "slider", tabindex: "0", "aria-label": "Playhead", "aria-valuemin": "0" });
     const button = (text, title, factor) => h("button", { type: "button", title, "aria-label": title, onclick: () => this.zoom(factor) }, text);
     this.search = h("input", { type: "search", placeholder: "Find a line or a marker", "aria-label": "Find a spoken line or a marker", list: "cues" });
@@ -52,6 +69,7 @@ class FilmTimeline extends HTMLElement {
       this.searchBox.hidden = !texts.length;
       this.cueList.replaceChildren(...texts.slice(0, 300).map((text) => h("option", { value: text })));
     });
+    watch(["wave"], () => (this.pauses = pausesOf(state.wave)));
     watch(["marksProblem"], () => (this.problem.textContent = state.marksProblem));
     watch(["job"], () => this.loadLines());
     watch(["job", "selected", "markIn", "markOut", "cuts", "cues", "markers", "wave"], () => this.redraw());
@@ -103,33 +121,14 @@ class FilmTimeline extends HTMLElement {
     } else this.redraw();
   }
 
-  /** The nearest cut, marker, edge of a pause or playhead within reach, else the frame itself. */
-  snap(frame) {
-    const reach = (SNAP_PX / this.canvas.clientWidth) * (this.to - this.from);
-    let best = Math.round(frame), distance = reach;
-    for (const place of [...state.cuts, ...state.markers.map((marker) => marker.frame), state.frame, ...this.pauses(frame - reach, frame + reach)]) {
+  /** The nearest cut, marker, middle of a pause or playhead within reach, else the frame itself. */
+  snap(frame, playhead = state.frame) {
+    let best = Math.round(frame), distance = (SNAP_PX / this.canvas.clientWidth) * (this.to - this.from);
+    for (const place of [...state.cuts, ...state.markers.map((marker) => marker.frame), playhead, ...this.pauses]) {
       const away = Math.abs(place - frame);
       if (away < distance) [best, distance] = [place, away];
     }
     return best;
-  }
-
-  pauses(from, to) {
-    const wave = state.wave;
-    if (!wave?.length) return [];
-    const places = [];
-    const first = Math.max(0, Math.floor(timeOf(Math.max(0, Math.round(from))) * 50) - 12);
-    const last = Math.min(wave.length, Math.ceil(timeOf(Math.min(state.film.frames - 1, Math.round(to))) * 50) + 12);
-    let start = -1;
-    for (let index = first; index <= last; index++) {
-      const isQuiet = index < last && wave[index] < 40;
-      if (isQuiet && start < 0) start = index;
-      if (!isQuiet && start >= 0) {
-        if (index - start >= 10) places.push(frameAt((start + index) / 100));
-        start = -1;
-      }
-    }
-    return places.filter((place) => place >= from && place <= to);
   }
 
   edge(x) {
@@ -146,14 +145,13 @@ class FilmTimeline extends HTMLElement {
     this.canvas.setPointerCapture(event.pointerId);
     const frame = this.frameOf(event.offsetX), edge = event.offsetY > 20 ? this.edge(event.offsetX) : null;
     if (edge) {
-      this.drag = { ...edge, frames: [...edge.edit.frames] };
+      this.drag = { ...edge, frames: [...edge.edit.frames], playhead: state.frame };
       set({ selected: edge.edit.name });
       return;
     }
     const inside = state.job?.edits.find((edit) => edit.frames && frame >= edit.frames[0] && frame < edit.frames[1]);
     if (inside) set({ selected: inside.name });
     this.drag = { scrub: true };
-    /** @type {any} */ (document.querySelector("studio-viewer")).pause();
     seek(Math.floor(frame));
   }
 
@@ -164,8 +162,8 @@ class FilmTimeline extends HTMLElement {
       return;
     }
     if (this.drag.scrub) return seek(Math.floor(frame));
-    const { frames, side } = this.drag;
-    const place = Math.max(0, Math.min(state.film.frames, this.snap(frame)));
+    const { frames, side, playhead } = this.drag; // the playhead shows the edge meanwhile
+    const place = Math.max(0, Math.min(state.film.frames, this.snap(frame, playhead)));
     frames[side] = side === 0 ? Math.min(place, frames[1] - 1) : Math.max(place, frames[0] + 1);
     seek(side === 0 ? frames[0] : frames[1] - 1);
     this.redraw();

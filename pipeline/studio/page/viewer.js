@@ -35,8 +35,17 @@ export const label = (frame) => timecode(frame, clockOf());
 /** The frames of about a second. */
 export const second = () => Math.max(1, Math.round(state.film.rate[0] / state.film.rate[1]));
 
-/** Move the playhead. @param {number} frame */
-export const seek = (frame) => set({ frame: Math.max(0, Math.min(state.film.frames - 1, Math.round(frame))) });
+/** Stops what plays; the viewer sets it. */
+let stop = () => {};
+
+/** Move the playhead, whatever plays. @param {number} frame */
+const moveTo = (frame) => set({ frame: Math.max(0, Math.min(state.film.frames - 1, Math.round(frame))) });
+
+/** Go to a frame, and stop there. @param {number} frame */
+export function seek(frame) {
+  stop();
+  moveTo(frame);
+}
 
 /** What is previewed now: the draft over the selected edit; null outside the edit's frames. */
 export function previewChoices() {
@@ -106,6 +115,7 @@ class StudioViewer extends HTMLElement {
     this.wantedPreview = null;
     this.speed = 1;
     this.timer = 0;
+    stop = () => this.pause();
     this.build();
     this.later = quiet(() => this.prefetch(), 250);
     this.askFaces = quiet(() => this.loadFaces(), 120);
@@ -449,7 +459,7 @@ class StudioViewer extends HTMLElement {
   }
 
   step(by) {
-    if (state.playing) this.pause();
+    this.pause();
     seek(state.frame + by);
   }
 
@@ -461,7 +471,7 @@ class StudioViewer extends HTMLElement {
   }
 
   toggle() {
-    return state.playing ? this.pause() : this.play(1);
+    return state.playing || this.speed < 0 ? this.pause() : this.play(1);
   }
 
   /** Play at a speed; below 0 backwards, by stills. */
@@ -475,7 +485,7 @@ class StudioViewer extends HTMLElement {
     }
     if (this.video.error) return this.cannotPlay();
     if (!this.video.src) return this.say(this.notPlayable || "The film is not ready to play yet."); // another notice may have come since
-    if (state.frame >= state.film.frames - 1) seek(0);
+    if (state.frame >= state.film.frames - 1) moveTo(0);
     this.video.currentTime = (timeOf(state.frame) + timeOf(state.frame + 1)) / 2;
     this.video.playbackRate = speed;
     set({ playing: true });
@@ -498,9 +508,9 @@ class StudioViewer extends HTMLElement {
 
   rewind() {
     this.timer = window.setTimeout(() => {
-      if (state.frame <= 0 || this.speed >= 0) return;
-      seek(state.frame - Math.max(1, Math.round(-this.speed * 2)));
-      this.rewind();
+      if (state.frame <= 0) return this.pause();
+      moveTo(state.frame - Math.max(1, Math.round(-this.speed * 2)));
+      return this.rewind();
     }, 80);
   }
 

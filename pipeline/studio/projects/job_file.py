@@ -64,6 +64,12 @@ class WrittenEdit:
     problem: str
     """Why it is not a valid edit; empty if it is."""
 
+    @property
+    def picked(self) -> dict[str, Any]:
+        """What the take has that was picked of those that the edit compares: its value of each list; else empty."""
+        matrix = self.edit.takes if self.edit is not None else None
+        return dict(matrix.picked.choices) if matrix is not None and matrix.picked is not None else {}
+
 
 class JobFile:
     """One job file and its history."""

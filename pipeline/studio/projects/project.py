@@ -278,7 +278,7 @@ class Project:
         step, _ = step_choices(values)
         wanted = []
         for choices in combinations:
-            fields = plain_edit(written.fields, choices)
+            fields = plain_edit(written, choices)
             edit = Edit.model_validate(fields)
             self.frames_of(edit, values)
             wanted.append(
@@ -356,6 +356,8 @@ class Project:
             value = getattr(wanted, name)
             is_default = value == getattr(defaults, name) and name not in ("prompt", "temperature")
             values[name] = None if is_default and name not in written.fields else value
+        if take.edit.get("face") != written.fields.get("face"):  # of faces that it compared until now
+            values["face"] = take.edit.get("face")
         self.job.set_fields(written.index, written.digest, values)
 
     @staticmethod

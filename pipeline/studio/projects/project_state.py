@@ -111,6 +111,7 @@ def _describe_edit(
         problem=problem,
         choices=_picked_choices(written.edit, step) if written.edit else None,
         matrix=[take.name for take in written.edit.takes.takes] if written.edit and written.edit.takes else [],
+        picked=written.picked,
         waits=bool(written.edit and written.edit.takes and written.edit.takes.pick is None),
         takes=takes,
         sound=_sound_key(project, written.edit) if written.edit else "",

@@ -18,6 +18,7 @@ from ...core.edits.takes import take_name
 from ...core.values import Take
 from ...store.atomic import write_text
 from ..answers.job_answers import State
+from .job_file import WrittenEdit
 
 _NOT_PLACE = frozenset({*CHOICE_NAMES, "takes", "name", "audio_mix", "audio_gain", "consent"})
 
@@ -168,10 +169,10 @@ def place_key(edit: Edit) -> str:
     return json.dumps(fields, sort_keys=True)
 
 
-def plain_edit(fields: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of an edit with these choices in place of its own and of its matrix."""
-    kept_fields = {name: value for name, value in fields.items() if name != "takes"}
-    return {**kept_fields, **{name: value for name, value in choices.items() if value is not None}}
+def plain_edit(written: WrittenEdit, choices: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an edit with these choices in place of its own and of what was picked of its matrix."""
+    fields = {**written.fields, **written.picked, **choices}
+    return {name: value for name, value in fields.items() if name != "takes"}
 
 
 def name_of_take(edit: Edit, choices: Mapping[str, Any], step: React1Overrides) -> str:

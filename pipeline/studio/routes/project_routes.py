@@ -179,17 +179,20 @@ def takes_bill(request: Request, project: str, body: TakesBody) -> Bill:
 
 @router.post("/projects/{project}/takes")
 def make_takes(request: Request, project: str, body: TakesBody) -> Changed:
-    """Make takes; a matrix is also written into the job."""
+    """Make takes; a matrix is also written into the job, and one face: a take of another is not the edit's."""
     opened, studio = project_of(request, project), studio_of(request)
     written, takes = _wanted(opened, body)
     if body.agreed_usd is not None:
         studio.share_agreed(opened, takes, body.agreed_usd)
-    studio.make_takes(opened, takes)
-    axes = {name: values for name, values in body.choices.model_dump().items() if len(values) > 1}
+    values = _axes(body.choices)
+    axes = {name: several for name, several in values.items() if len(several) > 1}
+    fixed = {name: one for name, (one, *more) in values.items() if not more}
     if axes:
-        fixed = {name: values[0] for name, values in body.choices.model_dump().items() if len(values) == 1}
-        fields: Json = {**dict.fromkeys(axes), **fixed, "takes": axes}
+        fields: Json = {**written.picked, **dict.fromkeys(axes), **fixed, "takes": axes}
         opened.job.set_fields(written.index, written.digest, fields)
+    elif "face" in fixed and "face" not in (written.fields.get("takes") or {}):
+        opened.job.set_fields(written.index, written.digest, {"face": fixed["face"]})
+    studio.make_takes(opened, takes)
     return _changed(request, opened)
 
 
