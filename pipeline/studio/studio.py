@@ -118,7 +118,11 @@ class Studio:
                 project.list.save()
                 with self._lock:
                     self._projects[name] = project
-            return self._projects[name]
+            project = self._projects[name]
+            if project.film_path != film:
+                project.show_film(film)
+                self._film_is_new(project)
+            return project
 
     def state(self, project: Project) -> JobState:
         """Return the state of a project for the page."""
@@ -153,6 +157,9 @@ class Studio:
 
     def _film_changed(self, project: Project) -> None:
         project.read_film_again()
+        self._film_is_new(project)
+
+    def _film_is_new(self, project: Project) -> None:
         for what in ("proxy", "wave"):
             self._media_state.pop(f"{project.id} {what}", None)
         self.changed(project)

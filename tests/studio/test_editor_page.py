@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from numbered_clips import make_clip
+from PIL import Image
 from running_studio import start_studio, stop_studio, wait_for
 from studio_page import close_page, open_page, shown_frame, until, wait_for_frame
 
@@ -370,3 +372,131 @@ def test_a_face_can_be_clicked_after_faces_were_compared(page, studio):
     wait_for(lambda: "face: {at: [0.2, 0.4], frame: 12f}" in job.read_text())
     assert "prompt: happy" in job.read_text()
     assert "takes" not in job.read_text()
+
+
+@pytest.mark.parametrize("picture", ["still", "preview"])
+def test_a_late_picture_of_another_film_is_not_shown(page, studio, picture):
+    """Both films are shown at the same frame; the answer about the one that was open before comes last."""
+    other = make_clip(studio.folder / "other.mp4", frames=40, size=(96, 48), tracks=0)
+    edit = "{name: edit-1, in: 25f, out: 30f, prompt: sad, temperature: 1}"
+    other.with_name("other.mp4.react1.yaml").write_text(
+        f"preset: emotion-edit\nsource: other.mp4\nedits:\n  - {edit}\n"
+    )
+    content, held = io.BytesIO(), []
+    Image.new("RGB", (64, 48)).save(content, "JPEG")
+    first = page.evaluate("import('/page/store.js').then((store) => store.state.project)")
+    page.route(f"**/{first}/{picture}/25*", lambda route: held.append(route))
+    none = {**TWO_FACES, "faces": [], "in_shot": 0}
+    page.route("**/faces/*", lambda route: route.fulfill(json=TWO_FACES if first in route.request.url else none))
+    page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(25))")
+    wait_for(lambda: page.evaluate("1") and held)
+
+    page.evaluate("(path) => import('/page/store.js').then((store) => store.open(path))", str(other))
+    wait_for_frame(page, 25)
+    page.wait_for_selector("canvas[data-shows]")
+    ratio = (
+        "document.querySelector('studio-viewer canvas').width / document.querySelector('studio-viewer canvas').height"
+    )
+    until(page, f"Math.abs({ratio} - 2) < 0.05")
+    page.wait_for_timeout(600)  # nothing is asked for any more
+    for route in held:
+        route.fulfill(body=content.getvalue(), content_type="image/jpeg")
+    page.wait_for_timeout(700)
+
+    assert page.evaluate(ratio) == pytest.approx(2, abs=0.05)
+
+
+def test_the_cards_show_the_film_as_it_is_now(page, studio, tmp_path):
+    """Another program has written it: the same frame and settings are another picture."""
+    cards = []
+    page.route("**/faces/*", lambda route: route.fulfill(json=TWO_FACES))
+    page.route("**/card/*", lambda route: cards.append(route.request.url) or route.fulfill(status=204))
+    page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(12))")
+    page.wait_for_selector("expression-panel[data-cards]")
+
+    new = make_clip(tmp_path / "new.mp4", frames=40, size=(96, 48), tracks=0)
+    (studio.folder / "film.mp4").write_bytes(new.read_bytes())
+
+    page.wait_for_selector("#messages >> text=film.mp4 was changed by another program")
+    version = page.evaluate("import('/page/store.js').then((store) => store.state.film.version)")
+    now = "import('/page/store.js').then((store) => store.state.faces?.frame)"
+    until(page, now)
+    wait_for(
+        lambda: page.evaluate("1") and any(version in url and "prompt=neutral" in url for url in cards), limit_s=20
+    )
+
+
+def test_the_length_of_a_line_is_that_of_the_edit_that_is_shown(page, studio):
+    """The answer about a long file may come after that about a short one."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    for name, seconds in (("long", 3), ("short", 0.5)):
+        write_wav(studio.folder / f"{name}.wav", np.zeros((1, int(seconds * 48_000)), np.float32), 48_000)
+    held = []
+    page.route("**/line?file=long.wav", lambda route: held.append(route))
+    job.write_text(
+        job.read_text().replace("temperature: 1", "temperature: 1, audio: long.wav")
+        + "  - {name: edit-2, in: 31f, out: 39f, prompt: happy, audio: short.wav}\n"
+    )
+    page.click("#tab-line")
+    wait_for(lambda: page.evaluate("1") and held)
+    page.wait_for_selector("line-panel >> text=long.wav")
+    page.click("[data-name=edit-2]")
+    page.wait_for_selector("line-panel >> text=0.50 s, the span has")
+
+    for route in held:
+        route.fulfill(json={"peaks": [0] * 150, "per_s": 50, "name": "long.wav", "seconds": 3})
+    page.wait_for_timeout(500)
+
+    assert "0.50 s, the span has" in page.text_content("line-panel")
+
+
+def test_only_takes_of_the_same_frames_are_compared_with_each_other(page):
+    """The edit was moved since one of them was made; frame by frame it shows another moment."""
+    page.evaluate(
+        """async () => {
+          const { set, state } = await import("/page/store.js"), [edit] = state.job.edits;
+          const take = (id, frames, current) => ({id, name: id, provider: "local", state: "done", error: "", share: 1,
+            doing: "", cost_usd: 0, seconds: 1, current, of_film: true, differs: "", picked: false, choices: {},
+            notes: [], frames});
+          const takes = [take("old", [0, 20], false), take("a", [2, 38], true), take("b", [2, 38], true)];
+          set({job: {...state.job, edits: [{...edit, takes}]}});
+        }"""
+    )
+    page.click("#tab-takes")
+    page.click("text=Compare all")
+
+    compared = page.evaluate("import('/page/store.js').then((store) => store.state.compare.join())")
+    page.keyboard.press("Escape")
+    page.complaints.clear()  # there are no such takes
+
+    assert compared == "a,b"
+
+
+def test_nothing_of_a_removed_edit_stays_on_the_page(page, studio):
+    """Who agreed to it, and which edit was selected in another film."""
+    job = studio.folder / "film.mp4.react1.yaml"
+    job.write_text(job.read_text().replace("temperature: 1", "temperature: 1, consent: {performer: Ada}"))
+    performer = "document.getElementById('consent-performer').value"
+    until(page, f"{performer} === 'Ada'")
+
+    page.keyboard.press("Delete")
+
+    wait_for(lambda: "edit-1" not in job.read_text())
+    until(page, f"{performer} === ''", limit_ms=5000)
+
+
+def test_another_film_is_opened_at_its_first_edit(page, studio):
+    """Also if it has an edit with the name of the one that was selected before."""
+    edits = "".join(f"  - {{name: edit-{number}, in: {10 * number}f, out: {10 * number + 5}f}}\n" for number in (1, 2))
+    make_clip(studio.folder / "other.mp4", frames=40, size=(64, 48), tracks=0)
+    for name in ("film", "other"):
+        (studio.folder / f"{name}.mp4.react1.yaml").write_text(
+            f"preset: emotion-edit\nsource: {name}.mp4\nedits:\n{edits}"
+        )
+    page.click("[data-name=edit-2]")
+
+    script = "(path) => import('/page/store.js').then((store) => store.open(path))"
+    page.evaluate(script, str(studio.folder / "other.mp4"))
+
+    wait_for_frame(page, 10)
+    assert page.get_attribute("[data-name=edit-1]", "aria-pressed") == "true"

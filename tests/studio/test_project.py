@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 from numbered_clips import make_clip
 
+from react1.pipeline.config.presets.shipped import find_file
 from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.studio.projects.film_options import set_option
@@ -411,6 +412,27 @@ def test_the_job_as_python_is_the_job(folder, monkeypatch):
     project.close()
 
 
+def test_the_job_as_python_names_files_of_any_name(folder, monkeypatch):
+    """A film whose name has signs beyond 16 bits, and a preset beside the job."""
+    import react1
+
+    inputs_of_run = {}
+    monkeypatch.setattr(react1, "run", lambda preset, **inputs: inputs_of_run.update(inputs, preset=preset) or react1)
+    monkeypatch.setattr(react1, "output", "film", raising=False)
+    preset, _ = find_file("emotion-edit", folder)
+    (folder / "mine.yaml").write_text(preset.read_text())
+    film = (folder / "film.mp4").rename(folder / "film \N{CLAPPER BOARD} \u00e9'.mp4")
+    job = folder / "job.yaml"
+    job.write_text(f'preset: ./mine.yaml\nsource: "{film.name}"\nedits: []\n')
+    project = Project(folder / "home", job, film, lambda *_, **__: None)
+    monkeypatch.chdir("/")
+
+    exec(project.as_text("python"), {})
+
+    assert inputs_of_run["source"] == str(film)
+    project.close()
+
+
 def test_a_package_for_an_editing_system_has_what_the_job_says(folder):
     """Consent, signature and snapping are those of the job."""
     (folder / "certificate.pem").write_text("x")
@@ -717,6 +739,55 @@ def test_a_film_that_another_program_writes_is_used_as_it_is_now(folder):
     assert not states[3].films[0].is_current
     assert (facts.width, facts.height, facts.frames, shown.frames) == (96, 64, 25, (1, 9))
     assert new_still != old_still
+
+
+def test_a_job_that_names_another_film_by_now_makes_nothing_of_the_one_that_is_shown(folder):
+    """Another program has changed its `source`; opened again, it is the other film."""
+    from react1.pipeline.studio.studio import Studio
+    from react1.pipeline.studio.studio_options import StudioOptions
+
+    make_clip(folder / "other.mp4", frames=25, size=(64, 48), tracks=0)
+    job = folder / "job.yaml"
+    text = "preset: emotion-edit\nsource: {}\nedits:\n  - {{in: 1f, out: 9f, prompt: sad}}\n"
+    job.write_text(text.format("film.mp4"))
+    studio = Studio(StudioOptions(folder / "home", (folder,)))
+    project = studio.open(job)
+    (take,) = project.want_takes(project.edits()[0], [{}], "local", None)
+    job.write_text(text.format("./film.mp4"))
+    same = studio.state(project).problem
+
+    job.write_text(text.format("other.mp4"))
+
+    sentence = "job.yaml names another film now, other.mp4; open job.yaml to edit that one"
+    assert (same, studio.state(project).problem) == ("", sentence)
+    for make in (lambda: project.take_job(take), lambda: project.film_job("local", "film")):
+        with pytest.raises(PresetError) as refused:
+            make()
+        assert str(refused.value) == sentence
+    again = studio.open(job)
+    assert (again.film_path.name, again.id, studio.state(again).problem) == ("other.mp4", project.id, "")
+    assert studio.project(project.id) is again
+    studio.close()
+
+
+def test_a_film_that_a_newer_one_replaced_is_not_shown_as_itself(folder):
+    """Both were written to the same file; what is watched and saved is what is listed."""
+    from react1.pipeline.studio.projects.take_list import MadeFilm
+
+    project = opened(folder, "preset: emotion-edit\nsource: film.mp4\nedits: []\n")
+    output = str(folder / "film.mp4")
+    films = [project.list.add_film(MadeFilm(output=output)) for _ in range(2)]
+    project.list.update(films[0], state="done")
+    alone = describe_project(project, {}).films[-1].exists
+    project.list.update(films[1], state="done")
+
+    newest, older = describe_project(project, {}).films
+
+    assert (alone, newest.exists, older.exists) == (True, True, False)
+    with pytest.raises(InputMediaError, match=r"film\.mp4 was replaced by a film that was made later"):
+        project.film_media(films[0])
+    assert project.film_media(films[1])[0] == folder / "film.mp4"
+    project.close()
 
 
 def test_a_take_says_with_which_settings_it_was_made(folder):

@@ -6,6 +6,8 @@ import io
 import json
 import shutil
 import subprocess
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -362,6 +364,29 @@ def test_a_dropped_film_is_copied_and_opened(studio):
     refused = studio.client.put("/api/films", params={"name": "page.html"}, content=b"x")
     assert refused.status_code == 422
     path.unlink()
+
+
+def test_two_films_of_one_name_that_are_dropped_at_once_are_both_kept(studio):
+    """From two tabs, say: the name of the one is not free any more when the other is there."""
+    begun, paths = threading.Barrier(2), []
+
+    def drop(content: bytes) -> None:
+        def body():
+            yield content[:1]
+            begun.wait(30)  # both have begun before one is complete
+            yield content[1:]
+
+        response = studio.client.put("/api/films", params={"name": "twice.mp4"}, content=body())
+        paths.append((Path(response.json()["path"]), content))
+
+    drops = [threading.Thread(target=drop, args=(content,)) for content in (b"first film", b"second film")]
+    for thread in drops:
+        thread.start()
+    for thread in drops:
+        thread.join(60)
+
+    assert [(path.read_bytes(), path.unlink()) for path, _ in paths] == [(content, None) for _, content in paths]
+    assert sorted(path.name for path, _ in paths) == ["twice-2.mp4", "twice.mp4"]
 
 
 def test_every_setting_of_an_edit_has_a_control(studio):

@@ -94,7 +94,9 @@ class ExpressionPanel extends HTMLElement {
   }
 
   fromEdit() {
-    const edit = selectedEdit(), key = `${edit?.name} ${edit?.digest} ${JSON.stringify(state.job?.defaults)}`;
+    const edit = selectedEdit();
+    if (!edit) this.showControls();
+    const key = `${edit?.name} ${edit?.digest} ${JSON.stringify(state.job?.defaults)}`;
     if (!edit?.choices || this.unsaved?.edit === edit.name || this.shown === key) return;
     this.shown = key;
     const { strength } = edit.fields;
@@ -177,7 +179,7 @@ class ExpressionPanel extends HTMLElement {
     this.noteCards();
     if (!faces || faces.share < 1 || !faces.faces.length || faces.frame !== frame) return;
     const { temperature, model_mode } = state.draft;
-    const key = [state.project, frame, face, temperature, model_mode].join();
+    const key = [state.project, state.film.version, frame, face, temperature, model_mode].join();
     if (key === this.cardsKey) return;
     this.cardsKey = key;
     for (const emotion of EMOTIONS) {

@@ -69,6 +69,7 @@ class FinishPanel extends HTMLElement {
       h("p", { className: "name" }, h("b", {}, film.kind === "film" ? "Film" : "Turnover"), ` ${new Date(film.created).toLocaleTimeString()}`, film.signer ? h("span", { className: "chip good" }, `signed by ${film.signer}`) : "", film.state === "done" && !film.is_current ? h("span", { className: "chip warn" }, "the job or the film has changed since") : ""),
       moving ? h("progress", { max: "1", value: film.share, "aria-label": "Progress of the film" }) : "",
       h("p", { className: "doing" }, moving ? film.doing : film.output),
+      film.state === "done" && film.kind === "film" && !film.exists ? h("p", { className: "hint" }, "This file was moved or removed, or a film that was made later has replaced it.") : "",
       film.error ? h("p", { className: "problem" }, film.error) : "",
       film.status === "kept-original" ? h("p", { className: "problem" }, "Some edits kept the film's own pictures; the notes say why.") : "",
       ...(film.error || film.status === "kept-original" ? film.notes.slice(0, 4).map((note) => h("p", { className: "hint" }, note)) : []),
@@ -85,7 +86,10 @@ class FinishPanel extends HTMLElement {
   }
 
   async fillChecks(film, box) {
-    if (!this.checks.has(film.id)) this.checks.set(film.id, request("GET", `/projects/${state.project}/films/${film.id}/seams`).catch(() => ({ checks: [], seams: [] })));
+    if (!this.checks.has(film.id)) this.checks.set(film.id, request("GET", `/projects/${state.project}/films/${film.id}/seams`).catch(() => {
+      this.checks.delete(film.id); // asked for again when the list is drawn
+      return { checks: [], seams: [] };
+    }));
     const { checks, seams } = /** @type {import("/page/answers.js").FilmChecks} */ (await this.checks.get(film.id));
     const failed = checks.filter((check) => !check.passed);
     const go = (frame) => h("button", { type: "button", className: "link", onclick: () => {

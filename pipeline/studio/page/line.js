@@ -64,17 +64,18 @@ class LinePanel extends HTMLElement {
   }
 
   async loadWave(edit) {
+    const { wave, facts } = this; // another edit may be shown when the answer comes
     try {
       /** @type {import("/page/answers.js").LineWave} */
       const answer = await request("GET", `/projects/${state.project}/line?${new URLSearchParams({ file: edit.fields.audio })}`);
-      const wave = this.wave, redraw = new ResizeObserver(() => (wave.isConnected ? wave.clientWidth && drawPeaks(wave, answer.peaks) : redraw.disconnect()));
+      const redraw = new ResizeObserver(() => (wave.isConnected ? wave.clientWidth && drawPeaks(wave, answer.peaks) : redraw.disconnect()));
       redraw.observe(wave); // the panel may be hidden now, and then has no width
       const span = edit.frames ? ((edit.frames[1] - edit.frames[0]) * state.film.rate[1]) / state.film.rate[0] : 0;
       const difference = answer.seconds - span;
-      this.facts.textContent = `${answer.seconds.toFixed(2)} s, the span has ${span.toFixed(2)} s${Math.abs(difference) > 0.1 ? `: the line is ${Math.abs(difference).toFixed(2)} s too ${difference > 0 ? "long" : "short"}` : ""}`;
+      facts.textContent = `${answer.seconds.toFixed(2)} s, the span has ${span.toFixed(2)} s${Math.abs(difference) > 0.1 ? `: the line is ${Math.abs(difference).toFixed(2)} s too ${difference > 0 ? "long" : "short"}` : ""}`;
     } catch (error) {
-      this.facts.textContent = error.message;
-      this.facts.className = "problem";
+      facts.textContent = error.message;
+      facts.className = "problem";
     }
   }
 

@@ -223,7 +223,7 @@ export async function open(path) {
     const answer = /** @type {import("/page/answers.js").Opened} */ (await request("POST", "/open", { path }));
     if (turn !== opening) return false; // another one was chosen meanwhile
     lastJob = "";
-    set({ ...NOTHING_OF_A_FILM, film: answer.film, project: answer.state.id, job: null, frame: 0 });
+    set({ ...NOTHING_OF_A_FILM, film: answer.film, project: answer.state.id, job: null, selected: "", frame: 0 });
     takeJob(answer.state);
     const first = state.job.edits[0];
     if (!first?.choices) set({ draft: { prompt: "happy", temperature: 0.7, model_mode: state.job.defaults.model_mode } });

@@ -125,12 +125,14 @@ class TakesPanel extends HTMLElement {
     const edit = selectedEdit();
     if (!state.job) return;
     const takes = edit?.takes ?? [], playable = takes.filter((take) => take.state === "done" && take.of_film);
+    const newest = [...playable].reverse().find((take) => take.current) ?? playable.at(-1);
+    const together = playable.filter((take) => String(take.frames) === String(newest?.frames)); // in sync, frame by frame
     const focused = /** @type {HTMLElement | null} */ (this.list.contains(document.activeElement) ? document.activeElement : null);
     const focusedTake = /** @type {any} */ (focused?.closest("[data-take]"))?.dataset.take, pressed = focused?.textContent;
     this.list.replaceChildren(...takes.map((take) => this.take(edit, take)));
     if (!takes.length) this.list.append(h("li", { className: "hint" }, "None yet."));
-    else if (playable.length > 1)
-      this.list.prepend(h("li", {}, h("button", { type: "button", onclick: () => set({ compare: playable.map((take) => take.id) }) }, "Compare all")));
+    else if (together.length > 1)
+      this.list.prepend(h("li", {}, h("button", { type: "button", onclick: () => set({ compare: together.map((take) => take.id) }) }, "Compare all")));
     const row = focusedTake && this.list.querySelector(`[data-take="${CSS.escape(focusedTake)}"]`), buttons = [...(row ? row.querySelectorAll("button") : [])];
     (buttons.find((button) => button.textContent === pressed) ?? buttons[0])?.focus();
   }

@@ -249,6 +249,12 @@ class StudioViewer extends HTMLElement {
     return { of: this.of(), size: this.side() };
   }
 
+  /** Return what says whether the film that is shown now is still shown: an answer may come after another was opened. */
+  sameFilm() {
+    const { film } = state, of = this.of();
+    return () => film === state.film && of === this.of();
+  }
+
   /** Draw a picture of the shown frame; `near` is the keyframe before it. @param {ImageBitmap} bitmap @param {"still" | "preview" | "near"} what @param {number} [nearFrame] */
   draw(bitmap, what, nearFrame = 0) {
     if (this.canvas.width !== bitmap.width || this.canvas.height !== bitmap.height) {
@@ -276,9 +282,9 @@ class StudioViewer extends HTMLElement {
   async loadFrames() {
     this.loading = true;
     while (this.wanted !== null) {
-      const frame = this.wanted, began = performance.now(), moved = new Promise((resolve) => (this.moved = () => resolve(null)));
+      const frame = this.wanted, isShown = this.sameFilm(), began = performance.now(), moved = new Promise((resolve) => (this.moved = () => resolve(null)));
       this.wanted = null;
-      const exact = this.stills.ask(frame, this.look(), true).then((bitmap) => bitmap && this.arrived(frame, bitmap), (error) => frame === state.frame && this.say((this.frameProblem = error.message)));
+      const exact = this.stills.ask(frame, this.look(), true).then((bitmap) => bitmap && isShown() && this.arrived(frame, bitmap), (error) => frame === state.frame && isShown() && this.say((this.frameProblem = error.message)));
       const done = exact.then(() => true);
       let isDone = await Promise.race([done, new Promise((resolve) => setTimeout(resolve, this.isSlow ? 0 : SLOW_MS, false))]);
       if (!isDone) {
@@ -302,8 +308,8 @@ class StudioViewer extends HTMLElement {
 
   /** Show the keyframe before a frame that takes long. */
   async showNear(frame) {
-    const project = state.project, near = await this.stills.near(frame, this.look()).catch(() => null);
-    if (!near || state.playing || project !== state.project || this.stills.at(state.frame, this.look())) return;
+    const isShown = this.sameFilm(), near = await this.stills.near(frame, this.look()).catch(() => null);
+    if (!near || state.playing || !isShown() || this.stills.at(state.frame, this.look())) return;
     if (near.frame === state.frame) this.arrived(near.frame, near.bitmap);
     else this.draw(near.bitmap, "near", near.frame);
   }
@@ -373,11 +379,11 @@ class StudioViewer extends HTMLElement {
   }
 
   async preview({ choices, frame, face, began }) {
-    const query = { ...choices, face, size: Math.min(960, this.side()), page: PAGE, sequence: ++this.sequence };
+    const query = { ...choices, face, size: Math.min(960, this.side()), page: PAGE, sequence: ++this.sequence }, isShown = this.sameFilm();
     const response = await fetched(url(`/preview/${frame}`, query));
     if (response.status !== 200) return;
     const bitmap = await createImageBitmap(await response.blob());
-    if (frame !== state.frame || state.playing || this.held || !previewChoices()) return;
+    if (frame !== state.frame || !isShown() || state.playing || this.held || !previewChoices()) return;
     this.draw(bitmap, "preview");
     await new Promise((resolve) => requestAnimationFrame(resolve));
     performance.measure("preview", { start: began, end: performance.now(), detail: choices });

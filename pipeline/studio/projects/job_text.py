@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...config.presets.shipped import find_file
 from ...core.edits.edit import Edit
 from ...core.settings import path_in
 from .film_options import path_options
@@ -27,7 +27,7 @@ def job_text(job: JobFile, film: Path, kind: str, provider: str) -> str:
         provider: who makes the takes; `auto` needs not be said.
 
     Raises:
-        PresetError: the job cannot be read.
+        PresetError: the job, or its preset, cannot be read.
     """
     if kind == "yaml":
         return job.text()
@@ -37,8 +37,10 @@ def job_text(job: JobFile, film: Path, kind: str, provider: str) -> str:
     options = job.options()
     preset, folder = options.pop("preset", NEW_JOB_PRESET), job.path.parent
     options.pop("source", None)
+    file, _ = find_file(str(preset), folder)
+    preset = str(file) if file == path_in(folder, str(preset)) else str(preset)
     lines = ["from react1 import Edit, load_preset, run", "", "result = run("]
-    lines += [f"    load_preset({str(preset)!r}),", f"    source={json.dumps(str(film))},", "    edits=["]
+    lines += [f"    load_preset({preset!r}),", f"    source={str(film)!r},", "    edits=["]
     for written in job.edits():
         if written.edit is not None:
             lines.append(f"        Edit({_arguments(written.fields, folder)}),")

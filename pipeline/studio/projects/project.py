@@ -20,9 +20,10 @@ from ...config.presets.shipped import load_preset_info
 from ...core.cancellation import exclusive
 from ...core.edits.choices import CHOICE_NAMES, resolve_choices
 from ...core.edits.edit import Edit
-from ...core.errors import InputMediaError, PresetError, React1Error
+from ...core.errors import InputMediaError, PresetError, React1Error, shorten
 from ...core.file import File
 from ...core.nodes.registry import load_registry
+from ...core.settings import path_in
 from ...core.values import Media
 from ...core.version import version_text
 from ...executors.base import CallMonitor, StoreContext
@@ -44,6 +45,8 @@ from .take_list import MadeFilm, TakeList, WantedTake, name_of_take, place_key, 
 TIMELINES = frozenset({".edl", ".fcpxml", ".otio"})
 """The suffixes of the timelines in a package."""
 _DAY_S = 24 * 3600.0
+_FILMS_OPEN = 2
+"""Finished films that are kept open, those that were watched last."""
 _TURNOVER = "turnover"
 _OWN_IN_TURNOVERS = frozenset({"source", "edits", "out"})
 """Inputs that a package for an editing system gets from the page; it has all others of its preset from the job."""
@@ -117,10 +120,52 @@ class Project:
             self.film_problem = f"{self.film_path.name} was changed and cannot be used now: {error}"
             return
         self.film_problem = ""
+        self._close_unused(before)
+
+    def show_film(self, path: Path) -> None:
+        """Show another film, which the job names by now.
+
+        Raises:
+            InputMediaError: it cannot be used; the one before stays.
+        """
+        before, place = (self.live, self.pictures), (self.film_path, self.seen_film)
+        self.film_path = path
+        try:
+            self._open_film()
+        except React1Error:
+            self.film_path, self.seen_film = place
+            raise
+        self.film_problem, self.list.record.film = "", str(path)
+        self._close_unused(before)
+
+    def _close_unused(self, before: tuple[LivePreview, FilmPictures]) -> None:
+        """Close what showed the film of before, if another one is shown now."""
         if self.pictures is not before[1]:
             self.__dict__.pop("_frame_times_s", None)
             for opened in before:
                 opened.close()
+
+    @property
+    def problem(self) -> str:
+        """Why the film that is shown cannot be edited now: it is not there, or not the job's; empty if it can."""
+        return self._other_film() or self.film_problem
+
+    def _other_film(self) -> str:
+        """Return that the job names another film than the one that is shown; empty if it does not."""
+        source = self.options().get("source")
+        if not isinstance(source, str):
+            return ""
+        with suppress(OSError, ValueError, RuntimeError):
+            named = path_in(self.job.path.parent, source)
+            if named.resolve() == self.film_path.resolve() or named.samefile(self.film_path):
+                return ""
+        name = shorten(source.replace("\\", "/").rpartition("/")[2])
+        return f"{self.job.path.name} names another film now, {name}; open {self.job.path.name} to edit that one"
+
+    def _require_own_film(self) -> None:
+        """Refuse to make anything of a film that is not shown: its takes would be listed as those of the shown one."""
+        if problem := self._other_film():
+            raise PresetError(problem)
 
     def _probe(self, path: Path, file: File) -> Media:
         """Return the film's properties, from the cache if it was opened before: an hour of packets takes seconds."""
@@ -300,6 +345,7 @@ class Project:
         Raises:
             PresetError: the job is not valid.
         """
+        self._require_own_film()
         edit = Edit.model_validate(take.edit)
         return until_takes(self._load(edits=[edit], provider=take.provider), page=False)
 
@@ -309,6 +355,7 @@ class Project:
         Raises:
             PresetError: the job is not valid.
         """
+        self._require_own_film()
         if kind == "film":
             return self._load(provider=provider)
         edits = []
@@ -372,17 +419,24 @@ class Project:
         """Return a finished film, to be watched.
 
         Raises:
-            InputMediaError: it was moved or removed.
+            InputMediaError: it was moved, removed or replaced by another.
         """
         path = Path(film.output)
         if not path.is_file():
             raise InputMediaError(f"{path.name} was moved or removed")
+        if self.list.is_replaced(film):
+            raise InputMediaError(f"{path.name} was replaced by a film that was made later")
         key = f"{film.id} {path.stat().st_mtime_ns}"
-        if key not in self._films:
-            media = probe(path, self.store.add_external(path))
-            self._films[key] = (media, FilmPictures(path, media))
-        media, pictures = self._films[key]
-        return path, media, pictures
+        with exclusive(f"studio films {self.id}"):
+            opened = self._films.pop(key, None)
+            if opened is None:
+                media = probe(path, self.store.add_external(path))
+                opened = (media, FilmPictures(path, media))
+            self._films[key] = opened
+            while len(self._films) > _FILMS_OPEN:  # each keeps up to 200 MB of its pictures
+                _, unused = self._films.pop(next(iter(self._films)))
+                unused.close()
+        return path, *opened
 
     def clip_times(self, first: int, end: int) -> list[Fraction]:
         """Return when each frame of [first, end) is shown, from the first one on, and the end."""

@@ -24,7 +24,7 @@ from .yaml_text import value_text
 
 def describe_project(project: Project, progress: Mapping[str, Any]) -> JobState:
     """Return the state of the job, its edits, takes and films; `progress` by the ID of a take or film."""
-    problem, values = project.film_problem, values_of(project.job)
+    problem, values = project.problem, values_of(project.job)
     step, resync = step_choices(values)
     edits: list[EditState] = []
     options: list[Option] = []
@@ -183,7 +183,7 @@ def _describe_film(project: Project, film: MadeFilm, progress: Mapping[str, Any]
         output=film.turnover or film.output,
         timelines=[path.name for path in project.timelines(film)],
         name=output.name if output else "",
-        exists=output.exists() if output else False,
+        exists=output is not None and output.exists() and not project.list.is_replaced(film),
         has_report=bool(film.report) and Path(film.report).exists(),
         share=moving.share if moving else 0,
         doing=moving.doing if moving else "",

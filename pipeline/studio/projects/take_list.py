@@ -152,6 +152,13 @@ class TakeList:
         """Return a film by its ID."""
         return next((film for film in self.record.films if film.id == film_id), None)
 
+    def is_replaced(self, film: MadeFilm) -> bool:
+        """Return whether a film that was made later was written to the same file."""
+        films = self.record.films
+        ids = [other.id for other in films]
+        later = films[ids.index(film.id) + 1 :] if film.id in ids else films
+        return bool(film.output) and any(other.state == "done" and other.output == film.output for other in later)
+
     def remove_take(self, take_id: str) -> None:
         """Remove a take from the list; what was made stays in the store."""
         with self._lock:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from ...config.checked_job import Job
+from ...core.cancellation import exclusive
 from ...core.edits.takes import MAX_TAKES
 from ...core.errors import InputMediaError, PresetError
 from ...core.times import frames_text
@@ -265,8 +266,7 @@ async def add_line(request: Request, project: str, name: str, index: int, digest
     if Path(name).suffix.lower() not in SOUNDS:
         raise InputMediaError(f"{Path(name).name} is not a sound file; drop a WAV, MP3, M4A, FLAC or OGG")
     folder = opened.job.path.parent / "lines"
-    target = studio_of(request).library.upload_path(name, folder)
-    await _receive(request, target, LINE_BYTES)
+    target = await _receive(request, name, LINE_BYTES, folder)
     try:
         await asyncio.to_thread(file_peaks, target, None, lambda _: None, None)
     except InputMediaError as error:
@@ -284,9 +284,7 @@ async def add_film(request: Request, name: str) -> MadeFile:
     """Put a dropped film into the first folder of the studio."""
     if Path(name).suffix.lower() not in FILMS:
         raise InputMediaError(f"{Path(name).name} is not a film that can be opened here")
-    target = studio_of(request).library.upload_path(name)
-    await _receive(request, target, UPLOAD_BYTES)
-    return MadeFile(path=str(target))
+    return MadeFile(path=str(await _receive(request, name, UPLOAD_BYTES)))
 
 
 @router.get("/ledger")
@@ -303,11 +301,20 @@ def events(request: Request) -> StreamingResponse:
     return StreamingResponse(stream, media_type="text/event-stream", headers=unbuffered)
 
 
-async def _receive(request: Request, target: Path, most_bytes: int) -> None:
-    """Write a body to a new file, atomically."""
+async def _receive(request: Request, name: str, most_bytes: int, folder: Path | None = None) -> Path:
+    """Write a body to a new file of the folder, atomically, by this name if it is free; return its path."""
     import asyncio
 
+    library = studio_of(request).library
+    target = library.upload_path(name, folder)
     part, count = temporary_path(target), 0
+
+    def keep() -> Path:
+        with exclusive("studio upload"):  # another upload may have taken the name meanwhile
+            free = library.upload_path(name, folder)
+            publish(part, free)
+            return free
+
     with storage_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -317,7 +324,7 @@ async def _receive(request: Request, target: Path, most_bytes: int) -> None:
                     if count > most_bytes:
                         raise InputMediaError(f"{target.name} is larger than {most_bytes >> 20} MB")
                     await asyncio.to_thread(stream.write, block)
-            publish(part, target)
+            return await asyncio.to_thread(keep)
         finally:
             part.unlink(missing_ok=True)
 
