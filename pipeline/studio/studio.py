@@ -122,6 +122,9 @@ class Studio:
             if project.film_path != film:
                 project.show_film(film)
                 self._film_is_new(project)
+            with self._lock:  # what could not be made is tried again
+                for key in [key for key, (_, problem) in list(self._media_state.items()) if problem]:
+                    del self._media_state[key]
             return project
 
     def state(self, project: Project) -> JobState:

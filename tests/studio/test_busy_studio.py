@@ -308,6 +308,27 @@ def test_a_full_disk_leaves_no_take_that_seems_to_be_made(folder, studio, monkey
     monkeypatch.undo()
 
 
+def test_what_could_not_be_made_of_a_film_is_tried_again_when_it_is_opened_again(folder, studio, monkeypatch):
+    """The disk was full, say; the page is loaded again when there is space."""
+    made = []
+
+    def fail(*_):
+        made.append(1)
+        raise StorageFailed("no space left")
+
+    monkeypatch.setattr(studio_module, "make_proxy", fail)
+    project = studio.open(folder / "film.mp4")
+    studio.media_file(project, "proxy")
+    failed = wait_for(lambda: studio.media_file(project, "proxy")[2])
+    again = studio.media_file(project, "proxy")[2]
+
+    studio.open(folder / "film.mp4")
+    studio.media_file(project, "proxy")
+
+    wait_for(lambda: len(made) == 2, limit_s=10)
+    assert failed == again == "no space left"
+
+
 def test_edits_of_one_name_are_notified_apart(folder, studio):
     """A line that was copied in a text editor: no film is made of both, and the page names the second one otherwise."""
     line = "  - {in: 1f, out: 9f, prompt: sad, name: a}\n"

@@ -531,7 +531,9 @@ def test_a_job_that_another_program_writes_is_noticed(folder):
     async def watch():
         watching = asyncio.create_task(studio.watch_files())
         text = "preset: emotion-edit\nsource: film.mp4\nedits: []\n"
-        for change in (lambda: job.write_text(text), lambda: job.write_bytes(b"\xff\xfe"), job.unlink):
+        no_date = f"{text}project: 2026-13-01\n"
+        changes = (lambda: job.write_bytes(b"\xff\xfe"), lambda: job.write_text(no_date), job.unlink)
+        for change in (lambda: job.write_text(text), *changes):
             count = len(events)
             change()
             async with asyncio.timeout(30):
@@ -545,10 +547,21 @@ def test_a_job_that_another_program_writes_is_noticed(folder):
     asyncio.run(watch())
     studio.close()
 
-    assert [kind for kind, _ in events] == ["project"] * 3
-    assert len({version for _, version in events}) == 3
-    assert [bool(problem) for problem in problems] == [False, True, False]
+    assert [kind for kind, _ in events] == ["project"] * 4
+    assert len({version for _, version in events}) == 4
     assert "cannot be read" in problems[1]
+    assert (problems[0], problems[2], problems[3]) == ("", f"{job.name}: not valid YAML: month must be in 1..12", "")
+
+
+@pytest.mark.parametrize("value", ["2026-02-30", "9" * 5000])
+def test_values_that_yaml_cannot_have_are_a_problem_of_the_job(folder, value):
+    """And none of the studio, which goes on watching its files."""
+    project = opened(folder, f"preset: emotion-edit\nsource: film.mp4\nedits: []\nproject: {value}\n")
+
+    problem = describe_project(project, {}).problem
+    project.close()
+
+    assert problem.startswith("film.mp4.react1.yaml: not valid YAML: ")
 
 
 def test_the_page_knows_when_each_frame_of_an_uneven_film_is_shown(tmp_path):

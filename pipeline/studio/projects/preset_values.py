@@ -71,7 +71,7 @@ class JobValues:
 
 def values_of(job: JobFile) -> JobValues | None:
     """Return what a job says now; None while it cannot be read, or has no preset: the page says so elsewhere."""
-    with suppress(PresetError):
+    with suppress(PresetError, OSError):
         return JobValues.of(job)
     return None
 

@@ -34,7 +34,7 @@ def parse_text(text: str, name: str) -> CommentedMap:
     """
     try:
         document = _yaml(_INDENTS[0], text).load(text)
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:  # such as a date that is none
         mark = getattr(error, "problem_mark", None)
         place = f"{name}:{mark.line + 1}" if mark is not None else name
         raise PresetError(f"{place}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
