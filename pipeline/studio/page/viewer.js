@@ -6,6 +6,7 @@ import { events, fetched, say, selectedEdit, set, setFields, state, url, watch }
 
 const PAGE = Math.random().toString(36).slice(2);
 const SLOW_MS = 120;
+const CANNOT_PLAY = "This film cannot be played by this browser, or is not there any more. Its frames can be stepped through.";
 
 /** When a frame is shown, in seconds. @param {number} frame */
 export const timeOf = (frame) => (state.film.times ? state.film.times[frame] : state.film.first_s + (frame * state.film.rate[1]) / state.film.rate[0]);
@@ -106,6 +107,8 @@ class StudioViewer extends HTMLElement {
     this.stills = new Stills();
     this.isSlow = this.loading = false;
     this.frameProblem = "";
+    /** The frame at which it was said that the film cannot be played. */
+    this.refusedAt = -1;
     /** Why there is nothing to play yet. */
     this.notPlayable = "";
     this.facesTurn = 0;
@@ -200,7 +203,7 @@ class StudioViewer extends HTMLElement {
     const source = url("/video", { of: this.of() });
     this.video.removeAttribute("src");
     this.video.load();
-    this.notice.hidden = true;
+    this.say("");
     this.notPlayable = "";
     if (!state.watching && !state.film.playable) {
       const response = await fetched(source, { headers: { Range: "bytes=0-0" } });
@@ -221,7 +224,8 @@ class StudioViewer extends HTMLElement {
   cannotPlay() {
     if (!this.video.src) return; // what was played before was taken away
     if (state.playing) this.pause();
-    this.say("This film cannot be played by this browser, or is not there any more. Its frames can be stepped through.");
+    this.refusedAt = state.frame;
+    this.say(CANNOT_PLAY);
   }
 
   say(text) {
@@ -335,8 +339,9 @@ class StudioViewer extends HTMLElement {
   }
 
   scanNotice() {
-    const faces = state.faces;
-    if (!faces || (this.frameProblem && this.notice.textContent === this.frameProblem)) return; // that is worse
+    const faces = state.faces, shown = this.notice.textContent;
+    if (!faces || (this.frameProblem && shown === this.frameProblem)) return; // that is worse
+    if (shown === CANNOT_PLAY && this.refusedAt === state.frame) return; // whoever wants to play reads it until the playhead moves
     if (faces.problem) this.say(`No live preview: ${faces.problem}`);
     else if (faces.share < 1) this.say(`Looking for faces in this part of the film, ${Math.round(100 * faces.share)} %. The picture is the film's own until then.`);
     else if (faces.shot && !faces.faces.length) this.say("No face is found in this frame.");
