@@ -798,8 +798,8 @@ def test_a_film_that_a_newer_one_replaced_is_not_shown_as_itself(folder):
 
     assert (alone, newest.exists, older.exists) == (True, True, False)
     with pytest.raises(InputMediaError, match=r"film\.mp4 was replaced by a film that was made later"):
-        project.film_media(films[0])
-    assert project.film_media(films[1])[0] == folder / "film.mp4"
+        project.finished.media(films[0])
+    assert project.finished.media(films[1])[0] == folder / "film.mp4"
     project.close()
 
 

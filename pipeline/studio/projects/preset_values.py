@@ -23,7 +23,7 @@ from ...config.presets.shipped import find_file, read_file
 from ...config.steps import substitute
 from ...core.edits.choices import CHOICE_NAMES, React1Overrides
 from ...core.edits.edit import Edit
-from ...core.errors import PresetError, React1Error
+from ...core.errors import PresetError, React1Error, shorten
 from ...core.settings import path_in
 from ...interchange.places import PlaceOptions, Snap
 from ...located_yaml.located import Location, Problems, from_plain
@@ -74,6 +74,21 @@ def values_of(job: JobFile) -> JobValues | None:
     with suppress(PresetError, OSError):
         return JobValues.of(job)
     return None
+
+
+def other_film(job: JobFile, film: Path) -> str:
+    """Return that a job names another film than this one; empty if it does not, or cannot be read."""
+    source = None
+    with suppress(PresetError):
+        source = job.options().get("source")
+    if not isinstance(source, str):
+        return ""
+    with suppress(OSError, ValueError, RuntimeError):
+        named = path_in(job.path.parent, source)
+        if named.resolve() == film.resolve() or named.samefile(film):
+            return ""
+    name = shorten(source.replace("\\", "/").rpartition("/")[2])
+    return f"{job.path.name} names another film now, {name}; open {job.path.name} to edit that one"
 
 
 @lru_cache(maxsize=16)

@@ -20,10 +20,9 @@ from ...config.presets.shipped import load_preset_info
 from ...core.cancellation import exclusive
 from ...core.edits.choices import CHOICE_NAMES, resolve_choices
 from ...core.edits.edit import Edit
-from ...core.errors import InputMediaError, PresetError, React1Error, shorten
+from ...core.errors import InputMediaError, PresetError, React1Error
 from ...core.file import File
 from ...core.nodes.registry import load_registry
-from ...core.settings import path_in
 from ...core.values import Media
 from ...core.version import version_text
 from ...executors.base import CallMonitor, StoreContext
@@ -36,17 +35,14 @@ from ..answers.film_answers import Clock, FilmFacts
 from ..viewing.film_pictures import FilmPictures
 from ..viewing.live import LivePreview
 from ..viewing.playback import plays_in_browsers
+from .finished_films import FinishedFilms
 from .job_file import EditConflict, JobFile, Mark, WrittenEdit, file_mark
 from .job_text import job_text
 from .library import project_id
-from .preset_values import JobValues, lists_version, place_of, step_choices, values_of
-from .take_list import MadeFilm, TakeList, WantedTake, name_of_take, place_key, plain_edit
+from .preset_values import JobValues, lists_version, other_film, place_of, step_choices, values_of
+from .take_list import TakeList, WantedTake, name_of_take, place_key, plain_edit
 
-TIMELINES = frozenset({".edl", ".fcpxml", ".otio"})
-"""The suffixes of the timelines in a package."""
 _DAY_S = 24 * 3600.0
-_FILMS_OPEN = 2
-"""Finished films that are kept open, those that were watched last."""
 _TURNOVER = "turnover"
 _OWN_IN_TURNOVERS = frozenset({"source", "edits", "out"})
 """Inputs that a package for an editing system gets from the page; it has all others of its preset from the job."""
@@ -79,7 +75,7 @@ class Project:
         self.job = JobFile(job_path, folder / "history.json", new_source)
         self.list = TakeList(folder / "project.json")
         self.list.record.job, self.list.record.film = str(job_path), str(film_path)
-        self._films: dict[str, tuple[Media, FilmPictures]] = {}
+        self.finished = FinishedFilms(self.store, self.list)
         self.seen = self.job.mark()
         """The state of the job file that the pages were last told of."""
         self.seen_lists = lists_version(self.job, film_path)
@@ -148,23 +144,11 @@ class Project:
     @property
     def problem(self) -> str:
         """Why the film that is shown cannot be edited now: it is not there, or not the job's; empty if it can."""
-        return self._other_film() or self.film_problem
-
-    def _other_film(self) -> str:
-        """Return that the job names another film than the one that is shown; empty if it does not."""
-        source = self.options().get("source")
-        if not isinstance(source, str):
-            return ""
-        with suppress(OSError, ValueError, RuntimeError):
-            named = path_in(self.job.path.parent, source)
-            if named.resolve() == self.film_path.resolve() or named.samefile(self.film_path):
-                return ""
-        name = shorten(source.replace("\\", "/").rpartition("/")[2])
-        return f"{self.job.path.name} names another film now, {name}; open {self.job.path.name} to edit that one"
+        return other_film(self.job, self.film_path) or self.film_problem
 
     def _require_own_film(self) -> None:
         """Refuse to make anything of a film that is not shown: its takes would be listed as those of the shown one."""
-        if problem := self._other_film():
+        if problem := other_film(self.job, self.film_path):
             raise PresetError(problem)
 
     def _probe(self, path: Path, file: File) -> Media:
@@ -185,8 +169,7 @@ class Project:
         """Close the film."""
         self.live.close()
         self.pictures.close()
-        for _, pictures in self._films.values():
-            pictures.close()
+        self.finished.close()
 
     def new_context(self, report: Callable[[float], None] = lambda _: None) -> StoreContext:
         """Return a context with the store's cache; close it after use."""
@@ -229,8 +212,7 @@ class Project:
 
     def film_facts(self) -> FilmFacts:
         """Return what the page needs of the film, once."""
-        width, height = self.video.shown_size_px
-        count = self.video.frame_count
+        (width, height), count = self.video.shown_size_px, self.video.frame_count
         return FilmFacts(
             name=self.film_path.name,
             path=str(self.film_path),
@@ -250,10 +232,7 @@ class Project:
         )
 
     def clock(self) -> Clock:
-        """Return the labels of the frames: the rate that they count by, whether drop-frame, and the first one's number.
-
-        A job may say the timecode of the first frame, as `start_tc`.
-        """
+        """Return how frames are labelled: by which rate, whether drop-frame, and the number of the first one."""
         rate, drop, start = label_clock(self.labelled_media())
         return Clock(rate=(rate.numerator, rate.denominator), drop=drop, start=start)
 
@@ -303,8 +282,7 @@ class Project:
         Raises:
             EditConflict: it was changed meanwhile.
         """
-        edits = self.job.edits()
-        same = [edit for edit in edits if edit.digest == digest]
+        same = [edit for edit in self.job.edits() if edit.digest == digest]
         if not same:
             raise EditConflict("this edit was changed in another tab or program; look at it, then do this again")
         return min(same, key=lambda edit: abs(edit.index - index))
@@ -406,37 +384,6 @@ class Project:
         if take.edit.get("face") != written.fields.get("face"):  # of faces that it compared until now
             values["face"] = take.edit.get("face")
         self.job.set_fields(written.index, written.digest, values)
-
-    @staticmethod
-    def timelines(film: MadeFilm) -> list[Path]:
-        """Return the timelines of a package, which are still in its folder."""
-        folder = Path(film.turnover)
-        if not film.turnover or not folder.is_dir():
-            return []
-        return sorted(path for path in folder.iterdir() if path.suffix in TIMELINES and path.is_file())
-
-    def film_media(self, film: MadeFilm) -> tuple[Path, Media, FilmPictures]:
-        """Return a finished film, to be watched.
-
-        Raises:
-            InputMediaError: it was moved, removed or replaced by another.
-        """
-        path = Path(film.output)
-        if not path.is_file():
-            raise InputMediaError(f"{path.name} was moved or removed")
-        if self.list.is_replaced(film):
-            raise InputMediaError(f"{path.name} was replaced by a film that was made later")
-        key = f"{film.id} {path.stat().st_mtime_ns}"
-        with exclusive(f"studio films {self.id}"):
-            opened = self._films.pop(key, None)
-            if opened is None:
-                media = probe(path, self.store.add_external(path))
-                opened = (media, FilmPictures(path, media))
-            self._films[key] = opened
-            while len(self._films) > _FILMS_OPEN:  # each keeps up to 200 MB of its pictures
-                _, unused = self._films.pop(next(iter(self._films)))
-                unused.close()
-        return path, *opened
 
     def clip_times(self, first: int, end: int) -> list[Fraction]:
         """Return when each frame of [first, end) is shown, from the first one on, and the end."""

@@ -14,6 +14,7 @@ from ...provenance.credentials import INSTALL_HINT
 from ..answers.job_answers import EditState, FilmState, JobPlace, JobState, Option, Signing, TakeState
 from ..page_words import EDIT_LABELS, page_message
 from .film_options import describe_options
+from .finished_films import timelines_of
 from .job_file import WrittenEdit
 from .preset_values import JobValues, lists_version, step_choices, values_of
 from .project import Project
@@ -181,7 +182,7 @@ def _describe_film(project: Project, film: MadeFilm, progress: Mapping[str, Any]
     return FilmState(
         **film.model_dump(exclude={"report", "output", "turnover", "film"}),
         output=film.turnover or film.output,
-        timelines=[path.name for path in project.timelines(film)],
+        timelines=[path.name for path in timelines_of(film)],
         name=output.name if output else "",
         exists=output is not None and output.exists() and not project.list.is_replaced(film),
         has_report=bool(film.report) and Path(film.report).exists(),

@@ -12,6 +12,7 @@ from ...core.errors import InputMediaError
 from ...report.film_findings import report_findings, seam_findings
 from ...report.film_link import without_film_link
 from ..answers.film_answers import Check, FilmChecks, Seam
+from ..projects.finished_films import timelines_of
 from ..projects.project import Project
 from ..projects.take_list import MadeFilm
 from .project_routes import Json, project_of
@@ -51,7 +52,7 @@ def film_seams(request: Request, project: str, film: str) -> FilmChecks:
 def film_download(request: Request, project: str, film: str) -> Response:
     """Return a finished film, to be saved."""
     opened = project_of(request, project)
-    path, _, _ = opened.film_media(finished_film(opened, film))
+    path, _, _ = opened.finished.media(finished_film(opened, film))
     return FileResponse(path, filename=path.name)
 
 
@@ -59,7 +60,7 @@ def film_download(request: Request, project: str, film: str) -> Response:
 def film_timeline(request: Request, project: str, film: str, name: str) -> Response:
     """Return a timeline of a package for an editing system, to be saved."""
     opened = project_of(request, project)
-    path = next((path for path in opened.timelines(finished_film(opened, film)) if path.name == name), None)
+    path = next((path for path in timelines_of(finished_film(opened, film)) if path.name == name), None)
     if path is None:
         raise InputMediaError(f"{Path(name).name} is not in the package any more")
     return FileResponse(path, filename=path.name, media_type="application/octet-stream")

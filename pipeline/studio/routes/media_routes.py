@@ -156,7 +156,7 @@ def video(request: Request, project: str, of: str = "source") -> Response:
     opened, studio = project_of(request, project), studio_of(request)
     kind, _, name = of.partition(":")
     if kind == "film":
-        path, _, _ = opened.film_media(finished_film(opened, name))
+        path, _, _ = opened.finished.media(finished_film(opened, name))
         return _send(path)
     if kind == "source" and opened.playable:
         return _send(opened.film_path)
@@ -290,7 +290,7 @@ def _unfinished(share: float, problem: str) -> Response:
 def _pictures(project: Project, of: str) -> FilmPictures:
     """Return the stills of the film, or of a finished film (`film:ID`)."""
     kind, _, name = of.partition(":")
-    return project.film_media(finished_film(project, name))[2] if kind == "film" else project.pictures
+    return project.finished.media(finished_film(project, name))[2] if kind == "film" else project.pictures
 
 
 def _send(path: Path) -> Response:

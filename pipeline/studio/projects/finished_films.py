@@ -1,0 +1,63 @@
+"""The finished films of a project as the page shows them: opened to be watched, and the timelines of packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...core.cancellation import exclusive
+from ...core.errors import InputMediaError
+from ...core.values import Media
+from ...media.probe import probe
+from ...store.store import Store
+from ..viewing.film_pictures import FilmPictures
+from .take_list import MadeFilm, TakeList
+
+TIMELINES = frozenset({".edl", ".fcpxml", ".otio"})
+"""The suffixes of the timelines in a package."""
+_MOST_OPEN = 2
+"""Films that are kept open, those that were watched last: each keeps up to 200 MB of its pictures."""
+
+
+class FinishedFilms:
+    """The films that were made in one project."""
+
+    def __init__(self, store: Store, made: TakeList) -> None:
+        """Open none yet; `made` lists them."""
+        self._store, self._made = store, made
+        self._open: dict[str, tuple[Media, FilmPictures]] = {}
+
+    def media(self, film: MadeFilm) -> tuple[Path, Media, FilmPictures]:
+        """Return a finished film, to be watched.
+
+        Raises:
+            InputMediaError: it was moved, removed or replaced by another.
+        """
+        path = Path(film.output)
+        if not path.is_file():
+            raise InputMediaError(f"{path.name} was moved or removed")
+        if self._made.is_replaced(film):
+            raise InputMediaError(f"{path.name} was replaced by a film that was made later")
+        key = f"{film.id} {path.stat().st_mtime_ns}"
+        with exclusive(f"studio film {path}"):
+            opened = self._open.pop(key, None)
+            if opened is None:
+                media = probe(path, self._store.add_external(path))
+                opened = (media, FilmPictures(path, media))
+            self._open[key] = opened
+            while len(self._open) > _MOST_OPEN:
+                _, unused = self._open.pop(next(iter(self._open)))
+                unused.close()
+        return path, *opened
+
+    def close(self) -> None:
+        """Close all of them."""
+        for _, pictures in self._open.values():
+            pictures.close()
+
+
+def timelines_of(film: MadeFilm) -> list[Path]:
+    """Return the timelines of a package, which are still in its folder."""
+    folder = Path(film.turnover)
+    if not film.turnover or not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix in TIMELINES and path.is_file())
