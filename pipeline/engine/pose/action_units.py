@@ -123,12 +123,12 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "nose wrinkler",
         "levator labii superioris alaeque nasi",
         (
+            # No push on the bridge: an angry nose would get shorter, and another person's.
             Push("inner brow", (0, 0), (0.15, 0.15), -0.012, 0.050, "brow"),
             Push("nostril", (0, 0), (0.16, 0.20), 0.012, -0.085),
-            Push("face", (0, 0.45), (0.12, 0.25), 0, -0.030, once=True),
             Push("face", (0.19, 0.76), (0.11, 0.15), 0.034, 0),
             Push("face", (0, 0.84), (0.13, 0.18), 0, 0.016, once=True),
-            Push("face", (0.36, 0.42), (0.14, 0.14), 0, -0.048),
+            Push("face", (0.36, 0.42), (0.14, 0.14), 0, -0.024),
         ),
         Pull(upper_down=-0.020),
     ),
@@ -138,6 +138,8 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         (
             Push("face", (0.30, 0.82), (0.16, 0.16), 0, -0.045),
             Push("face", (0.18, 0.95), (0.12, 0.12), 0.019, 0),
+            Push("face", (0, 0.45), (0.12, 0.25), 0, -0.0135, once=True),
+            Push("face", (0.36, 0.42), (0.14, 0.14), 0, -0.0108),
         ),
         Pull(corner_down=-0.012, corner_power=3.0, upper_down=-0.070, middle="flat"),
     ),
@@ -166,10 +168,15 @@ ACTION_UNITS: dict[str, ActionUnit] = {
     "AU20": ActionUnit("lip stretcher", "risorius", pull=Pull(corner_out=0.075, corner_down=0.012)),
     "AU23": ActionUnit("lip tightener", "orbicularis oris", pull=Pull(corner_out=-0.030, tighten=0.30)),
     "AU24": ActionUnit(
-        "lip presser", "orbicularis oris", pull=Pull(corner_out=-0.020, lower_down=-0.025, tighten=0.36)
+        "lip presser",
+        "orbicularis oris",
+        pull=Pull(corner_out=-0.020, upper_down=-0.0058, lower_down=-0.025, tighten=0.36),
     ),
     "AU25": ActionUnit("lips part", "depressor labii inferioris, or a relaxed mentalis or orbicularis oris"),
     "AU26": ActionUnit("jaw drop", "masseter relaxed, temporalis and medial pterygoid relaxed"),
+    "AU38": ActionUnit(
+        "nostril dilator", "nasalis, pars alaris", (Push("face", (0.19, 0.76), (0.11, 0.15), 0.014, 0),)
+    ),
     "AU39": ActionUnit(
         "nostril compressor",
         "pars transversa nasalis, depressor septi",

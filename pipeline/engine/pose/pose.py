@@ -5,7 +5,7 @@ Source: which units make an emotion: P. Ekman & W. V. Friesen, Unmasking the Fac
         actually show: S. Du, Y. Tao & A. M. Martinez, "Compound facial expressions of emotion", PNAS 111(15), 2014,
         table 1 (also happy 25; sad 11, 17; angry 17, 24; disgusted 4). The amplitudes were set by eye on
         photographs and talking heads; 1 is the unit at temperature 1. Disgusted 16 and 39 are in neither: classifiers
-        take a face that has them for disgusted rather than angry (docs/engine.md).
+        take a face that has them for disgusted rather than angry (docs/engine.md). Nor is angry 38, for wide nostrils.
 """
 
 from __future__ import annotations
@@ -67,16 +67,17 @@ RECIPES: dict[Prompt, Recipe] = {
         1.0,
         {
             "AU4": 1.6,
-            "AU5": 1.9,
+            "AU5": 2.1,
             "AU7": 1.5,
             "AU9": 1.0,
             "AU23": 1.0,
             "AU24": 1.2,
             "AU15": 0.75,
             "AU17": 0.8,
-            "AU6": 0.4,
-            "AU11": 0.3,
+            "AU6": 0.25,
+            "AU38": 0.5,
         },
+        less_after_smile={"AU15": 0.25, "AU17": 0.25},
     ),
     "surprised": Recipe(1.0, {"AU1": 0.85, "AU2": 0.95, "AU5": 1.45, "AU26": 1.5, "AU18": 0.15}),
     "disgusted": Recipe(

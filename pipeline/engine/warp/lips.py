@@ -24,6 +24,8 @@ REST_LIFT, REST_WIDTH = (-0.10, -0.056), (0.70, 0.80)
 SMILE_CORNERS = (-0.04, 0.07)
 """Corners up to the first height are those of a mouth at rest, from the second on those of a smile. What a smile has
 above the range at rest goes completely, because cheeks and lids keep a trace of it; a calm mouth keeps its shape."""
+RESTS_AT = 0.76
+"""A broad smile rests at this share of its width, where that is more than the usual range."""
 CALM_NARROWS = 0.50
 """Share of the width beyond that range that a calmed mouth loses, on each side."""
 CALM_THICKENS = 0.7
@@ -180,7 +182,8 @@ def _lift_lost(lift: float) -> float:
 
 def _width_lost(pose: Pose) -> float:
     """Return how much narrower a mouth gets that loses its own expression, in units."""
-    return 2 * CALM_NARROWS * pose.calm * max(0.0, _beyond(pose.rest.width, REST_WIDTH))
+    width = pose.rest.width
+    return 2 * CALM_NARROWS * pose.calm * max(0.0, width - max(REST_WIDTH[1], RESTS_AT * width))
 
 
 def _pulls(pose: Pose) -> list[tuple[float, Pull]]:

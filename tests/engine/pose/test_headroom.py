@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.core.edits.choices import React1Choices
+from react1.pipeline.core.edits.choices import Prompt, React1Choices
 from react1.pipeline.engine.detect.track import resting_shapes
 from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.mesh import ANCHORS, EYES, SIDES
@@ -149,12 +149,13 @@ def test_the_resting_shape_of_a_mouth_that_stays_open_changes_gradually() -> Non
     assert np.abs(np.diff(gaps)).max() < 0.02
 
 
-def test_a_smile_that_becomes_sad_hangs_less() -> None:
-    """The corners of a broad smile are pulled down by less than those of a mouth at rest; brows are raised alike."""
+@pytest.mark.parametrize(("prompt", "share", "brow"), [("sad", 0.7, "AU1"), ("angry", 0.8, "AU4")])
+def test_a_smile_that_goes_hangs_less(prompt: Prompt, share: float, brow: str) -> None:
+    """The corners of a broad smile are pulled down by less than those of a mouth at rest; brows move alike."""
     at_rest, smiling = (
-        pose_for(React1Choices(prompt="sad", temperature=1.0), rest, rest, 1.0)
+        pose_for(React1Choices(prompt=prompt, temperature=1.0), rest, rest, 1.0)
         for rest in (MouthShape(-0.06, 0.75, 0.0), MouthShape(0.05, 1.10, 0.2))
     )
 
-    assert smiling.amplitude("AU15") < 0.7 * at_rest.amplitude("AU15")
-    assert smiling.amplitude("AU1") == at_rest.amplitude("AU1")
+    assert smiling.amplitude("AU15") < share * at_rest.amplitude("AU15")
+    assert smiling.amplitude(brow) == at_rest.amplitude(brow)

@@ -183,6 +183,22 @@ def test_lips_that_a_smile_stretched_get_their_height_back(portrait) -> None:
     assert np.allclose(grown(0.78), 0, atol=0.002)
 
 
+@pytest.mark.parametrize(("smile", "at_rest"), [(0.95, 0.80), (1.05, 0.80), (1.25, 0.95)])
+def test_a_mouth_rests_at_three_quarters_of_a_broad_smile(portrait, smile: float, at_rest: float) -> None:
+    """Neutral narrows smiles to the usual width, and the broadest only to 76 % of their own: they are wide mouths."""
+    shape = MouthShape.of(portrait.face)
+    pose = pose_for(React1Choices(prompt="neutral", temperature=1.0), shape, replace(shape, width=smile), 1.0)
+
+    moves = landmark_moves(portrait.face, pose)[[UPPER_LIP[0, 0], UPPER_LIP[0, -1]], 0]
+
+    assert moves[0] - moves[1] == pytest.approx(smile - at_rest, abs=0.01)
+
+
+def test_an_angry_nose_keeps_its_length(portrait) -> None:
+    """Its tip rises by less than 0.02 units: a nose that turned up would be another person's."""
+    assert max(up(portrait, [tip], "angry", 1.0) for tip in (1, 4)) < 0.02
+
+
 def test_the_corners_of_an_open_smile_come_to_rest_where_those_of_a_shut_one_do(portrait) -> None:
     """The line of a closing mouth lies above the middle of its opening; corners are not lowered for that too."""
     shape = MouthShape.of(portrait.face)
