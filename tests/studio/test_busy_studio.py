@@ -310,10 +310,10 @@ def test_a_full_disk_leaves_no_take_that_seems_to_be_made(folder, studio, monkey
 
 def test_what_could_not_be_made_of_a_film_is_tried_again_when_it_is_opened_again(folder, studio, monkeypatch):
     """The disk was full, say; the page is loaded again when there is space."""
-    made = []
+    tries = []
 
     def fail(*_):
-        made.append(1)
+        tries.append(1)
         raise StorageFailed("no space left")
 
     monkeypatch.setattr(studio_module, "make_proxy", fail)
@@ -325,7 +325,7 @@ def test_what_could_not_be_made_of_a_film_is_tried_again_when_it_is_opened_again
     studio.open(folder / "film.mp4")
     studio.media_file(project, "proxy")
 
-    wait_for(lambda: len(made) == 2, limit_s=10)
+    wait_for(lambda: len(tries) == 2, limit_s=10)
     assert failed == again == "no space left"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from ...core.cancellation import exclusive
@@ -21,10 +22,12 @@ _MOST_OPEN = 2
 class FinishedFilms:
     """The films that were made in one project."""
 
-    def __init__(self, store: Store, made: TakeList) -> None:
-        """Open none yet; `made` lists them."""
-        self._store, self._made = store, made
+    def __init__(self, store: Store, take_list: TakeList) -> None:
+        """Open none yet; `take_list` has the films, too."""
+        self._store, self._list = store, take_list
         self._open: dict[str, tuple[Media, FilmPictures]] = {}
+        """The one that was watched last is the last one."""
+        self._open_lock = threading.Lock()
 
     def media(self, film: MadeFilm) -> tuple[Path, Media, FilmPictures]:
         """Return a finished film, to be watched.
@@ -35,18 +38,20 @@ class FinishedFilms:
         path = Path(film.output)
         if not path.is_file():
             raise InputMediaError(f"{path.name} was moved or removed")
-        if self._made.is_replaced(film):
+        if self._list.is_replaced(film):
             raise InputMediaError(f"{path.name} was replaced by a film that was made later")
         key = f"{film.id} {path.stat().st_mtime_ns}"
         with exclusive(f"studio film {path}"):
-            opened = self._open.pop(key, None)
+            with self._open_lock:
+                opened = self._open.pop(key, None)
             if opened is None:
                 media = probe(path, self._store.add_external(path))
                 opened = (media, FilmPictures(path, media))
-            self._open[key] = opened
-            while len(self._open) > _MOST_OPEN:
-                _, unused = self._open.pop(next(iter(self._open)))
-                unused.close()
+            with self._open_lock:  # other films are opened meanwhile
+                self._open[key] = opened
+                unused = [self._open.pop(name) for name in list(self._open)[:-_MOST_OPEN]]
+        for _, pictures in unused:
+            pictures.close()
         return path, *opened
 
     def close(self) -> None:

@@ -187,7 +187,7 @@ def make_takes(request: Request, project: str, body: TakesBody) -> Changed:
         studio.share_agreed(opened, takes, body.agreed_usd)
     values = _axes(body.choices)
     axes = {name: several for name, several in values.items() if len(several) > 1}
-    fixed = {name: one for name, (one, *more) in values.items() if not more}
+    fixed = {name: several[0] for name, several in values.items() if len(several) == 1}
     if axes:
         fields: Json = {**written.picked, **dict.fromkeys(axes), **fixed, "takes": axes}
         opened.job.set_fields(written.index, written.digest, fields)
