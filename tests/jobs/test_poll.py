@@ -68,6 +68,16 @@ def test_job_is_polled_gently():
     assert max(shares) < 1
 
 
+def test_the_progress_of_a_resumed_job_goes_on_where_it_was():
+    """It is that of the time since the provider accepted the job, not since this process polls."""
+    fake, shares = FakeClock(), []
+
+    poll(PolledClient(Waiting("PROCESSING"), DONE), fake, age_s=200.0, shares=shares)
+
+    assert shares == [estimated_progress(200.0 + sum(fake.sleeps_s[: number + 1]), LATENCY) for number in range(2)]
+    assert shares[0] < shares[1]
+
+
 def test_failed_job_is_returned():
     """It is not an exception, because the ledger has to record it first."""
     assert poll(PolledClient(Failed("r1", "blocked")), FakeClock()) == Failed("r1", "blocked")

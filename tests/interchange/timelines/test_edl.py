@@ -308,6 +308,19 @@ def test_a_speed_without_a_reel_is_that_of_its_event():
     assert (row.state, row.reason) == ("refused", "it is retimed (M2: 050.0 frames/s at 25)")
 
 
+@pytest.mark.parametrize(("reel", "state"), [("A001C003", "refused"), ("TAPE2", "edit")])
+def test_a_speed_is_that_of_the_line_with_its_reel(reel, state):
+    """The picture and the sound of an event may be of different reels, and one of them retimed."""
+    events = f"""001  A001C003 V     C        01:00:01:00 01:00:02:00 10:00:00:00 10:00:01:00
+* react1: sad
+001  TAPE2    A     C        01:00:01:00 01:00:02:00 10:00:00:00 10:00:01:00
+M2   {reel}       050.0                01:00:01:00
+"""
+    picture = classify_text(events, ".edl", film(), clock="source").entries[0]
+
+    assert (picture.state, "retimed" in picture.reason) == (state, state == "refused")
+
+
 def test_a_clip_may_have_a_name_of_its_own_and_its_file():
     """Avid writes both, and the film is found by either."""
     text = CUT.replace("A001C003 V", "AX       V").replace(
