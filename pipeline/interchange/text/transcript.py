@@ -143,7 +143,7 @@ def read_transcript(text: str, name: str) -> Listing:
 
 def _entries(root: Any, name: str) -> Iterator[Entry]:
     members = root if isinstance(root, dict) else {"words": root}
-    if isinstance(members.get("segments"), list):
+    if isinstance(members.get("segments"), list) and members["segments"]:  # words alone may stand beside an empty list
         loose = sorted(_words(members.get("words") or members.get("word_segments")), key=_word_start)
         for number, segment in enumerate(members["segments"], 1):
             yield _segment(segment, number, loose, name)

@@ -116,9 +116,10 @@ WORDS = [{"word": " I", "start": 0.5, "end": 0.6}, {"word": " can't", "start": 0
         {"segments": [{"start": 0.5, "end": 1.0, "text": " I can't", "words": WORDS}]},
         {"segments": [{"start": 0.5, "end": 1.0, "text": " I can't"}], "word_segments": WORDS},
         {"words": WORDS},
+        {"segments": [], "words": WORDS},
         {"transcription": [{"offsets": {"from": 500, "to": 1000}, "text": " I can't"}]},
     ],
-    ids=["whisper", "whisperx", "words", "whisper.cpp"],
+    ids=["whisper", "whisperx", "words", "words beside no segments", "whisper.cpp"],
 )
 def test_whisper_transcripts_are_read(root):
     """Segments become cues, with word times if the file has them."""
