@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -133,6 +134,8 @@ class Bars:
         self._make = make
         self._progress = make()
         self._tasks: dict[tuple[str, str], TaskID] = {}
+        self._lock = threading.RLock()
+        """Steps report from several threads, also while the bars are replaced."""
 
     def __enter__(self) -> Bars:
         """Start drawing."""
@@ -153,17 +156,22 @@ class Bars:
         try:
             yield
         finally:
-            before, self._progress = self._progress, self._make()
-            for key, task in [(key, before.tasks[task]) for key, task in self._tasks.items()]:
-                if task.finished:
-                    del self._tasks[key]
-                else:
-                    self._tasks[key] = self._progress.add_task(task.description, total=1.0, status="")
-                    self._progress.update(self._tasks[key], completed=task.completed)
-            self._progress.start()
+            with self._lock:
+                before, self._progress = self._progress, self._make()
+                for key, task in [(key, before.tasks[task]) for key, task in self._tasks.items()]:
+                    if task.finished:
+                        del self._tasks[key]
+                    else:
+                        self._tasks[key] = self._progress.add_task(task.description, total=1.0, status="")
+                        self._progress.update(self._tasks[key], completed=task.completed)
+                self._progress.start()
 
     def on(self, event: Event) -> None:
         """Draw an event."""
+        with self._lock:
+            self._draw(event)
+
+    def _draw(self, event: Event) -> None:
         if isinstance(event, StepStarted):
             label = _label(event.step, event.segment)
             self._tasks[event.step, event.segment] = self._progress.add_task(label, total=1.0, status="")
