@@ -45,6 +45,8 @@ class FaceRequest:
             values[name] = own if own is not None else getattr(defaults, name)
         if edit.face is not None and edit.faces is None:
             values["faces"] = None
+        if edit.auto_active_speaker_detection and not edit.names_a_face:  # the step's face is not meant
+            values |= {"face": None, "faces": None}
         choices: React1Choices = resolve_choices(edit, defaults)
         options = FaceOptions(**values)
         return cls(options, options.crop or "auto", host_chooses, choices.auto_active_speaker_detection)

@@ -133,6 +133,8 @@ def test_the_speaker_of_the_step_that_renders_is_looked_for(two, tmp_path):
     assert rule(params) == "the largest, because there is no voice"
     assert rule(FaceParams()) == rule(params, auto_active_speaker_detection=False) == "largest"
     assert rule(params, face="right") == "right"
+    left = FaceParams(face="left")
+    assert (rule(left), rule(left, auto_active_speaker_detection=True)) == ("left", rule(params))
 
 
 @pytest.mark.parametrize(
