@@ -109,6 +109,7 @@ def test_a_film_as_a_clip_has_exactly_its_frames_and_its_sound(clip):
         open_clip(clip, 3, 11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("late", "shift_s"), [("0", 0.4), ("1", -0.4)])
 def test_a_clip_plays_the_sound_of_its_frames_where_one_track_begins_later(tmp_path, late, shift_s):
     """What is heard with frame 20 of the film is heard with it in the clip, too; before a late sound there is none."""

@@ -19,6 +19,7 @@ def moving(frames, rate, late_s=0.0):
     return np.stack([source[:, place : place + 64] for place in places])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [24, 25, 30, 60, 120])
 @pytest.mark.parametrize("late_s", [0.4, -0.4])
 def test_a_take_may_be_as_late_at_any_frame_rate(rate, late_s):

@@ -80,6 +80,7 @@ def test_an_envelope_ends_where_it_says(context, take):
     assert not equal(pictures[3:4], film[3:4]) and not equal(pictures[3:4], all_of_it[3:4])
 
 
+@pytest.mark.slow
 def test_an_envelope_goes_on_in_a_later_part_of_its_edit(context):
     """All of the second part is used: the envelope ended in the first."""
     media = moving_film(context, frames=COUNT, size=SIZE, speed=1)

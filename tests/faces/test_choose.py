@@ -41,6 +41,7 @@ def segment():
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_new_line_does_not_tell_who_speaks(tmp_path):
     """The mouths move with the film's own sound, here in its first half; the new line sounds in the second one."""
     context = FolderContext(tmp_path)

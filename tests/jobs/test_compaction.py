@@ -341,6 +341,7 @@ def test_damage_of_both_files_holds_every_unknown_call(ledger):
         ledger.record_intent(ledger.latest(call(4)).intended)  # a later attempt at a known call may be lost
 
 
+@pytest.mark.slow
 def test_there_are_few_segments_however_many_calls_there_are(tmp_path):
     """Small ones are replaced by larger ones; every call is in one."""
     ledger = Ledger(tmp_path)

@@ -26,6 +26,7 @@ def test_a_range_gives_exactly_its_frames(tmp_path, probed, suffix, start, end):
     assert read == [(index, index) for index in range(start, end)]
 
 
+@pytest.mark.slow
 def test_leading_frames_of_an_open_gop_are_decoded(tmp_path, probed):
     """Frames that are shown before their keyframe are decoded from the keyframe before it."""
     path = make_clip(tmp_path / "a.mov", tracks=0, options={"x264-params": "open-gop=1:bframes=3:keyint=10"})

@@ -201,6 +201,7 @@ def test_a_page_without_the_requested_subtitles_adds_a_note(context, web, clip):
     assert fetch(context, address, subtitles=("de",)).notes == ("the page has no subtitles in the requested languages",)
 
 
+@pytest.mark.slow
 def test_a_page_without_a_video_is_bad_input(context, web):
     """In one line that names the page without its key."""
     address = web.serve("/watch?token=SECRET", b"<!doctype html><html><p>Hello</p></html>", "text/html")
@@ -211,6 +212,7 @@ def test_a_page_without_a_video_is_bad_input(context, web):
     assert "SECRET" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_page_with_several_videos_is_refused(context, web, clip):
     """Which one was meant cannot be guessed."""
     web.serve("/a.mp4", clip)
@@ -221,6 +223,7 @@ def test_a_page_with_several_videos_is_refused(context, web, clip):
         fetch(context, web.serve("/watch", page, "text/html"))
 
 
+@pytest.mark.slow
 def test_a_list_of_one_video_is_that_video(context, web, clip):
     """A feed with a single entry leaves no doubt."""
     link = web.serve("/film.mp4", clip)
@@ -232,6 +235,7 @@ def test_a_list_of_one_video_is_that_video(context, web, clip):
     assert context.path(media.file).read_bytes() == clip
 
 
+@pytest.mark.slow
 def test_a_video_of_a_page_keeps_to_the_size_limit(context, web, clip):
     """Whatever yt-dlp does of its own, no more than that arrives."""
     web.serve("/film.mp4", clip)
@@ -241,6 +245,7 @@ def test_a_video_of_a_page_keeps_to_the_size_limit(context, web, clip):
         fetch(context, address, max_size_mb=0.001)
 
 
+@pytest.mark.slow
 def test_a_stop_ends_the_reading_of_a_page(context, web, clip):
     """What the room raises from inside yt-dlp's hook comes out as it is."""
     web.serve("/film.mp4", clip)
@@ -255,6 +260,7 @@ def test_a_stop_ends_the_reading_of_a_page(context, web, clip):
         fetch(context, address)
 
 
+@pytest.mark.slow
 def test_a_video_that_does_not_exist_any_more_is_a_failure_of_the_host(context, web, monkeypatch):
     """The page is there and the film is not."""
     monkeypatch.setattr("time.sleep", lambda _: None)
@@ -290,6 +296,7 @@ def test_yt_dlp_writes_nothing_to_the_terminal(context, web, clip, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_folder_is_not_expanded_by_yt_dlp(web, clip, tmp_path):
     """A dollar, a percent sign or a brace in the folder's name are just that."""
     context = FolderContext(tmp_path / "a $HOME %(id)s 100% ~'\"ü")

@@ -103,6 +103,7 @@ def test_a_function_that_changes_nothing_loses_nothing(context, grade, segment):
     )
 
 
+@pytest.mark.slow
 def test_only_the_frames_that_the_function_changes_are_changed(context, grade, segment):
     """Frames 10 to 39 are darker, 0 to 9 are bit for bit as before, and it is said how many."""
     arguments = run(context, "from_frame_ten", segment)

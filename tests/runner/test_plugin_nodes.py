@@ -458,6 +458,7 @@ def test_a_run_that_another_process_displaces_says_so(make_job, home, monkeypatc
         _run(make_job(EDITS[:1]), home, approved=True)
 
 
+@pytest.mark.slow
 def test_prune_keeps_what_a_node_has_billed(make_job, home):
     """Only its result says what was paid for, so it stays until `--paid`; the next run makes the rest again."""
     limits = PruneLimits(older_than_s=86400.0, now=time.time() + 40 * 86400)

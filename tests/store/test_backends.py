@@ -105,6 +105,7 @@ def test_content_of_a_bucket_is_downloaded_once(bucket, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_content_is_read_in_requests_that_each_end_in_time(monkeypatch):
     """A large film over a slow line takes longer than the limit of a request, which has a body of a few MiB."""
     content, silent = bytes(range(256)) * 1024, threading.Event()

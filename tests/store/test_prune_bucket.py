@@ -83,6 +83,7 @@ def test_what_no_machine_uses_is_removed_and_paid_takes_stay(place, store, tmp_p
     assert list(store.backend.records.names("leases")) == []
 
 
+@pytest.mark.slow
 def test_the_oldest_go_until_the_size_is_reached_and_the_last_day_stays(place, store, tmp_path):
     """A size that is reached removes nothing; what was changed within 25 hours may be in use."""
     later = time.time() + 2 * DAY_S

@@ -45,6 +45,7 @@ def test_duplicate_detections_are_one_face(face) -> None:
     assert round(track.unit_px) == 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fps", [25, 50, 60, 120])
 @pytest.mark.parametrize("hidden", [False, True])
 def test_faces_that_cross_keep_their_tracks(face, hidden: bool, fps: int) -> None:

@@ -87,6 +87,7 @@ def test_there_is_no_ramp_at_a_cut(face) -> None:
     assert plan.notes[0].startswith("2 shots")
 
 
+@pytest.mark.slow
 def test_faces_are_not_smoothed_or_interpolated_across_a_cut(face) -> None:
     """A face with another place and size after a cut is there from the first frame on, to the pixel."""
     frames = (
@@ -274,6 +275,7 @@ def test_a_fully_covered_face_is_unchanged(face, occlusion: bool) -> None:
     assert "the face is covered in" in " ".join(plan.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("below", "occlusion", "note"),
     [

@@ -123,6 +123,7 @@ def test_recording_level_does_not_matter() -> None:
         assert np.abs(getattr(loud, name) - getattr(quiet, name)).max() < 0.02
 
 
+@pytest.mark.slow
 def test_motion_is_continuous() -> None:
     """At 50 frames/s the opening changes by less than two fifths of its range from frame to frame."""
     for voice in VOICES:
