@@ -25,6 +25,11 @@ from ..core.values import Media, VideoStream
 from .frames.decode import ENCODE_AGAIN, reformat
 from .frames.film_readers import open_input
 
+_AAC_RATES_HZ = frozenset(
+    {96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350}
+)
+"""ISO/IEC 14496-3, table 1.18."""
+_OTHER_RATE_HZ = 48_000
 BT709 = 1
 """Of primaries, transfer and matrix, ITU-T H.273."""
 TV_RANGE, FULL_RANGE = 1, 2
@@ -123,6 +128,11 @@ class VideoSettings:
     """x264 gives other bytes for another number of threads; None: the encoder chooses."""
     options: Mapping[str, str] = field(default_factory=dict)
     color: ColorTags = field(default_factory=ColorTags)
+
+
+def aac_rate_hz(rate_hz: int) -> int:
+    """Return the rate of a sound in AAC: its own, or 48 kHz for one that AAC does not have."""
+    return rate_hz if rate_hz in _AAC_RATES_HZ else _OTHER_RATE_HZ
 
 
 class ClipWriter:

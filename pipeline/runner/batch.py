@@ -164,10 +164,15 @@ class Batch:
 
     def save(self) -> None:
         """Write batch.json and the page, each atomically; what is on disk is never older than the last call."""
+        self.save_state()
+        with self._saving:
+            write_text(self.page, render_batch_page(self.to_json(), self.source))
+
+    def save_state(self) -> None:
+        """Write batch.json alone: the page takes most of the time."""
         with self._saving:
             data = {"source": self.source, "options": self.options, "items": [vars(item) for item in self.items]}
             write_text(self.folder / "batch.json", json.dumps(data, indent=1))
-            write_text(self.page, render_batch_page(self.to_json(), self.source))
 
     def lock(self) -> FileLock:
         """Lock the batch for this process.
@@ -318,7 +323,7 @@ async def _run_item(
         item.started_at = time.time()
         try:
             job = await asyncio.to_thread(job_from_document, item.document, registry)
-            watcher = _ItemWatcher(item, len(job.steps), on_change, batch.save)
+            watcher = _ItemWatcher(item, len(job.steps), on_change, batch.save_state)
             run = _find_run(options.home, item.run)
             _record_result(item, await execute(job, replace(options, watcher=watcher), run))
         except asyncio.CancelledError:

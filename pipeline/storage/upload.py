@@ -19,7 +19,7 @@ import stamina
 from ..core.errors import InputMediaError, ProviderError, StorageFailed
 from ..net.api_client import ApiClient, Redact, no_redaction
 from ..net.download_response import parse_number
-from ..net.http_pool import HttpResponse, NotSent, Unanswered
+from ..net.http_pool import HttpPool, HttpResponse, NotSent, Unanswered
 from ..net.url import redact_url
 from .upload_storage import Progress, StoredUpload, describe_refusal, file_name, hint_for_status, require_readable_url
 
@@ -128,6 +128,35 @@ def file_size(path: Path) -> int:
 def upload_limit_s(size_bytes: int) -> float:
     """Return how long the upload of so many bytes may take, until the response is complete."""
     return UPLOAD_TIMEOUT_S + size_bytes / MIN_BYTES_PER_S
+
+
+async def put_to_url(
+    pool: HttpPool, url: str, path: Path, suffix: str, progress: Progress, storage: str, redact: Redact
+) -> None:
+    """PUT a file to a presigned URL, without the key, and again after failures that may pass.
+
+    Args:
+        pool: sends the bytes.
+        url: where they go.
+        path: the file.
+        suffix: of its name, with the dot; it tells the media type.
+        progress: called with 0 to 1.
+        storage: its name, for messages.
+        redact: removes the key from them.
+
+    Raises:
+        ProviderError: the storage refuses the file, or cannot be reached.
+        StorageFailed: the file cannot be read.
+    """
+    size_bytes = file_size(path)
+    headers = {"content-type": content_type(suffix), "content-length": str(size_bytes)}
+    limit_s = upload_limit_s(size_bytes)
+
+    async def send() -> HttpResponse:
+        body = read_chunks(path, progress)
+        return await pool.request("PUT", url, headers=headers, body=body, timeout_s=UPLOAD_TIMEOUT_S, limit_s=limit_s)
+
+    await send_with_retries(send, storage, redact)
 
 
 def check_size(path: Path, storage: str, max_bytes: int | None) -> None:

@@ -75,6 +75,17 @@ def test_a_film_whose_name_is_as_long_as_the_system_allows_is_saved(server):
     assert saved_as == [str(server.folder / "output" / "react1" / "film_00001_.mp4")]
 
 
+def require_saved_again(server, job):
+    """Run a job that saves films; unchanged it runs nothing, and the saving box once after its first film is gone."""
+    server.run(job)
+    unchanged = server.run(job)
+    (server.folder / "output" / "react1" / "film_00001_.mp4").unlink()
+    runs = [server.run(job).ran for _ in range(2)]
+
+    assert unchanged.ran == []
+    assert runs == [["2"], []]
+
+
 def test_a_film_whose_name_comes_from_another_box_is_saved_again_when_it_is_gone(server):
     """The name is not known while ComfyUI asks whether the box has to run."""
 
@@ -91,13 +102,7 @@ def test_a_film_whose_name_comes_from_another_box_is_saved_again_when_it_is_gone
     server.classes["Text"] = Text
     job = load_and_save(prefix=["3", 0])
     job["3"] = {"class_type": "Text", "inputs": {"text": "react1/film"}}
-    server.run(job)
-    unchanged = server.run(job)
-    (server.folder / "output" / "react1" / "film_00001_.mp4").unlink()
-    runs = [server.run(job).ran for _ in range(2)]
-
-    assert unchanged.ran == []
-    assert runs == [["2"], []]
+    require_saved_again(server, job)
     assert (server.folder / "output" / "react1" / "film_00001_.mp4").is_file()
 
 
@@ -110,13 +115,7 @@ def test_each_film_of_a_list_is_saved_again_when_it_is_gone(server):
     job = load_and_save()
     job["1"] = {"class_type": "LoadVideo", "inputs": {"path": ""}}
 
-    server.run(job)
-    unchanged = server.run(job)
-    (server.folder / "output" / "react1" / "film_00001_.mp4").unlink()
-    runs = [server.run(job).ran for _ in range(2)]
-
-    assert unchanged.ran == []
-    assert runs == [["2"], []]
+    require_saved_again(server, job)
 
 
 @pytest.mark.parametrize(

@@ -319,8 +319,8 @@ def test_doctor_shows_the_providers_url(react1, server):
 def test_options_before_a_subcommand_are_refused(react1, tmp_path, option):
     """It would not get them: a call would be settled in the default home, not in the one that is given."""
     before = react1("jobs", *option, "settle", "3f2a", "--not-billed")
-    behind = react1("jobs", "settle", "3f2a", "--not-billed", "--home", tmp_path / "elsewhere")
+    after = react1("jobs", "settle", "3f2a", "--not-billed", "--home", tmp_path / "elsewhere")
 
-    assert (before.returncode, behind.returncode) == (2, 2)
-    assert f"{option[0]}: give options of `settle` behind it: react1 jobs settle …" in before.stderr
-    assert "behind it" not in behind.stderr
+    assert (before.returncode, after.returncode) == (2, 2)
+    assert f"{option[0]}: give options of `settle` after it: react1 jobs settle …" in before.stderr
+    assert "after it" not in after.stderr

@@ -75,12 +75,10 @@ class ShotPeople:
         """
         middle = sorted(frames)[len(frames) // 2]
         person, others = self.people[index], [*self.people[:index], *self.people[index + 1 :]]
-        alone = [
-            frame
-            for frame in frames
-            if not any(_overlap(person, other, frame) for other in others if frame in other.points)
-        ]
-        return min(alone or [middle], key=lambda frame: (abs(frame - middle), frame))
+        for frame in sorted(frames, key=lambda frame: (abs(frame - middle), frame)):
+            if not any(_overlap(person, other, frame) for other in others if frame in other.points):
+                return frame
+        return middle
 
     def largest(self) -> int:
         """Return the index of the largest face, summed over its frames."""

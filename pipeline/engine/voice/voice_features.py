@@ -17,12 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import InputMediaError
+from ...media.clip_writer import aac_rate_hz
 from ...media.frames.film_readers import open_input
 from ..arrays import Curve, Points
 
-AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
-"""Sample rates of AAC, ISO/IEC 14496-3 table 1.18; a voice of another rate is resampled to `DEFAULT_RATE`."""
-DEFAULT_RATE = 48_000
 CANCELS = 0.01
 """A mix with less than this share of the power of its louder channel is what two channels of opposite sign leave."""
 MAX_SAMPLE = 100.0
@@ -68,7 +66,7 @@ def read_audio(path: Path) -> VoiceAudio:
             stream = container.streams.audio[0]
             layout = "mono" if stream.codec_context.channels == 1 else "stereo"
             rate = stream.codec_context.sample_rate
-            rate = rate if rate in AAC_RATES else DEFAULT_RATE
+            rate = aac_rate_hz(rate)
             resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
             for frame in container.decode(stream):
                 parts += [part.to_ndarray().astype(np.float32) for part in resampler.resample(frame)]

@@ -23,13 +23,11 @@ from typing import Any
 from urllib.parse import quote
 
 from ....plugin.providers import (
-    UPLOAD_TIMEOUT_S,
     ApiClient,
     Done,
     Failed,
     HostedProvider,
     HttpPool,
-    HttpResponse,
     JobOutcome,
     Latency,
     Price,
@@ -45,12 +43,11 @@ from ....plugin.providers import (
     UnknownJob,
     Waiting,
     content_type,
-    file_size,
     match_request,
     one_line,
     open_api,
     parse_request_id,
-    read_chunks,
+    put_to_url,
     read_request_id,
     read_settings,
     require_readable_url,
@@ -58,7 +55,6 @@ from ....plugin.providers import (
     send_query,
     send_submit,
     send_with_retries,
-    upload_limit_s,
 )
 
 LIFETIME = timedelta(days=1)
@@ -92,21 +88,7 @@ class FalStorage:
         urls = response.json_object()
         upload_url = require_readable_url(urls.get("upload_url"), self.name, self._api)
         url = require_readable_url(urls.get("file_url"), self.name, self._api)
-        size_bytes = file_size(path)
-        headers = {"content-type": media_type, "content-length": str(size_bytes)}
-
-        async def send() -> HttpResponse:
-            body = read_chunks(path, progress)
-            return await self._pool.request(
-                "PUT",
-                upload_url,
-                headers=headers,
-                body=body,
-                timeout_s=UPLOAD_TIMEOUT_S,
-                limit_s=upload_limit_s(size_bytes),
-            )
-
-        await send_with_retries(send, self.name, self._api.redact)
+        await put_to_url(self._pool, upload_url, path, suffix, progress, self.name, self._api.redact)
         return StoredUpload(url, name, expires_at)
 
     async def delete(self, upload: StoredUpload) -> None:

@@ -21,15 +21,7 @@ from urllib.parse import quote
 from ...core.errors import ProviderError
 from ...net.api_client import ApiClient, Redact, error_text, one_line
 from ...net.http_pool import HttpPool, HttpResponse, NotSent, Unanswered
-from ...storage.upload import (
-    UPLOAD_TIMEOUT_S,
-    check_size,
-    content_type,
-    file_size,
-    read_chunks,
-    send_with_retries,
-    upload_limit_s,
-)
+from ...storage.upload import check_size, content_type, file_size, put_to_url, send_with_retries
 from ...storage.upload_storage import Progress, StoredUpload, require_readable_url
 from ..contract import (
     Done,
@@ -83,20 +75,7 @@ class SyncStorage:
         urls = response.json_object()
         upload_url = require_readable_url(urls.get("uploadUrl"), self.name, self._api)
         url = require_readable_url(urls.get("url"), self.name, self._api)
-        headers = {"content-type": media_type, "content-length": str(size_bytes)}
-
-        async def send() -> HttpResponse:
-            body = read_chunks(path, progress)
-            return await self._pool.request(
-                "PUT",
-                upload_url,
-                headers=headers,
-                body=body,
-                timeout_s=UPLOAD_TIMEOUT_S,
-                limit_s=upload_limit_s(size_bytes),
-            )
-
-        await send_with_retries(send, self.name, self._api.redact)
+        await put_to_url(self._pool, upload_url, path, suffix, progress, self.name, self._api.redact)
         return StoredUpload(url, name, parse_expiry(urls, self._now()))
 
     async def delete(self, upload: StoredUpload) -> None:

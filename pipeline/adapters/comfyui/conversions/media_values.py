@@ -28,9 +28,6 @@ ENCODED_NOTE = (
 )
 _CRF, _THREADS = "12", 2
 _SLICE_SAMPLES = 1024
-_AAC_RATES_HZ = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
-_OTHER_RATE_HZ = 48_000
-"""The rate of sound in the film whose own AAC does not have."""
 _MAX_RATE_DENOMINATOR = 1001
 Progress = Callable[[float], None]
 
@@ -97,14 +94,15 @@ def _once(name: str, write: Callable[[Path], object]) -> Path:
 
 def _encode(components: Any, progress: Progress) -> Path:
     from ....media.audio.samples import resample
+    from ....media.clip_writer import aac_rate_hz
 
     pictures = _numpy(components.images)
     if pictures.ndim != 4 or not len(pictures):
         raise InputMediaError("the VIDEO has no pictures; connect another one")
     rate = Fraction(components.frame_rate).limit_denominator(_MAX_RATE_DENOMINATOR)
     samples, rate_hz = _samples(components.audio) if components.audio else (None, 0)
-    if samples is not None and rate_hz not in _AAC_RATES_HZ:
-        samples, rate_hz = resample(samples, rate_hz, _OTHER_RATE_HZ), _OTHER_RATE_HZ
+    if samples is not None and aac_rate_hz(rate_hz) != rate_hz:
+        samples, rate_hz = resample(samples, rate_hz, aac_rate_hz(rate_hz)), aac_rate_hz(rate_hz)
     hasher = hashlib.sha256(f"{pictures.shape} {rate} {rate_hz} {_CRF}".encode())
     for picture in pictures:
         hasher.update(np.ascontiguousarray(picture).data)

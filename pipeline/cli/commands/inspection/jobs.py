@@ -85,7 +85,7 @@ def _refuse_misplaced(subcommand: str, options: dict[str, object]) -> None:
     with report_failures("--json" in misplaced):
         if misplaced:
             raise PresetError(
-                f"{', '.join(misplaced)}: give options of `{subcommand}` behind it: react1 jobs {subcommand} …"
+                f"{', '.join(misplaced)}: give options of `{subcommand}` after it: react1 jobs {subcommand} …"
             )
 
 
