@@ -21,6 +21,7 @@ from react1.pipeline.adapters.comfyui import all_boxes
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = sorted((ROOT / "examples" / "comfyui").glob("*.api.json"))
 FOREIGN = {"LoadVideo", "SaveVideo"}
+WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 TIMES = {"00:00:01.200": "10f", "00:00:02.400": "25f"}
 
 
@@ -40,10 +41,11 @@ def test_an_example_fits_the_boxes(server, path):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_the_interface_has_the_same_example(path):
-    """The graph for the interface has the same nodes, links and values, and no name of a machine."""
+def test_the_template_is_the_same_example(server, path):
+    """The graph of the templates browser has the same nodes, links and values, which ComfyUI reads by position."""
     api = json.loads(path.read_text())
-    graph = json.loads(path.with_name(path.name.replace(".api", "")).read_text())
+    graph = json.loads(template_of(path).read_text())
+    boxes = all_boxes()
 
     assert {str(node["id"]): node["type"] for node in graph["nodes"]} == {
         name: node["class_type"] for name, node in api.items()
@@ -55,9 +57,38 @@ def test_the_interface_has_the_same_example(path):
         for value in node["inputs"].values()
         if isinstance(value, list)
     }
-    values = {str(node["id"]): node.get("widgets_values") or [] for node in graph["nodes"]}
-    for name, node in api.items():
-        assert [v for v in node["inputs"].values() if isinstance(v, str) and v not in values[name]] == []
+    for node in graph["nodes"]:
+        written = {name: v for name, v in api[str(node["id"])]["inputs"].items() if not isinstance(v, list)}
+        values = node.get("widgets_values", [])
+        if node["type"] in FOREIGN:
+            assert values[: len(written)] == list(written.values())
+            continue
+        inputs = sorted(boxes[node["type"]].inputs(), key=lambda item: item.optional)
+        widgets = {item.name: item.options.get("default") for item in inputs if item.type in WIDGETS}
+        upload = ["image"] if any("video_upload" in item.options for item in inputs) else []
+        assert values == [*(widgets | written).values(), *upload]
+
+
+def test_a_template_has_no_nulls_but_for_missing_links():
+    """The interface shows a long warning for every other one."""
+    for path in EXAMPLES:
+        graph = json.loads(template_of(path).read_text())
+        places = {name for name in null_places(graph) if name.rsplit("/", 1)[-1] not in ("link", "links")}
+        assert not places
+
+
+def null_places(value, place=""):
+    """Yield where a value of JSON is null."""
+    if value is None:
+        yield place
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield from null_places(child, f"{place}/{key}")
+
+
+def template_of(path):
+    """Return the graph of an example, in the folder that ComfyUI's templates browser lists."""
+    return ROOT / "example_workflows" / path.name.replace(".api", "")
 
 
 @pytest.mark.slow

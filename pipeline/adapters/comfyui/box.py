@@ -68,7 +68,11 @@ class Box:
 
     @classmethod
     def inputs(cls) -> tuple[Input, ...]:
-        """Return the sockets and widgets, with the choices of now."""
+        """Return the sockets and widgets, with the choices of now.
+
+        A saved workflow has the values of widgets without their names, so a new widget goes to the end once a box is
+        released.
+        """
         return ()
 
     @classmethod
