@@ -27,7 +27,9 @@ from ..media.frames.decode import exact_frames, reformat, rgb, rgb_conversion, t
 
 _BLOCK_PX = 4
 _CHANGED = 5.0
-"""Mean difference (of 255) from which a block counts as changed: above coding noise."""
+"""Difference of the means (of 255) from which a block counts as changed: above most of the noise of coding."""
+_TOGETHER = 4
+"""Changed blocks of 3x3 that are a change: noise, as of the JPEGs of stills, lifts single blocks beside edges."""
 _MARGIN = 0.45
 """Margin on each side, as a share of the size of the change."""
 _MIN_SIDE = 0.18
@@ -64,7 +66,7 @@ def changed_region(before: Sequence[Picture], after: Iterable[Sequence[Picture]]
     changed = np.zeros([side // _BLOCK_PX for side in before[0].shape[:2]], bool) if before else np.zeros((0, 0), bool)
     for pictures in after:
         for old, new in zip(before, pictures, strict=False):
-            changed |= _block_means(old, new) > _CHANGED
+            changed |= _changed_blocks(old, new)
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     if not len(rows):
         return Region()
@@ -73,14 +75,21 @@ def changed_region(before: Sequence[Picture], after: Iterable[Sequence[Picture]]
     return Region() if (right - left) * (bottom - top) > _MAX_AREA else Region(left, top, right, bottom)
 
 
-def _block_means(old: Picture, new: Picture) -> NDArray[np.float64]:
-    """Return the mean of each block's differences, of the channel that differs most in each pixel."""
-    difference = np.maximum(old, new) - np.minimum(old, new)
-    largest = np.maximum(np.maximum(difference[:, :, 0], difference[:, :, 1]), difference[:, :, 2])
-    rows, columns = (side // _BLOCK_PX for side in largest.shape)
-    cropped = largest[: rows * _BLOCK_PX, : columns * _BLOCK_PX]
-    lines = cropped.reshape(rows, _BLOCK_PX, -1).sum(axis=1, dtype=np.uint32)
-    means: NDArray[np.float64] = lines.reshape(rows, columns, _BLOCK_PX).sum(axis=2) / _BLOCK_PX**2
+def _changed_blocks(old: Picture, new: Picture) -> NDArray[np.bool_]:
+    """Return which blocks differ, in the mean of the channel that differs most, together with blocks around them."""
+    differs = np.abs(_block_means(new) - _block_means(old)).max(axis=2) > _CHANGED
+    padded = np.pad(differs, 1).astype(np.uint8)
+    rows, columns = differs.shape
+    around = sum(padded[y : y + rows, x : x + columns] for y in range(3) for x in range(3))
+    changed: NDArray[np.bool_] = differs & (around >= _TOGETHER)
+    return changed
+
+
+def _block_means(picture: Picture) -> NDArray[np.float64]:
+    rows, columns = (side // _BLOCK_PX for side in picture.shape[:2])
+    cropped = picture[: rows * _BLOCK_PX, : columns * _BLOCK_PX]
+    lines = cropped.reshape(rows, _BLOCK_PX, columns * _BLOCK_PX, 3).sum(axis=1, dtype=np.uint32)
+    means: NDArray[np.float64] = lines.reshape(rows, columns, _BLOCK_PX, 3).sum(axis=2) / _BLOCK_PX**2
     return means
 
 

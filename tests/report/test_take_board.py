@@ -17,7 +17,7 @@ from records import adopted, record_of, segment_of, take_of
 from react1.nodes.report import ReportNode, ReportParams
 from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.edits.takes import Matrix
-from react1.pipeline.report.stills import Region, changed_region
+from react1.pipeline.report.stills import Region, changed_region, picture_of, still_data_url
 from react1.pipeline.report.take_board import board_of, grid_of
 
 START, END, FIRST, LAST = 10, 20, 6, 24
@@ -263,3 +263,19 @@ def test_the_changed_region_has_a_margin():
     )
     assert region.cut(face).shape == (76, 76, 3)
     assert full == unchanged == Region()
+
+
+def test_noise_of_stills_is_no_change():
+    """A small face in a wide shot, seen in JPEGs of a film and of its re-encoded frames, can be zoomed on."""
+    random = np.random.default_rng(7)
+    grey = np.kron(random.integers(60, 195, (45, 80)), np.ones((8, 8)))  # edges everywhere
+    film = np.repeat(grey[:, :, None], 3, axis=2)
+    coded = np.clip(film + random.normal(0, 4, film.shape), 0, 255).astype(np.uint8)
+    face = coded.copy()
+    face[160:192, 160:184] = np.clip(face[160:192, 160:184].astype(int) + 14, 0, 255)
+
+    stills = [picture_of(still_data_url(picture)) for picture in (film.astype(np.uint8), face)]
+    region = changed_region(stills[:1], [stills[1:]])
+
+    assert (region.left, region.top) == pytest.approx((0.179, 0.4), abs=0.02)
+    assert (region.right, region.bottom) == pytest.approx((0.359, 0.58), abs=0.02)
