@@ -65,8 +65,10 @@ export function attachPlayer(player) {
     { name: "edit", text: "Loop: edit", low: seamIn, high: seamOut },
     { name: "handles", text: "Loop: handles", low: 0, high: count },
   ];
-  /** Where the face is in each frame, if known: the zoom follows it. @type {(number[] | null)[] | null} */
-  const path = player.dataset.path ? JSON.parse(player.dataset.path) : null;
+  /** What is zoomed, and where the face is in it, if known also in each frame: the stage, and in it the takes that say where theirs is. */
+  const zooms = [player, ...takes].filter((place) => place.dataset.zoom).map((place) => ({
+    style: (place === player ? stage : place).style, still: (place.dataset.zoom ?? "").split(",").map(Number), path: place.dataset.path ? JSON.parse(place.dataset.path) : null,
+  }));
   let shown = 0, playing = false, speed = 1, loop = 0, timer = 0, gone = false;
 
   const middle = (frame) => (times[frame] + times[frame + 1]) / 2;
@@ -208,19 +210,20 @@ export function attachPlayer(player) {
     player.dataset.loop = LOOPS[loop].name;
   };
   const setZoom = (value) => {
-    const still = player.dataset.zoom ? player.dataset.zoom.split(",").map(Number) : null;
-    if (!still) return;
-    const [left, top, right, bottom] = value && path ? path[shown] ?? still : still;
+    if (!zooms.length) return;
     const high = stage.dataset.mode === "side" && !takes.length ? 0.5 : 1; // beside each other pictures fill half of their height
-    const scale = value ? Math.min(6, 0.95 / Math.max(right - left, high * (bottom - top))) : 1;
-    /** Where the picture goes, in percent: the face in the middle, unless that would show what lies outside of it. */
-    const shift = (low, up, size) => {
-      const edge = (1 - size) / 2, middle = scale * size < 1 ? 0.5 : edge + (size * (low + up)) / 2;
-      return Math.min(-100 * scale * edge, Math.max(100 - 100 * scale * (1 - edge), 50 - 100 * scale * middle));
-    };
-    stage.style.setProperty("--zoom", String(scale));
-    stage.style.setProperty("--zoom-x", `${value ? shift(left, right, 1) : 0}%`);
-    stage.style.setProperty("--zoom-y", `${value ? shift(top, bottom, high) : 0}%`);
+    for (const { style, still, path } of zooms) {
+      const [left, top, right, bottom] = (value && path?.[shown]) || still;
+      const scale = value ? Math.min(6, 0.95 / Math.max(right - left, high * (bottom - top))) : 1;
+      /** Where the picture goes, in percent: the face in the middle, unless that would show what lies outside of it. */
+      const shift = (low, up, size) => {
+        const edge = (1 - size) / 2, middle = scale * size < 1 ? 0.5 : edge + (size * (low + up)) / 2;
+        return Math.min(-100 * scale * edge, Math.max(100 - 100 * scale * (1 - edge), 50 - 100 * scale * middle));
+      };
+      style.setProperty("--zoom", String(scale));
+      style.setProperty("--zoom-x", `${value ? shift(left, right, 1) : 0}%`);
+      style.setProperty("--zoom-y", `${value ? shift(top, bottom, high) : 0}%`);
+    }
     press(".zoom", value);
   };
   const isZoomed = () => find(".zoom")?.getAttribute("aria-pressed") === "true";

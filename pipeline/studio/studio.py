@@ -41,6 +41,8 @@ from .studio_options import StudioOptions
 from .viewing.playback import make_proxy, make_wave, proxy_parts, wave_parts
 
 _WATCH_S = 0.5
+_NAME_BYTES = 255
+"""Of the longest name that a file can have on most file systems."""
 
 
 LEDGER_ROWS = 200
@@ -103,9 +105,10 @@ class Studio:
         raise PresetError("this film is not open any more; open it again")
 
     def _job_of(self, film: Path) -> Path:
-        """Return the job of a film: beside it, or in the home folder where that may not be written."""
+        """Return the job of a film: beside it, or in the home folder where that may not be written or named so."""
         sidecar = film.with_name(f"{film.name}.react1.yaml")
-        if sidecar.exists() or os.access(film.parent, os.W_OK):
+        is_name = len(os.fsencode(sidecar.name)) <= _NAME_BYTES
+        if is_name and (sidecar.exists() or os.access(film.parent, os.W_OK)):
             return sidecar
         return self.options.home / "studio" / "jobs" / f"{project_id(film)}.yaml"
 

@@ -177,14 +177,41 @@ def test_the_zoom_stays_in_its_picture(page, take):
     before = position.screenshot()
     for name, value in (("--zoom", "5"), ("--zoom-x", "-150%"), ("--zoom-y", "-150%")):  # as of a small face
         page.evaluate(
-            "(style) => document.querySelector('take-player .stage').style.setProperty(...style)", [name, value]
+            "(style) => document.querySelectorAll('take-player .stage, take-player .cell')"
+            ".forEach((place) => place.style.setProperty(...style))",
+            [name, value],
         )
     page.wait_for_timeout(200)
     after = position.screenshot()
+    wider = page.evaluate(
+        "((player) => player.scrollWidth - player.clientWidth)(document.querySelector('take-player'))"
+    )
     page.keyboard.press("Escape")
 
     assert halves == [True, True]
     assert after == before
+    assert wider == 0
+
+
+def test_each_take_is_zoomed_on_the_face_that_it_changes(page, take):
+    """Takes of two people are compared; the playhead, and what the edit says of its face now, do not count."""
+    faces = {"left": [0.1, 0.2, 0.3, 0.6], "right": [0.7, 0.2, 0.9, 0.6]}
+    answers = iter([{"boxes": [], "still": face} for face in faces.values()])
+    page.route("**/faces-path*", lambda route: route.fulfill(json=next(answers)))
+    page.evaluate("(take) => import('/page/store.js').then((store) => store.set({compare: [take, take]}))", take)
+    page.wait_for_selector("take-player .board")
+    page.keyboard.press("z")
+    middles = page.evaluate(
+        "[...document.querySelectorAll('take-player .take video')].map((video) => {"
+        " const at = new DOMMatrix(getComputedStyle(video).transform);"
+        " return (0.5 - at.e / video.clientWidth) / at.a; })"
+    )
+    sizes = page.evaluate("[...document.querySelectorAll('take-player .cell')].map((cell) => cell.clientWidth)")
+    page.unroute("**/faces-path*")
+    page.keyboard.press("Escape")
+
+    assert middles == pytest.approx([0.2, 0.8], abs=0.12)
+    assert min(sizes) >= 0.3 * page.evaluate("document.querySelector('.center').clientWidth")
 
 
 def test_the_keys_of_the_player_go_on_after_a_click(page, take):

@@ -89,6 +89,23 @@ def test_a_face_is_saved_with_the_frame_that_it_was_found_in(page, studio):
     assert outlined == 0
 
 
+def test_the_face_of_the_take_that_was_picked_is_the_one_that_is_previewed(page, studio):
+    """Of takes of both faces; the film gets that one."""
+    job = job_of(studio.folder)
+    page.route("**/faces/*", lambda route: route.fulfill(json=TWO_FACES))
+    page.evaluate(SEEK, 12)
+    page.wait_for_selector(".face-row button >> text=Face 2")
+    previews = []
+    page.route("**/preview/*", lambda route: previews.append(route.request.url) or route.fulfill(status=204))
+
+    job.write_text(job.read_text().replace("prompt: sad", "prompt: sad, takes: {face: [left, right], pick: left}"))
+
+    page.wait_for_selector("svg.faces .face.chosen[aria-label='Face 1']")
+    assert page.input_value("#face-rule") == "left"
+    wait_for(lambda: page.evaluate("1") and previews)
+    assert "face=1" in previews[-1]
+
+
 def test_faces_of_a_crowd_are_compared_by_rules(page):
     """Their numbers count the faces of what was searched, which need not be those of the span."""
     crowd = [{**FACES[0], "number": number, "left": number / 5, "right": number / 5 + 0.1} for number in (1, 2, 3)]

@@ -15,7 +15,7 @@ from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.studio.projects.film_options import set_option
 from react1.pipeline.studio.projects.project import Project
 from react1.pipeline.studio.projects.project_state import describe_project
-from react1.pipeline.studio.projects.take_list import current_takes, place_key
+from react1.pipeline.studio.projects.take_list import changed_faces, current_takes, place_key
 
 SRT = "1\n00:00:00,200 --> 00:00:00,900\nI said so.\n\n2\n00:00:01,000 --> 00:00:01,400\nNever <b>again</b>.\n"
 EDL = """TITLE: markers
@@ -920,3 +920,72 @@ def test_the_rows_of_the_ledger_add_up_to_its_sum(tmp_path):
     answer = Studio(StudioOptions(home, (tmp_path,))).ledger()
 
     assert ([row.usd for row in answer.calls], answer.usd) == ([1.5], 1.5)
+
+
+def test_a_face_is_followed_by_where_it_was_seen(tmp_path, monkeypatch):
+    """Parts that are searched one by one count their faces by themselves, and the largest face is another one."""
+    from types import SimpleNamespace
+
+    from react1.pipeline.studio.viewing.live import BLOCK_FRAMES, LivePreview
+
+    def face(number, left, unit_px):
+        box = (left, 10.0, left + 8, 20.0)
+        return SimpleNamespace(
+            number=number, box=lambda _: box, landmarks=[0] * BLOCK_FRAMES, detected_frames=9, unit_px=unit_px
+        )
+
+    make_clip(tmp_path / "film.mp4", frames=2 * BLOCK_FRAMES, size=(64, 48), tracks=0)
+    project = Project(tmp_path / "home", tmp_path / "job.yaml", tmp_path / "film.mp4", lambda *_, **__: None)
+    blocks = iter([[face(1, 8, 1), face(2, 40, 5)], [face(1, 40, 5), face(2, 8, 1)]])
+    monkeypatch.setattr(LivePreview, "_detections", lambda *_: None)
+    monkeypatch.setattr(LivePreview, "_shots", lambda *_: [((0, BLOCK_FRAMES), next(blocks))])
+    for number in (0, 1):
+        project.live.scan(number * BLOCK_FRAMES)
+    project.live._scanner.shutdown(wait=True)
+    span = (BLOCK_FRAMES - 1, BLOCK_FRAMES + 1)
+
+    followed = [project.live.path(*span, [(60, (left, 0.2, left + 0.1, 0.4))]) for left in (0.1, 0.7)]
+    largest = project.live.path(*span, [])
+
+    assert [[box[0] for box in boxes] for boxes in (*followed, largest)] == [[0.125] * 2, [0.625] * 2, [0.625] * 2]
+    project.close()
+
+
+def test_a_take_says_where_the_face_is_that_it_changes(folder):
+    """In shares of the picture, also where it was sent as a crop; a shot without a face has none."""
+    from records import segment_of, take_of
+
+    from react1.pipeline.core.edits.face_choice import ChosenFaces, CropPath, ShotFace
+
+    project = opened(folder, "preset: emotion-edit\nsource: film.mp4\nedits: []\n")
+    shot = {"start_frame": 10, "end_frame": 20, "count": 2, "rule": "left"}
+    seen = ShotFace(shot=1, number=1, clip_frame=3, at_px=(16, 24), height_px=10, **shot)
+    faces = ChosenFaces(shots=(seen, ShotFace(shot=2, number=0, **shot)), named=True)
+    segment = segment_of(project.media, 10, 20)
+    crop = CropPath(side_px=720, picture_px=(128, 96), rows=((0, 0, 1),), reason="small")
+    takes = [take_of(segment.model_copy(update={"faces": faces, "crop": cut}), project.media) for cut in (None, crop)]
+
+    places = [changed_faces([take]) for take in takes]
+
+    assert places == [
+        [(segment.frames[3], (0.1875, 0.3958, 0.3125, 0.6042))],
+        [(segment.frames[3], (0.0938, 0.1979, 0.1562, 0.3021))],
+    ]
+    project.close()
+
+
+def test_a_film_whose_name_leaves_no_room_for_that_of_its_job_can_be_opened(tmp_path):
+    """83 Japanese characters are a name, and twelve bytes more are none; its job is in the home folder."""
+    from react1.pipeline.studio.studio import Studio
+    from react1.pipeline.studio.studio_options import StudioOptions
+
+    films, home = tmp_path / "films", tmp_path / "home"
+    films.mkdir()
+    film = make_clip(tmp_path / "film.mp4", frames=10, size=(64, 48), tracks=0).rename(films / f"{'映' * 83}.mp4")
+    studio = Studio(StudioOptions(home, (films,)))
+
+    project = studio.open(film)
+
+    assert project.job.path.parent == home / "studio" / "jobs"
+    assert studio.state(project).problem == ""
+    studio.close()

@@ -68,6 +68,8 @@ class FacePath(Answer):
     """Where a face is in each frame, as shares (left, top, right, bottom); None where it is not known."""
 
     boxes: list[tuple[float, float, float, float] | None]
+    still: tuple[float, float, float, float] | None
+    """Where the face of the take was when it was made, in one of its frames; None if no step has looked for it."""
 
 
 class LineWave(Answer):

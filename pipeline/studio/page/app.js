@@ -1,7 +1,7 @@
 /* The page: starts the components, the keys, the tabs, the theme, undo and the ledger. */
 import { ask, focus, h } from "/page/dom.js";
 import { change, events, listen, open, request, say, selectedEdit, set, state, unsaved, watch } from "/page/store.js";
-import { second, seek } from "/page/viewer.js";
+import { faceOfEdit, second, seek } from "/page/viewer.js";
 import "/page/library.js";
 import { addEdit, removeEdit } from "/page/edits.js";
 import "/page/expression.js";
@@ -163,7 +163,7 @@ async function start() {
   });
   watch(["selected"], () => {
     const edit = selectedEdit();
-    if (edit?.fields.face || edit?.fields.faces) set({ face: null });
+    if (faceOfEdit(edit) || edit?.fields.faces) set({ face: null });
     if (edit?.frames && state.compare && !edit.takes.some((take) => state.compare?.includes(take.id))) set({ compare: null });
   });
   try {

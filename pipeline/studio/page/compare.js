@@ -2,11 +2,16 @@
 import { attachPlayer } from "/page/player.js";
 import { h } from "/page/dom.js";
 import { request, say, set, state, url, watch } from "/page/store.js";
-import { clockOf, faceNumber, second, timeOf } from "/page/viewer.js";
+import { clockOf, second, timeOf } from "/page/viewer.js";
 import { pick } from "/page/takes.js";
+
+const MIDDLE = "0.25,0,0.75,1";
+/** Between the pictures of a board, below each of them, and the title and the controls around all of them. */
+const GAP_PX = 10, CAPTION_PX = 30, AROUND_PX = 150;
 
 class TakePlayer extends HTMLElement {
   connectedCallback() {
+    new ResizeObserver(() => this.fitBoard()).observe(this);
     watch(["compare", "project"], () => this.draw());
     watch(["job"], () => (this.heard === this.hearing() ? this.drawChoice() : this.draw()));
   }
@@ -44,10 +49,10 @@ class TakePlayer extends HTMLElement {
     const edit = this.edit(), [first, end] = takes[0].frames;
     const base = timeOf(first), times = [];
     for (let frame = first; frame <= end; frame++) times.push(frame < state.film.frames ? timeOf(frame) - base : state.film.length_s - base);
-    const span = edit?.frames ?? [first, end], path = await this.path(first, end);
+    const span = edit?.frames ?? [first, end], zooms = await Promise.all(takes.map((take) => this.zoomOn(take, first, end)));
     if (turn !== this.turn) return;
-    this.root = h("div", { className: "player", "data-times": JSON.stringify(times), "data-path": path, "data-first": first, "data-start": span[0], "data-end": span[1], "data-clock": JSON.stringify(clockOf()), "data-zoom": this.zoomBox() });
-    this.root.append(takes.length === 1 ? this.pair(takes[0], first, end) : this.board(takes, first, end), this.controls(takes));
+    this.root = h("div", { className: "player", "data-times": JSON.stringify(times), ...zooms[0], "data-first": first, "data-start": span[0], "data-end": span[1], "data-clock": JSON.stringify(clockOf()) });
+    this.root.append(takes.length === 1 ? this.pair(takes[0], first, end) : this.board(takes, first, end, zooms), this.controls(takes));
     this.choice = h("div", { className: "choice" });
     this.append(h("div", { className: "compare-head" }, h("h2", {}, takes.length === 1 ? `Before and ${takes[0].name}` : `${takes.length} takes of ${edit?.name ?? "the edit"}`),
       h("button", { type: "button", onclick: () => set({ compare: null }), title: "Back to the film (Escape)" }, "Back to the film")), this.root, this.choice);
@@ -59,11 +64,25 @@ class TakePlayer extends HTMLElement {
     const stage = /** @type {any} */ (this.root.querySelector(".stage"));
     stage.style.setProperty("--aspect", String(state.film.width / state.film.height));
     if (takes.length === 1) stage.style.aspectRatio = `${state.film.width} / ${state.film.height}`;
-    else stage.style.setProperty("--columns", String(Math.min(3, takes.length)));
+    else this.fitBoard();
     this.player = attachPlayer(this.root);
     this.waitForClips();
     this.drawChoice();
     stage.focus();
+  }
+
+  /** Arrange the film and its takes so that they are as large as there is room for. */
+  fitBoard() {
+    const stage = /** @type {HTMLElement | null} */ (this.querySelector(".stage.board")), { clientWidth, clientHeight } = this;
+    if (!stage || !clientWidth) return;
+    const count = stage.querySelectorAll(".cell").length, aspect = state.film.width / state.film.height;
+    const sizes = Array.from({ length: count }, (_, index) => {
+      const columns = index + 1, rows = Math.ceil(count / columns);
+      return Math.min((clientWidth - 20 - GAP_PX * index) / columns, aspect * ((clientHeight - AROUND_PX - GAP_PX * (rows - 1)) / rows - CAPTION_PX));
+    });
+    const size = Math.max(...sizes);
+    stage.style.setProperty("--columns", String(sizes.indexOf(size)));
+    stage.style.setProperty("--cell", `${Math.floor(size)}px`);
   }
 
   /** Say that the clips are being made, until all of them can be played. */
@@ -75,31 +94,29 @@ class TakePlayer extends HTMLElement {
     look();
   }
 
-  zoomBox() {
-    const number = faceNumber(), face = state.faces?.faces.find((item) => item.number === (number || item.number));
-    if (!face) return "0.25,0,0.75,1";
-    const grow = 0.25 * (face.bottom - face.top);
-    return [face.left - grow, face.top - grow, face.right + grow, face.bottom + grow].map((share) => Math.min(1, Math.max(0, share)).toFixed(4)).join();
-  }
-
-  /** Where the face is in each frame, smoothed over a second, as the zoom follows it: one size for all frames. */
-  async path(first, end) {
-    let boxes;
+  /** What the zoom shows of a take, which is the face that it changes: a box, and one in each frame, smoothed over a second, which are of one size. */
+  async zoomOn(take, first, end) {
+    /** @type {import("/page/answers.js").FacePath} */
+    let found;
     try {
-      boxes = (await request("GET", `/projects/${state.project}/faces-path?start=${first}&end=${end}&face=${faceNumber()}`)).boxes;
+      found = await request("GET", `/projects/${state.project}/faces-path?start=${first}&end=${end}&take=${take.id}`);
     } catch {
-      return null;
+      return { "data-zoom": MIDDLE };
     }
-    const known = boxes.filter(Boolean);
-    if (!known.length) return null;
+    const { boxes, still } = found, known = boxes.filter((box) => box !== null), face = still ?? known[0];
+    if (!face) return { "data-zoom": MIDDLE };
+    const grow = 0.25 * (face[3] - face[1]);
+    const zoom = { "data-zoom": [face[0] - grow, face[1] - grow, face[2] + grow, face[3] + grow].map((share) => Math.min(1, Math.max(0, share)).toFixed(4)).join() };
+    if (!known.length) return zoom;
     const half = 0.6 * Math.max(...known.map(([left, top, right, bottom]) => Math.max(right - left, bottom - top)));
     const reach = Math.round(second() / 2);
-    return JSON.stringify(boxes.map((_, frame) => {
-      const near = boxes.slice(Math.max(0, frame - reach), frame + reach + 1).filter(Boolean);
+    const path = boxes.map((_, frame) => {
+      const near = boxes.slice(Math.max(0, frame - reach), frame + reach + 1).filter((box) => box !== null);
       if (!near.length) return null;
       const middle = (low) => near.reduce((sum, box) => sum + box[low] + box[low + 2], 0) / near.length / 2;
       return [middle(0) - half, middle(1) - half, middle(0) + half, middle(1) + half].map((share) => Number(share.toFixed(4)));
-    }));
+    });
+    return { ...zoom, "data-path": JSON.stringify(path) };
   }
 
   /** The new line alone, to be listened to with the clips. */
@@ -121,8 +138,8 @@ class TakePlayer extends HTMLElement {
       h("span", { className: "divider", "aria-hidden": "true" }), h("span", { className: "tag left", "aria-hidden": "true" }, "Before"), h("span", { className: "tag right", "aria-hidden": "true" }, take.name));
   }
 
-  board(takes, first, end) {
-    const cell = (take, number) => h("figure", { className: "cell take", "data-number": number, "data-id": take.id },
+  board(takes, first, end, zooms) {
+    const cell = (take, number) => h("figure", { className: "cell take", "data-number": number, "data-id": take.id, ...zooms[number - 1] },
       this.video(number === 1 ? "after" : "other", this.clip(take), `take${number}`),
       h("figcaption", {}, h("button", { type: "button", className: "choose", "aria-pressed": String(take.picked) }, h("b", {}, String(number)), ` ${take.name}${take.differs ? `, ${take.differs}` : ""}`)));
     return h("div", { className: "stage board", tabindex: "0", role: "group", "aria-label": "All takes. Space plays, arrow keys step one frame, digits choose a take." }, this.line(takes[0]),

@@ -1,7 +1,7 @@
 /* Expressions: six cards with this face in this frame, the temperature, and the other settings of the edit. */
 import { h, quiet } from "/page/dom.js";
 import { events, fetched, selectedEdit, set, setFields, state, unsaved, url, watch } from "/page/store.js";
-import { chooseFace, faceNumber, faceOfShot, facesFrame, isInEdit, label, live, pointOf, seek, setFaceOfShot, shotAt, shotsOf } from "/page/viewer.js";
+import { chooseFace, faceNumber, faceOfEdit, faceOfShot, facesFrame, isInEdit, label, live, pointOf, seek, setFaceOfShot, shotAt, shotsOf } from "/page/viewer.js";
 
 export const EMOTIONS = ["happy", "sad", "angry", "disgusted", "surprised", "neutral"];
 
@@ -133,9 +133,9 @@ class ExpressionPanel extends HTMLElement {
     if (!edit || key === this.rulesKey) return void (edit || this.faceRule.replaceChildren());
     this.rulesKey = key;
     const rows = shots.length > 1 ? shots.map((frames, index) => this.shotRule(edit, frames, index + 1)) : [];
-    const several = rows.length > 0 || (state.faces?.in_shot ?? 0) > 1 || edit.fields.face !== undefined || edit.fields.faces !== undefined;
+    const several = rows.length > 0 || (state.faces?.in_shot ?? 0) > 1 || faceOfEdit(edit) !== undefined || edit.fields.faces !== undefined;
     const focused = document.activeElement?.id;
-    this.faceRule.replaceChildren(...(several ? [this.rule("face-rule", rows.length ? "Face, all shots" : "Face", edit.fields.face, (face) => setFields(edit, { face })), ...rows] : []));
+    this.faceRule.replaceChildren(...(several ? [this.rule("face-rule", rows.length ? "Face, all shots" : "Face", faceOfEdit(edit), (face) => setFields(edit, { face })), ...rows] : []));
     if (focused?.startsWith("face-")) document.getElementById(focused)?.focus();
     return undefined;
   }

@@ -72,6 +72,9 @@ export const shotAt = (edit, frame) => shotsOf(edit).findIndex(([first, end]) =>
 /** The face that an edit names for a shot; a job may write `shot 2` or `2`. @param {any} edit @param {number} shot */
 export const faceOfShot = (edit, shot) => edit?.fields.faces?.[`shot ${shot}`] ?? edit?.fields.faces?.[shot];
 
+/** The face that an edit names for all of its shots: that of the take that was picked, if faces are compared. @param {any} edit */
+export const faceOfEdit = (edit) => edit?.picked.face ?? edit?.fields.face;
+
 /** Let an edit name a face for a shot; null for the face of all shots. @param {any} edit @param {number} shot @param {any} face */
 export function setFaceOfShot(edit, shot, face) {
   const { [`shot ${shot}`]: _, [shot]: __, ...others } = edit.fields.faces ?? {};
@@ -92,7 +95,7 @@ function isClicked(face) {
 /** The number of the face that is changed: the one that was clicked, else the one that the edit names; 0 for the largest. */
 export function faceNumber() {
   const faces = state.faces?.faces ?? [];
-  const edit = selectedEdit(), face = faceOfShot(edit, shotAt(edit, facesFrame())) ?? edit?.fields.face;
+  const edit = selectedEdit(), face = faceOfShot(edit, shotAt(edit, facesFrame())) ?? faceOfEdit(edit);
   if (state.face && isClicked(face)) return state.face.number;
   if (typeof face === "number") return face;
   if (face === "left") return faces[0]?.number ?? 0;

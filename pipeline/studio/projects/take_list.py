@@ -208,3 +208,24 @@ def current_takes(takes: Sequence[Take], edit: Edit | None) -> list[Take]:
         take.segment.model_copy(update={"edit": take.segment.edit.model_copy(update=decided)}) for take in takes
     ]
     return [take.model_copy(update={"segment": segment}) for take, segment in zip(takes, segments, strict=True)]
+
+
+def changed_faces(takes: Sequence[Take]) -> list[tuple[int, tuple[float, float, float, float]]]:
+    """Return a frame of the film and where the face is in it, for each shot in which one was changed.
+
+    The place is (left, top, right, bottom) in shares of the picture.
+    """
+    places = []
+    for segment in (take.segment for take in takes):
+        video = segment.media.video
+        if segment.faces is None or video is None:
+            continue
+        width, height = segment.crop.picture_px if segment.crop else video.shown_size_px
+        for face in segment.faces.shots:
+            if not face.number:
+                continue
+            (x, y), half = face.at_px, face.height_px / 2
+            box = ((x - 0.8 * half) / width, (y - half) / height, (x + 0.8 * half) / width, (y + half) / height)
+            left, top, right, bottom = (round(min(1.0, max(0.0, share)), 4) for share in box)
+            places.append((segment.frames[face.clip_frame], (left, top, right, bottom)))
+    return places

@@ -30,7 +30,7 @@ from ..page_words import page_message
 from ..projects.library import SOUNDS
 from ..projects.project import Project
 from ..projects.project_state import take_owners
-from ..projects.take_list import current_takes
+from ..projects.take_list import changed_faces, current_takes
 from ..viewing.film_pictures import FilmPictures, Superseded, nearest_size
 from ..viewing.live import VIEWER_PX
 from ..viewing.marks import markers, spoken_lines
@@ -100,11 +100,12 @@ def faces(request: Request, project: str, frame: int) -> Faces:
 
 
 @router.get("/faces-path")
-def faces_path(request: Request, project: str, start: int, end: int, face: int = 0) -> FacePath:
-    """Return where a face is in each frame of [start, end), as shares of the picture; null where it is not known."""
+def faces_path(request: Request, project: str, start: int, end: int, take: str = "") -> FacePath:
+    """Return where the face of a take is in each frame of [start, end), as shares of the picture; else the largest."""
     opened = project_of(request, project)
     _require_frames(opened, start, end)
-    return FacePath(boxes=opened.live.path(start, end, face))
+    seen = changed_faces(_parts(opened, take)) if take else []
+    return FacePath(boxes=opened.live.path(start, end, seen), still=seen[0][1] if seen else None)
 
 
 @router.get("/preview/{frame}")

@@ -7,8 +7,9 @@ newest is served.
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ _CARD_PX = 220
 _CARD_MARGIN = 0.2
 """Of the face's height, around it on a card."""
 _VERSION = 1
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom."""
 
 
 @dataclass
@@ -158,20 +161,39 @@ class LivePreview:
         found_shot = self._shot_of(frame)
         return len(found_shot[1]) if found_shot else 0
 
-    def path(self, start: int, end: int, number: int) -> list[tuple[float, float, float, float] | None]:
+    def path(self, start: int, end: int, seen: Sequence[tuple[int, Box]]) -> list[Box | None]:
         """Return the box of a face in each frame of [start, end), as `faces` does; None where it is not known.
 
-        What was not searched yet is None too, and no search is started for it.
+        What was not searched yet is None too, and no search is started for it. `seen` has frames in which the face was
+        seen, and where: of several the nearest in time counts, and without any it is the largest face.
         """
-        boxes: list[tuple[float, float, float, float] | None] = []
+        boxes: list[Box | None] = []
+        numbers: dict[int, int] = {}
         for frame in range(start, end):
             block = self._blocks.get(frame // BLOCK_FRAMES)
-            found_face = self._face(frame, number) if block is not None and block.done else None
+            found_shot = self._shot_of(frame) if block is not None and block.done else None
+            if found_shot is None:
+                boxes.append(None)
+                continue
+            first, faces = found_shot
+            if first not in numbers:
+                numbers[first] = self._nearest(first, faces, seen)
+            found_face = self._face(frame, numbers[first])
             box = found_face[0].box(found_face[1]) if found_face else None
             boxes.append(self._shares(box) if box is not None else None)
         return boxes
 
-    def _shares(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    def _nearest(self, first: int, faces: Sequence[LiveFace], seen: Sequence[tuple[int, Box]]) -> int:
+        """Return the number of the face of a shot that is where one was seen; 0 if none is there."""
+        if not seen or not faces:
+            return 0
+        last = first + len(faces[0].landmarks) - 1
+        at, place = min(seen, key=lambda item: max(first - item[0], item[0] - last, 0))
+        boxes = {face.number: face.box(min(max(at, first), last) - first) for face in faces}
+        away = {number: math.dist(_middle(self._shares(box)), _middle(place)) for number, box in boxes.items() if box}
+        return min(away, key=lambda number: away[number], default=0)
+
+    def _shares(self, box: Box) -> Box:
         """Return a box of the pictures that are searched as shares of the picture."""
         width, height = preview_size(self._video, DETECTION_PX)
         left, top, right, bottom = box
@@ -356,6 +378,11 @@ class LivePreview:
                     face.measure_teeth([(at, pictures.picture(first + start + at, DETECTION_PX)) for at in wanted])
                 shots.append(((start, end), faces))
         return shots
+
+
+def _middle(box: Box) -> tuple[float, float]:
+    left, top, right, bottom = box
+    return (left + right) / 2, (top + bottom) / 2
 
 
 def _shrink(picture: Picture, side_px: int) -> tuple[Picture, float]:
