@@ -24,6 +24,7 @@ from ..providers.choose_provider import get_provider, provider_names, resolve_pr
 from ..providers.prices import current_price
 from ..runner.planning.plan import plan_job, stored_takes
 from ..runner.run_records.outcome import RunResult
+from ..store.atomic import storage_errors
 from ..store.store import Store
 from .answers.general_answers import Bill, BillItem, LedgerAnswer, PaidCall, Provider
 from .answers.job_answers import JobState
@@ -110,13 +111,16 @@ class Studio:
         is_name = len(os.fsencode(sidecar.name)) <= _NAME_BYTES
         if is_name and (sidecar.exists() or os.access(film.parent, os.W_OK)):
             return sidecar
-        return self.options.home / "studio" / "jobs" / f"{project_id(film)}.yaml"
+        return self.library.jobs / f"{project_id(film)}.yaml"
 
     def _open(self, job: Path, film: Path, new_source: str = "") -> Project:
         name = project_id(job)
         with exclusive(f"studio project {name}"):  # a long film takes a while, in which the open ones go on
             if name not in self._projects:
                 source = new_source if job.parent == film.parent else str(film)
+                if job.parent == self.library.jobs:
+                    with storage_errors(job.parent):
+                        job.parent.mkdir(parents=True, exist_ok=True)
                 project = Project(self.options.home, job, film, self.events.send, new_source=source)
                 project.list.save()
                 with self._lock:

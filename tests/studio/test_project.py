@@ -830,11 +830,14 @@ def test_a_film_beside_which_nothing_may_be_written_can_have_a_new_line(folder, 
     studio = studio_module.Studio(StudioOptions(home, (folder,)))
     project = studio.open(folder / "film.mp4")
     lines = project.job.path.parent / "lines"
-    lines.mkdir(parents=True)
+    lines.mkdir()
     line = studio.library.upload_path("line.wav", lines)
     line.write_bytes(b"")
 
+    project.job.add({"in": "1f", "out": "9f", "prompt": "sad"})
+
     assert not (folder / "film.mp4.react1.yaml").exists()
+    assert len(studio.state(project).edits) == 1
     assert studio.library.resolve(str(line)) == line
     with pytest.raises(InputMediaError, match="not in a folder that this studio may read"):
         studio.library.resolve(str(home / "studio" / "token"))
@@ -985,7 +988,9 @@ def test_a_film_whose_name_leaves_no_room_for_that_of_its_job_can_be_opened(tmp_
     studio = Studio(StudioOptions(home, (films,)))
 
     project = studio.open(film)
+    project.job.add({"in": "1f", "out": "9f", "prompt": "sad"})
 
     assert project.job.path.parent == home / "studio" / "jobs"
+    assert len(studio.state(project).edits) == 1
     assert studio.state(project).problem == ""
     studio.close()

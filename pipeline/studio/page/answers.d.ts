@@ -161,7 +161,6 @@ export interface Faces {
 /** Where a face is in each frame, as shares (left, top, right, bottom); None where it is not known. */
 export interface FacePath {
   boxes: ([number, number, number, number] | null)[];
-  /** Where the face of the take was when it was made, in one of its frames; null if no step has looked for it. */
   still: [number, number, number, number] | null;
 }
 

@@ -52,7 +52,7 @@ class Library:
     def __init__(self, folders: tuple[Path, ...], jobs: Path) -> None:
         """Take the folders named at the start, and that of the jobs of films beside which nothing may be written."""
         self.folders = tuple(dict.fromkeys(folder.resolve() for folder in folders))
-        self._jobs = jobs.resolve()
+        self.jobs = jobs.resolve()
 
     def resolve(self, text: str) -> Path:
         """Return the real path of a file under the folders.
@@ -75,7 +75,7 @@ class Library:
         return path
 
     def _may_use(self, path: Path) -> bool:
-        return any(path.is_relative_to(folder) for folder in (*self.folders, self._jobs))
+        return any(path.is_relative_to(folder) for folder in (*self.folders, self.jobs))
 
     def files(self) -> list[LibraryFile]:
         """Return the films and jobs under the folders, jobs first; at most 500, four folders deep.
