@@ -8,7 +8,7 @@ most 1 MiB of UTF-8. Scalars follow YAML 1.2.2, chapter 10.3 (core schema): only
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -201,9 +201,23 @@ def _events_once(text: str) -> tuple[Any, ...]:
     from ruamel.yaml.error import YAMLError
 
     try:
-        return tuple(YAML(typ="safe", pure=True).parse(text))
+        return tuple(_until_too_deep(YAML(typ="safe", pure=True).parse(text)))
     except (YAMLError, *_OTHER_ERRORS):
         return ()
+
+
+def _until_too_deep(events: Iterable[Any]) -> Iterator[Any]:
+    """Yield events up to the first value that is nested too deep: the parser's time grows with the depth's square."""
+    depth = 0
+    for event in events:
+        yield event
+        kind = type(event).__name__
+        if kind.endswith(("SequenceStartEvent", "MappingStartEvent")):
+            depth += 1
+        elif kind.endswith(("SequenceEndEvent", "MappingEndEvent")):
+            depth -= 1
+        if depth > MAX_DEPTH + 1:  # the outermost value has depth 0
+            return
 
 
 class _Composer:

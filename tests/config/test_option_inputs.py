@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from react1.pipeline.config.load import job_from_document, load_job
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.nodes.registry import load_registry
+from react1.pipeline.core.times import Seconds
 
 NODES = load_registry()
 
@@ -54,9 +57,20 @@ def test_the_command_line_takes_options_as_yaml(tmp_path):
     assert splice_of(load(tmp_path, sets={"seam": "cut"})).seam.video == "cut"
 
 
+@pytest.mark.parametrize("written", ["0.5", "'0.5'", "00:00:00.500"])
+def test_handles_are_a_time_however_it_is_written(tmp_path, written):
+    """A number is seconds, as everywhere else; it needs no quotes."""
+    job = load(tmp_path, f"handles: {written}\n")
+    by_option = load(tmp_path, sets={"handles": written.strip("'")})
+
+    for loaded in (job, by_option):
+        assert next(step.params for step in loaded.steps if step.id == "trim").handles == Seconds(Fraction(1, 2))
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
+        ("handles: soon", r"job.yaml:4:10: handles: 'soon' is not a time"),
         ("seam: [cut]", r"job.yaml:4:7: seam: expected a mapping or text"),
         ("seam: fade", r"job.yaml:4:7: .*seam: 'fade' is not one of cut, dissolve, morph"),
         ("seam: {video: {wipe: 3}}", r"job.yaml:4:\d+: seam.video: expected cut, dissolve, morph, not a mapping"),

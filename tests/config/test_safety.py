@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from react1.pipeline.config.checked_job import Job
 from react1.pipeline.core.errors import PresetError
+from react1.pipeline.located_yaml.located import Problems, parse_yaml
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +43,20 @@ BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
 def test_a_bomb_is_refused_before_it_expands(job_folder, text, message):
     """Size, depth and number of values are checked while reading."""
     assert message in job_folder.job_problems(text)[0]
+
+
+@pytest.mark.parametrize("text", ["[" * 3000 + "]" * 3000, "{a: " * 3000 + "}" * 3000, "- " * 3000])
+def test_nothing_is_parsed_behind_a_value_that_is_too_deep(text, monkeypatch):
+    """The parser's time grows with the square of the depth, so also a short text is left where it is too deep."""
+    produced = []
+    parse = YAML.parse
+    monkeypatch.setattr(YAML, "parse", lambda self, text: (produced.append(event) or event for event in parse(self, text)))
+    problems = Problems()
+
+    tree = parse_yaml(text.encode(), "job.yaml", Path(), problems)
+
+    assert (tree, [problem.message for problem in problems]) == (None, ["nested deeper than 40 levels"])
+    assert len(produced) < 100
 
 
 def test_many_edits_are_checked_quickly(job_folder):

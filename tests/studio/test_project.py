@@ -564,6 +564,17 @@ def test_values_that_yaml_cannot_have_are_a_problem_of_the_job(folder, value):
     assert problem.startswith("film.mp4.react1.yaml: not valid YAML: ")
 
 
+def test_a_job_that_is_nested_too_deep_is_a_problem_of_the_job(folder, monkeypatch):
+    """The loader that keeps comments has no limit, so it does not see the text."""
+    monkeypatch.setattr("react1.pipeline.studio.projects.yaml_text._yaml", None)
+    project = opened(folder, f"preset: emotion-edit\nsource: film.mp4\nedits: {'[' * 300}{']' * 300}\n")
+
+    problem = describe_project(project, {}).problem
+    project.close()
+
+    assert problem == "film.mp4.react1.yaml:3: not valid YAML: nested deeper than 40 levels"
+
+
 def test_the_page_knows_when_each_frame_of_an_uneven_film_is_shown(tmp_path):
     """The same times as everywhere else, and the end; a film of constant rate needs none."""
     from fractions import Fraction

@@ -9,6 +9,7 @@ from typing import Any
 from ...core.edits.edit import Edit
 from ...core.errors import not_one_of
 from ...core.file import FileOrUrl, OutPath
+from ...core.times import Time
 from ...interchange.entries import ListFile
 from ...located_yaml.located import Located, Problems, describe
 from ..graph import Source
@@ -210,6 +211,7 @@ INPUT_KINDS: Mapping[str, Any] = {
     "path": OutPath,
     "file": FileOrUrl,
     "text": str,
+    "time": Time,
     "number": float,
     "integer": int,
     "boolean": bool,
@@ -224,5 +226,5 @@ INPUT_KINDS: Mapping[str, Any] = {
 JOB_TYPES: Mapping[str, Any] = {"edits": list[Edit] | ListFile | str, "timeline": ListFile | str}
 """Kind → what a job may write, if that is more than the type: edits may come from a file of their own."""
 
-VERBATIM = ("media", "path", "file", "text", "choice")
+VERBATIM = ("media", "path", "file", "text", "time", "choice")
 """Kinds whose value is the text of `--set` unchanged; the others are parsed as YAML."""

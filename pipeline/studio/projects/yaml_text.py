@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -12,6 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from ...core.errors import PresetError
+from ...located_yaml.located import Problems, parse_yaml
 
 _INDENTS = ((2, 4, 2), (2, 2, 0), (4, 4, 2), (4, 4, 0))
 """Mapping, sequence and offset of the dash: the styles that are tried until one gives the text back unchanged."""
@@ -30,8 +32,12 @@ def parse_text(text: str, name: str) -> CommentedMap:
     """Return the mapping of a YAML text with its comments; `name` is the file's in messages.
 
     Raises:
-        PresetError: it is not YAML with a mapping at its top.
+        PresetError: it is not YAML with a mapping at its top, or larger or nested deeper than a job may be.
     """
+    problems = Problems()
+    if parse_yaml(text.encode(), name, Path(), problems) is None:  # ruamel's loader has no limits
+        first = next(iter(problems))
+        raise PresetError(f"{name}:{first.line}: not valid YAML: {first.message}")
     try:
         document = _yaml(_INDENTS[0], text).load(text)
     except (YAMLError, ValueError) as error:  # such as a date that is none

@@ -13,12 +13,14 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from ....core.errors import PresetError
 from ....core.file import Deliver, Ingest, LocalOnly, is_marked
+from ....located_yaml.located import Problems, parse_yaml
 from ..box import Input
 
 UNSET_CHOICE = "default"
@@ -229,13 +231,11 @@ def _read(widget: Widget, value: Any) -> Any:
 
 
 def _yaml(name: str, text: str) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        value = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise PresetError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
+    problems = Problems()
+    tree = parse_yaml(text.encode("utf-8", "replace"), name, Path(), problems)
+    for problem in problems:
+        raise PresetError(f"{name}: not YAML: {problem.message}")
+    value = tree.plain if tree is not None else None
     if isinstance(value, str) and "," in value and not _PLACES.match(value):
         return [item.strip() for item in value.split(",") if item.strip()]
     return value
