@@ -128,6 +128,8 @@ NEAR_SILENCE_LUFS = -50.0
 """Below this a track holds noise and no voice."""
 GATING_BLOCK_S = 0.4
 """The gating block of BS.1770; anything shorter has no loudness by itself."""
+_EBUR128_STEP_S = 0.1
+"""ebur128 looks after steps of this, rounded down to samples, and counts nothing of a last one that is not complete."""
 _JSON = re.compile(r"\{[^{}]*\"input_i\"[^{}]*\}")
 _INTEGRATED = re.compile(r"lavfi\.r128\.I=(-?[\d.]+)")
 _GATE_LUFS = -70.0
@@ -169,10 +171,12 @@ def measure(context: NodeContext, path: Path, length_s: float) -> Loudness:
 def measure_integrated_lufs(context: NodeContext, path: Path, length_s: float) -> float:
     """Measure the gated loudness alone, to 0.01 LU, in a fifth of loudnorm's time; -inf if it is never above the gate.
 
+    A file shorter than a gating block and a step is looped.
+
     Raises:
         ToolFailed: ffmpeg failed, or its output has no measurements.
     """
-    output = context.run_tool(build_integrated_command(path, _loop_count(length_s)))
+    output = context.run_tool(build_integrated_command(path, _loop_count(length_s - _EBUR128_STEP_S)))
     matches = _INTEGRATED.findall(output)
     if not matches:
         raise ToolFailed("ffmpeg's ebur128 printed no measurements", tail=output[-500:])

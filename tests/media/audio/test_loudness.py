@@ -83,6 +83,16 @@ def test_both_measurements_agree(context, level, seconds, channels):
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("rate_hz", "samples"), [(11025, 4410), (11025, 5499), (15999, 7000), (48000, 23000)])
+def test_a_sound_of_hardly_a_gating_block_is_as_loud_at_any_sample_rate(context, rate_hz, samples):
+    """ebur128 counts only complete steps, whose length is no whole number of samples at 11,025 Hz."""
+    rising = 0.3 * np.sin(np.arange(samples) * 2 * np.pi * 300 / rate_hz) * np.linspace(0.2, 1.2, samples)
+    path = write_wav(context.temp_path("a.wav"), rising.astype(np.float32)[None], rate_hz)
+
+    assert measure_integrated_lufs(context, path, samples / rate_hz) == pytest.approx(-16.5, abs=0.2)
+
+
 def test_a_wav_is_not_detected_as_a_transport_stream(context):
     """Its byte of synchronisation, 0x47, stands every 192 bytes here."""
     wave = tone(0.1, 1.0)
