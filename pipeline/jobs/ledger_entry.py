@@ -125,12 +125,14 @@ class Done(StateRecord):
     file: File
     cost_usd: float
     cost_known: bool
-    """Whether the provider reported the cost; else it is the estimate."""
+    """Whether the provider or a person reported the cost; else it is the estimate."""
     seconds: float = 0.0
     """From the intention to the result."""
     request_id: str = ""
     details: dict[str, Any] = {}
     """What else the provider reported."""
+    how: str = ""
+    """Empty for what the provider has said; else `by hand`."""
 
 
 class Failed(StateRecord):
@@ -265,23 +267,28 @@ class Entry:
 
     @property
     def charged_usd(self) -> float | None:
-        """What a person has stated that it was charged; None if nobody has."""
-        stated = (getattr(record, "charged_usd", None) for _, record in reversed(self.records))
-        return next((usd for usd in stated if usd is not None), None)
+        """What a person has stated that it was charged, other than for its take; None if nobody has."""
+        for _, record in reversed(self.records):
+            if isinstance(record, Done):
+                return None
+            usd: float | None = getattr(record, "charged_usd", None)
+            if usd is not None:
+                return usd
+        return None
 
     @property
     def cost_usd(self) -> float:
         """What it has or may have cost: as the provider or a person said, else by the estimate; 0 if not billed."""
-        if self.done:
-            return self.done.cost_usd
         if self.charged_usd is not None:
             return 0.0 if self.open else self.charged_usd
+        if self.done:
+            return self.done.cost_usd
         return self.intended.estimate_usd if self.may_be_billed and self.intended else 0.0
 
     @property
     def cost_known(self) -> bool | None:
         """Whether the provider or a person has said what it has cost; None for a job that has not ended."""
-        if self.done:
+        if self.done and self.charged_usd is None:
             return self.done.cost_known
         return None if self.open else not self.may_be_billed or self.charged_usd is not None
 

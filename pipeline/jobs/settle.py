@@ -203,9 +203,9 @@ def settle_resubmit(ledger: Ledger, job_id: str) -> Entry:
 
 
 def settle_charge(ledger: Ledger, job_id: str, usd: float) -> Entry:
-    """Record a person's statement of what a failed job was charged; it counts in place of the estimate.
+    """Record a person's statement of what a job was charged; it counts in place of the estimate or the provider's word.
 
-    Whether the job is submitted again changes only for the latest attempt: one that was not billed is, by the next run.
+    A take stays. Whether a failed job is submitted again changes only for the latest attempt: one that was not billed is.
 
     Args:
         ledger: has the job.
@@ -216,14 +216,15 @@ def settle_charge(ledger: Ledger, job_id: str, usd: float) -> Entry:
         PresetError: there is nothing to settle, or a process works on the call.
     """
     with _locked(ledger, job_id) as entry:
-        if entry.done is not None:
-            raise PresetError(f"job {entry.id} gave a take and has cost ${entry.done.cost_usd:.2f}; nothing to settle")
         if entry.proven_never_made:
             raise PresetError(f"job {entry.id} was never made, so nothing was billed; there is nothing to settle")
         if entry.state == "void":
             return ledger.record(entry, "void", NeverMade(at=_now(), why=MANUAL, charged_usd=usd))
+        if entry.state == "done" and entry.done is not None:
+            stated = {"at": _now(), "cost_usd": usd, "cost_known": True, "how": MANUAL}
+            return ledger.record(entry, "done", entry.done.model_copy(update=stated))
         if entry.open and not _bills_itself(entry):
-            raise PresetError(f"job {entry.id} is {entry.state}, not failed; use --accepted REQUEST_ID or --resubmit")
+            raise PresetError(f"job {entry.id} is {entry.state}, not ended; use --accepted REQUEST_ID or --resubmit")
         error = entry.failed.error if entry.failed else "it was cut short"
         failed = Failed(
             at=_now(), error=error, billed=usd > 0, request_id=entry.request_id, charged_usd=usd, how=MANUAL

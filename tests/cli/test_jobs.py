@@ -199,6 +199,12 @@ def test_a_failure_is_settled_as_billed_or_not(tmp_path, capsys):
     assert "count by their estimates" not in (text := react1()[1]) and "1 jobs, $0.00" in text
     shown = react1("show", entry.id)[1]
     assert "no face; by hand: $0.75 billed" in shown and "no face; by hand: not billed" in shown
+    paid = ledger.record_intent(intended.model_copy(update={"call": CALL.model_copy(update={"video": "b" * 64})}))
+    take = File(digest="c" * 64, suffix=".mp4", size_bytes=1)
+    ledger.record(paid, "done", Done(at=NOW, file=take, cost_usd=2, cost_known=False))
+    row = json.loads(react1("settle", paid.id, "--billed", "0.5", "--json")[1])
+    assert (row["state"], row["cost_usd"], row["cost_known"]) == ("done", 0.5, True)
+    assert "done  by hand: $0.50 billed" in react1("show", paid.id)[1]
 
 
 def test_a_plan_shows_the_cost_of_each_segment_and_the_total(react1, server, film, tmp_path):

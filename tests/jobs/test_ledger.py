@@ -340,23 +340,44 @@ def test_a_failure_that_was_submitted_again_can_still_be_settled(ledger):
 
 
 def test_only_failures_that_nobody_works_on_are_settled_as_billed_or_not(ledger):
-    """What may still have a job, has given a take or was never made has no charge to state."""
+    """What may still have a job or was never made has no charge to state."""
     entry = ledger.record_intent(intention())
     lock = ledger.lock(CALL.key)
     with pytest.raises(PresetError, match="is in use by a running process"):
         settle_charge(ledger, entry.id, 0.0)
     lock.close()
-    with pytest.raises(PresetError, match="is intended, not failed; use --accepted REQUEST_ID or --resubmit"):
+    with pytest.raises(PresetError, match="is intended, not ended; use --accepted REQUEST_ID or --resubmit"):
         settle_charge(ledger, entry.id, 0.0)
     refused = ledger.record(entry, "void", NeverMade(at=NOW, why="400", proven=True))
     with pytest.raises(PresetError, match="was never made"):
         settle_charge(ledger, refused.id, 0.3)
-    paid = ledger.record(
-        ledger.record_intent(intention()), "done", Done(at=NOW, file=TAKE, cost_usd=1, cost_known=True)
-    )
-    with pytest.raises(PresetError, match=r"gave a take and has cost \$1.00"):
-        settle_charge(ledger, paid.id, 0.0)
-    assert ledger.sums().cost_usd == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("usd", [0.0, 0.3])
+def test_what_a_person_states_that_a_take_was_charged_counts_and_the_take_stays(ledger, known, usd):
+    """Also once another take is to be paid for; what that one costs is its own."""
+    done = Done(at=NOW, file=TAKE, cost_usd=1, cost_known=known, request_id="r1")
+    paid = ledger.record(ledger.record_intent(intention()), "done", done)
+
+    settled = settle_charge(ledger, paid.id, usd)
+
+    assert (settled.state, settled.done.file, settled.request_id) == ("done", TAKE, "r1")
+    assert (settled.cost_usd, settled.cost_known, settled.done.how) == (usd, True, "by hand")
+    assert settle_resubmit(ledger, paid.id).cost_usd == ledger.sums(NOW[:7]).cost_usd == usd
+    assert settle_charge(ledger, paid.id, 0.7).cost_usd == ledger.sums().cost_usd == 0.7
+    assert ledger.latest(CALL).state == "void"
+
+
+def test_a_job_that_was_settled_and_then_found_costs_what_its_take_does(ledger):
+    """A statement about the failure says nothing about the take."""
+    failed = ledger.record(ledger.record_intent(intention()), "failed", Failed(at=NOW, error="no face"))
+    settle_charge(ledger, failed.id, 0.2)
+    settle_accepted(ledger, failed.id, "r1")
+
+    done = ledger.record(failed, "done", Done(at=NOW, file=TAKE, cost_usd=1, cost_known=True))
+
+    assert (done.cost_usd, done.charged_usd) == (1, None)
 
 
 def test_a_call_that_bills_by_itself_and_was_cut_short_can_be_settled_as_billed(ledger):

@@ -123,12 +123,12 @@ def settle(
         bool, typer.Option("--resubmit", help="The provider has no such job; submit it again.")
     ] = False,
     not_billed: Annotated[
-        bool, typer.Option("--not-billed", help="The job failed, and the provider's dashboard shows no charge.")
+        bool, typer.Option("--not-billed", help="The job has ended, and the provider's dashboard shows no charge.")
     ] = False,
     billed: Annotated[
         float | None,
         typer.Option(
-            "--billed", metavar="USD", help="The job failed, and this is what the dashboard shows as charged."
+            "--billed", metavar="USD", help="The job has ended, and this is what the dashboard shows as charged."
         ),
     ] = None,
     as_json: AsJson = False,
@@ -153,7 +153,7 @@ def settle(
             outcome = "is marked as never made; the next run that needs it submits and pays for it"
         else:
             entry = settle_charge(ledger, job, billed or 0.0)
-            outcome = f"has cost ${entry.cost_usd:.2f}; this counts in sums and budgets in place of the estimate"
+            outcome = f"has cost ${entry.cost_usd:.2f}; this counts in sums and budgets"
         if as_json:
             out_json(job_row(entry))
         else:
@@ -207,9 +207,9 @@ def _counts_by_estimate(row: dict[str, Any]) -> bool:
 def _reason(state: dict[str, Any]) -> str:
     """Return why a call is in a state, and how a person has settled it."""
     why = state.get("why") or state.get("error") or ""
-    charged = state.get("charged_usd")
+    charged = state["cost_usd"] if state["state"] == "done" and state["how"] else state.get("charged_usd")
     charge = f"; by hand: {f'${charged:.2f} billed' if charged else 'not billed'}" if charged is not None else ""
-    return f"{why}{charge}"
+    return f"{why}{charge}".removeprefix("; ")
 
 
 def _redact(address: str) -> str:
