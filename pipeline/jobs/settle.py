@@ -205,7 +205,7 @@ def settle_resubmit(ledger: Ledger, job_id: str) -> Entry:
 def settle_charge(ledger: Ledger, job_id: str, usd: float) -> Entry:
     """Record a person's statement of what a job was charged; it counts in place of the estimate or the provider's word.
 
-    A take stays. Whether a failed job is submitted again changes only for the latest attempt: one that was not billed is.
+    A take stays. Of failed jobs, only the latest attempt of a call is submitted again by this: if it was not billed.
 
     Args:
         ledger: has the job.

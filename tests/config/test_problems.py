@@ -63,8 +63,8 @@ def test_problems_of_job_and_preset_are_reported_together(job_folder):
         "job.yaml:1:1: source: missing input: set it in a job as `source: …`, or with --set source=…",
         "job.yaml:2:8: sorce: other has no input 'sorce'; available: source; did you mean 'source'?",
         (
-            "sub/other.yaml:2:18: inputs.source.kind: 'medai' is not one of media, edits, timeline, path, file, text, time, "
-            "number, integer, boolean, choice, options; did you mean 'media'?"
+            "sub/other.yaml:2:18: inputs.source.kind: 'medai' is not one of media, edits, timeline, path, file, text, "
+            "time, number, integer, boolean, choice, options; did you mean 'media'?"
         ),
         (
             "sub/other.yaml:4:5: steps.0: no node 'fetsh'; available: fetch, trim, transcode, normalize_audio, face, "

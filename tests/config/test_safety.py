@@ -50,7 +50,13 @@ def test_nothing_is_parsed_behind_a_value_that_is_too_deep(text, monkeypatch):
     """The parser's time grows with the square of the depth, so also a short text is left where it is too deep."""
     produced = []
     parse = YAML.parse
-    monkeypatch.setattr(YAML, "parse", lambda self, text: (produced.append(event) or event for event in parse(self, text)))
+
+    def counted(self, text):
+        for event in parse(self, text):
+            produced.append(event)
+            yield event
+
+    monkeypatch.setattr(YAML, "parse", counted)
     problems = Problems()
 
     tree = parse_yaml(text.encode(), "job.yaml", Path(), problems)
