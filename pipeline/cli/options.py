@@ -1,18 +1,23 @@
-"""Options that several commands share, and the job that they describe."""
+"""Options that several commands share, in groups; the job that they describe, and the settings that they make."""
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..core.errors import PresetError, Problem, not_one_of
 from ..core.settings import PATH_MAP, RULE_SEPARATOR
-from .messages import err
+from .messages import err, open_home
+
+if TYPE_CHECKING:
+    from ..config.checked_job import Job
 
 
 def examples_text(commands: Iterable[str]) -> str:
@@ -161,66 +166,148 @@ Scripts = Annotated[
 ]
 
 
-if TYPE_CHECKING:
-    from ..config.checked_job import Job
+@dataclass(frozen=True)
+class JobOptions:
+    """The options that describe a job, the same for all commands that load one."""
 
+    what: What
+    film: Film = None
+    sets: Sets = None
+    edit: Edits = None
+    provider: ProviderOption = None
+    script: Scripts = None
+    edits_file: EditsFile = None
+    start_tc: StartTc = None
+    online: Online = None
+    outside: AllowOutside = False
 
-def load_from_options(
-    what: str,
-    sets: list[str] | None,
-    edits: list[str] | None,
-    provider: str | None,
-    *,
-    out: Path | None = None,
-    scripts: list[Path] | None = None,
-    edits_file: Path | None = None,
-    online: Path | None = None,
-    start_tc: str | None = None,
-    film: str | None = None,
-    allow_outside: bool = False,
-    until: str | None = None,
-    project: str | None = None,
-    segment: str | None = None,
-) -> Job:
-    """Load the job that the options describe, and print its notes.
+    def load(
+        self,
+        *,
+        out: Path | None = None,
+        until: str | None = None,
+        project: str | None = None,
+        segment: str | None = None,
+    ) -> Job:
+        """Load the job, and print its notes.
 
-    Raises:
-        PresetError: the job is invalid; has all problems.
-    """
-    from ..config.checked_job import until_step
-    from ..config.load import load_job
-    from ..core.nodes.registry import load_registry
-    from ..providers.choose_provider import provider_names
+        Raises:
+            PresetError: the job is invalid; has all problems.
+        """
+        from ..config.checked_job import until_step
+        from ..config.load import load_job
+        from ..core.nodes.registry import load_registry
+        from ..providers.choose_provider import provider_names
 
-    base = _current_folder()
-    if provider is not None and provider not in provider_names():
-        raise PresetError(f"--provider: {not_one_of(provider, provider_names())}")
-    allow_scripts(scripts)
-    job = load_job(
-        what,
-        registry=load_registry(),
-        sets=_all_sets(sets or [], start_tc, film) | ({} if project is None else {"project": project}),
-        edits=edits or [],
-        edits_file=str(edits_file) if edits_file else None,
-        provider=provider,
-        out=str(out) if out else None,
-        online=str(online) if online else None,
-        allow_outside=allow_outside,
-        base=base,
-    )
-    if scripts and not any(step.id.startswith("script") or step.info.name.startswith("script") for step in job.steps):
-        err(f"note: --script has no effect: {job.name} has no step `script` or `script_take`")
-    for line in job.notes:
-        err(line)
-    if segment is not None:
-        check_segment_option(segment, until)
-    if not until:
+        base = _current_folder()
+        if self.provider is not None and self.provider not in provider_names():
+            raise PresetError(f"--provider: {not_one_of(self.provider, provider_names())}")
+        allow_scripts(self.script)
+        job = load_job(
+            self.what,
+            registry=load_registry(),
+            sets=self._all_sets() | ({} if project is None else {"project": project}),
+            edits=self.edit or [],
+            edits_file=str(self.edits_file) if self.edits_file else None,
+            provider=self.provider,
+            out=str(out) if out else None,
+            online=str(self.online) if self.online else None,
+            allow_outside=self.outside,
+            base=base,
+        )
+        if self.script and not any(
+            step.id.startswith("script") or step.info.name.startswith("script") for step in job.steps
+        ):
+            err(f"note: --script has no effect: {job.name} has no step `script` or `script_take`")
+        for line in job.notes:
+            err(line)
+        if segment is not None:
+            check_segment_option(segment, until)
+        if not until:
+            return job
+        job = until_step(job, until, page=not segment, out=str(out) if out else None)
+        if segment and not any(step.fanned or step.info.ports.fans_out for step in job.steps):
+            problem = f"--until {until} ends before the film is cut into segments"
+            raise PresetError(f"--segment {segment}: {problem}; name a later step, or leave --segment out")
         return job
-    job = until_step(job, until, page=not segment, out=str(out) if out else None)
-    if segment and not any(step.fanned or step.info.ports.fans_out for step in job.steps):
-        problem = f"--until {until} ends before the film is cut into segments"
-        raise PresetError(f"--segment {segment}: {problem}; name a later step, or leave --segment out")
-    return job
+
+    def _all_sets(self) -> dict[str, str]:
+        values = _parse_sets(self.sets or [])
+        if self.film is not None and "source" in values:
+            raise PresetError(f"the film is given twice, as {self.film!r} and by --set source; keep one of them")
+        values |= {"start_tc": self.start_tc} if self.start_tc else {}
+        return values | ({"source": self.film} if self.film is not None else {})
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """The options that say how films are run: what they may pay and replace, what is printed, where results go."""
+
+    max_cost: MaxCost = None
+    yes: Yes = False
+    pay: Pay = False
+    replace: Replace = False
+    as_json: AsJson = False
+    quiet: Quiet = False
+    home: Home = None
+    trace: Trace = None
+    metrics: Metrics = None
+    path_map: PathMap = None
+
+    @property
+    def may_pay(self) -> bool:
+        """Whether calls that cost money need no approval."""
+        return self.yes or self.pay
+
+    @property
+    def may_replace(self) -> bool:
+        """Whether existing files are replaced."""
+        return self.yes or self.replace
+
+    @contextmanager
+    def opened(self) -> Iterator[Path]:
+        """Apply the settings among them for the block, and return the home folder; failures are reported."""
+        with command_settings(self.trace, self.metrics, self.path_map), open_home(self.home, self.as_json) as folder:
+            yield folder
+
+
+@dataclass(frozen=True)
+class RunOptions(BatchOptions):
+    """The options that say how a single job is run."""
+
+    verbose: Verbose = 0
+    log_json: LogJson = None
+
+    @contextmanager
+    def opened(self) -> Iterator[Path]:
+        """As for a batch, and write the log where they say."""
+        from .progress import log_output
+
+        with super().opened() as folder, log_output(self.verbose, self.log_json):
+            yield folder
+
+
+def expand_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Show typer the fields of a command's dataclass parameters as options of the command itself."""
+    groups: dict[str, type] = {}
+    shown: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        group = parameter.annotation
+        if isinstance(group, type) and is_dataclass(group):
+            groups[parameter.name] = group
+            shown += inspect.signature(group, eval_str=True).parameters.values()
+        else:
+            shown.append(parameter)
+
+    def run(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{option: values.pop(option) for option in inspect.signature(group).parameters})
+        command(**values)
+
+    run.__doc__ = command.__doc__
+    signature = inspect.Signature([option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in shown])
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    return run
 
 
 def check_segment_option(segment: str, until: str | None) -> None:
@@ -267,13 +354,6 @@ def _current_folder() -> Path:
         return Path.cwd()
     except OSError as error:
         raise PresetError("the current folder does not exist any more; change to another one") from error
-
-
-def _all_sets(sets: list[str], start_tc: str | None, film: str | None) -> dict[str, str]:
-    values = _parse_sets(sets)
-    if film is not None and "source" in values:
-        raise PresetError(f"the film is given twice, as {film!r} and by --set source; keep one of them")
-    return values | ({"start_tc": start_tc} if start_tc else {}) | ({"source": film} if film is not None else {})
 
 
 def _parse_sets(sets: list[str]) -> dict[str, str]:

@@ -58,8 +58,8 @@ def test_paying_and_replacing_are_allowed_separately(react1, monkeypatch, option
     make_clip(Path("clip.mp4"), Recipe(frames=30))
     allowed = []
 
-    def note(job, home, *, replace, approved, **_):
-        allowed.append((approved, replace))
+    def note(job, home, options, **_):
+        allowed.append((options.may_pay, options.may_replace))
         raise InputMediaError("stopped here")
 
     monkeypatch.setattr("react1.pipeline.cli.commands.films.run.run_job", note)

@@ -10,22 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...messages import err, one_line, open_home, out, out_json
-from ...options import (
-    AsJson,
-    Home,
-    ListPreset,
-    MaxCost,
-    Metrics,
-    PathMap,
-    Pay,
-    Project,
-    ProviderOption,
-    Quiet,
-    Replace,
-    Trace,
-    Yes,
-)
+from ...messages import err, one_line, out, out_json
+from ...options import BatchOptions, ListPreset, Project, ProviderOption, expand_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,43 +33,36 @@ Parallel = Annotated[
 ]
 
 
+@expand_options
 def command(
     films: List,
+    options: BatchOptions,
     preset: ListPreset = None,
     parallel: Parallel = None,
     provider: ProviderOption = None,
-    max_cost: MaxCost = None,
     project: Project = None,
-    yes: Yes = False,
-    pay: Pay = False,
-    replace: Replace = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    home: Home = None,
-    trace: Trace = None,
-    metrics: Metrics = None,
-    path_map: PathMap = None,
 ) -> None:
     """Run a list of films: one budget over all, and a film that fails does not stop the others."""
     from pathlib import Path
 
     from ....core.nodes.registry import load_registry
     from ....runner.batch import load_films, new_batch
-    from ...options import command_settings
 
-    with command_settings(trace, metrics, path_map), open_home(home, as_json) as folder:
+    with options.opened() as home:
         named = {"preset": preset, "provider": provider, "project": project}
         defaults = {name: value for name, value in named.items() if value}
         jobs = load_films(Path(films), load_registry(), defaults)
-        approved = yes or pay or _approve(jobs, folder, max_cost)
-        paying = {"agreed": approved, "max_cost_usd": max_cost}
-        options = {"defaults": defaults, "replace": yes or replace, **paying}
-        batch = new_batch(folder, str(Path(films).absolute()), jobs, options)
+        approved = options.may_pay or _approve(jobs, home, options.max_cost)
+        paying = {"agreed": approved, "max_cost_usd": options.max_cost}
+        saved_options = {"defaults": defaults, "replace": options.may_replace, **paying}
+        batch = new_batch(home, str(Path(films).absolute()), jobs, saved_options)
         del jobs  # each is loaded again when its turn comes
-        run_films(batch, folder, parallel, 0.0, as_json=as_json, quiet=quiet)
+        run_films(batch, home, options, parallel)
 
 
-def run_films(batch: Batch, home: Path, parallel: int | None, spent_usd: float, *, as_json: bool, quiet: bool) -> None:
+def run_films(
+    batch: Batch, home: Path, printing: BatchOptions, parallel: int | None = None, *, spent_usd: float = 0.0
+) -> None:
     """Run what is not finished of a batch, and print how each film went; `spent_usd` is what it has spent before.
 
     Raises:
@@ -106,11 +85,11 @@ def run_films(batch: Batch, home: Path, parallel: int | None, spent_usd: float, 
         spent_usd=spent_usd,
     )
     count = parallel or (os.cpu_count() or 1) + 2
-    with _table(batch, quiet=quiet or as_json) as on_change:
+    with _table(batch, quiet=printing.quiet or printing.as_json) as on_change:
         asyncio.run(run_batch(batch, load_registry(), options, count, on_change))
-    if as_json:
+    if printing.as_json:
         out_json(batch.to_json())
-    elif not quiet:
+    elif not printing.quiet:
         for line in summary(batch):
             out(line)
     else:

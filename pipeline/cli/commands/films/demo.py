@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ...messages import err, open_home, out
-from ...options import AsJson, Home, Quiet
+from ...options import AsJson, Home, JobOptions, Quiet, RunOptions
 
 EXAMPLES = (
     "react1 demo",
@@ -34,20 +34,19 @@ def command(
     from ....core.settings import require_folder_path
     from ....demo.demo_clip import make_demo_clip
     from ....store.atomic import storage_errors
-    from ...options import load_from_options
     from .run import exit_with_status, run_job
 
     with open_home(home, as_json) as home_path:
         require_folder_path(folder, f"--into {folder}", "the clip and the film")
         clip, film = folder.absolute() / "talking.mp4", folder.absolute() / "talking.react1.mp4"
-        job = load_from_options("emotion-edit", [f"source={clip}"], [edit], "local", out=film)
+        job = JobOptions("emotion-edit", film=str(clip), edit=[edit], provider="local").load(out=film)
         with storage_errors(folder):
             clip.parent.mkdir(parents=True, exist_ok=True)
         if not clip.exists():
             if not (quiet or as_json):
                 err(f"generating a talking clip of 6 s: {clip}")
             make_demo_clip(clip, progress=lambda _: None)
-        result = run_job(job, home_path, replace=True, as_json=as_json, quiet=quiet)
+        result = run_job(job, home_path, RunOptions(replace=True, as_json=as_json, quiet=quiet))
         if result.report:
             for name in ("report.html", "report.json"):
                 shutil.copyfile(result.report.with_name(name), folder / name)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ...messages import err, out, report_failures
-from ...options import Home, MaxCost, ProviderOption
+from ...options import Home, JobOptions, MaxCost, ProviderOption
 
 EXAMPLES = (
     "react1 farm job.yaml --as openjd --store s3://films/react1 > job.openjd.json",
@@ -44,7 +44,6 @@ def command(
     from ....runner.planning.plan import plan_job
     from ....store.atomic import write_text
     from ....store.store import Store
-    from ...options import load_from_options
 
     with report_failures():
         if form not in _FORMS:
@@ -52,7 +51,7 @@ def command(
         if not job_file.is_file():
             raise PresetError(f"{job_file} is not a job file; write the job into one, such as job.yaml")
         folder = require_folder(home_folder(home))
-        job = load_from_options(str(job_file), None, None, provider)
+        job = JobOptions(str(job_file), provider=provider).load()
         rows = plan_job(job, Store(folder, read_only=True))
         cost = sum(row.cost_usd for row in rows)
         budget = max_cost_usd(max_cost)

@@ -9,25 +9,18 @@ import typer
 
 from ...messages import one_line, out, out_json, report_failures
 from ...options import (
-    AllowOutside,
     AsJson,
-    Edits,
-    EditsFile,
-    Film,
     Home,
+    JobOptions,
     ListPreset,
     MaxCost,
-    Online,
     Out,
     PathMap,
-    ProviderOption,
     Replace,
-    Scripts,
-    Sets,
-    StartTc,
     Until,
-    What,
     Yes,
+    command_settings,
+    expand_options,
 )
 
 if TYPE_CHECKING:
@@ -41,23 +34,15 @@ if TYPE_CHECKING:
 EXAMPLES = ("react1 plan job.yaml --provider segmind",)
 
 
+@expand_options
 def command(
-    what: What,
-    film: Film = None,
-    sets: Sets = None,
-    edit: Edits = None,
-    provider: ProviderOption = None,
+    described: JobOptions,
     out_file: Out = None,
     max_cost: MaxCost = None,
     yes: Yes = False,
     replace: Replace = False,
     as_json: AsJson = False,
     home: Home = None,
-    script: Scripts = None,
-    edits_file: EditsFile = None,
-    start_tc: StartTc = None,
-    online: Online = None,
-    outside: AllowOutside = False,
     until: Until = None,
     path_map: PathMap = None,
     preset: ListPreset = None,
@@ -69,38 +54,36 @@ def command(
     from ....runner.planning.plan import plan_job
     from ....runner.scheduling.take_matrix import job_owner
     from ....store.store import Store
-    from ...options import command_settings, load_from_options
 
-    others: dict[str, object] = {"FILM": film, "--set": sets, "--edit": edit, "--edits": edits_file, "--out": out_file}
-    others |= {"--online": online, "--start-tc": start_tc, "--script": script, "--until": until}
-    others |= {"--allow-outside": outside}
     with command_settings(path_map=path_map), report_failures(as_json):
         folder = require_folder(home_folder(home))
-        if is_batch(what):
-            _plan_films(what, folder, {"preset": preset, "provider": provider}, max_cost, others, as_json=as_json)
+        if is_batch(described.what):
+            _refuse_job_options(described, out_file, until)
+            named = {"preset": preset, "provider": described.provider}
+            _plan_films(described.what, folder, named, max_cost, as_json=as_json)
             return
-        _refuse_preset(preset, what)
+        _refuse_preset(preset, described.what)
         budget, store = max_cost_usd(max_cost), Store(folder, read_only=True)
-        job = load_from_options(
-            what,
-            sets,
-            edit,
-            provider,
-            out=out_file,
-            scripts=script,
-            edits_file=edits_file,
-            online=online,
-            start_tc=start_tc,
-            film=film,
-            allow_outside=outside,
-            until=until,
-        )
+        job = described.load(out=out_file, until=until)
         rows = plan_job(job, store)
         existing = [] if yes or replace else existing_outputs(job, store, job_owner(job.document))
         if as_json:
             out_json(_plan_object(job, rows, existing))
         else:
             _print_plan(rows, existing, store.root, budget)
+
+
+def _refuse_job_options(described: JobOptions, out_file: Path | None, until: str | None) -> None:
+    """Raise PresetError if a list of films is given options of a single job."""
+    from ....core.errors import PresetError
+
+    values: dict[str, object] = {"FILM": described.film, "--set": described.sets, "--edit": described.edit}
+    values |= {"--edits": described.edits_file, "--out": out_file, "--online": described.online}
+    values |= {"--start-tc": described.start_tc, "--script": described.script, "--until": until}
+    values |= {"--allow-outside": described.outside}
+    unused = [name for name, value in values.items() if value]
+    if unused:
+        raise PresetError(f"{', '.join(unused)}: a list of films has its own values; write them into {described.what}")
 
 
 def _refuse_preset(preset: str | None, what: str) -> None:
@@ -148,7 +131,6 @@ def _plan_films(
     home: Path,
     named: Mapping[str, str | None],
     max_cost: float | None,
-    others: Mapping[str, object],
     *,
     as_json: bool,
 ) -> None:
@@ -159,23 +141,18 @@ def _plan_films(
         home: the home folder.
         named: the preset and the provider of jobs that name none.
         max_cost: the value of `--max-cost`.
-        others: options of a single job.
         as_json: whether to print JSON.
 
     Raises:
-        PresetError: one of `others` is set; or the list cannot be read.
+        PresetError: the list cannot be read.
         typer.Exit: with 6 if some films cannot run.
     """
     from pathlib import Path
 
-    from ....core.errors import PresetError
     from ....core.nodes.registry import load_registry
     from ....core.settings import max_cost_usd
     from ....runner.batch import load_films
 
-    unused = [name for name, value in others.items() if value]
-    if unused:
-        raise PresetError(f"{', '.join(unused)}: a list of films has its own values; write them into {films}")
     jobs = load_films(Path(films), load_registry(), {name: value for name, value in named.items() if value})
     prices = [price_film(job, home) for job in jobs]
     total = round(sum(price.cost_usd for price in prices), 6)

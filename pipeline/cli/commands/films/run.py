@@ -4,41 +4,22 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...messages import err, open_home, out, out_json
+from ...messages import err, out, out_json
 from ...options import (
-    AllowOutside,
-    AsJson,
-    Edits,
-    EditsFile,
-    Film,
-    Home,
-    LogJson,
-    MaxCost,
-    Metrics,
-    Online,
+    JobOptions,
     OnlySegment,
     Out,
-    PathMap,
-    Pay,
     Project,
-    ProviderOption,
-    Quiet,
-    Replace,
+    RunOptions,
     Scripts,
-    Sets,
-    StartTc,
-    Trace,
     Until,
-    Verbose,
-    What,
-    Yes,
     allow_scripts,
-    command_settings,
-    load_from_options,
+    expand_options,
 )
 
 if TYPE_CHECKING:
@@ -58,80 +39,23 @@ EXAMPLES = (
 )
 
 
+@expand_options
 def command(
-    what: What,
-    film: Film = None,
-    sets: Sets = None,
-    edit: Edits = None,
-    provider: ProviderOption = None,
+    described: JobOptions,
+    options: RunOptions,
     out_file: Out = None,
-    max_cost: MaxCost = None,
-    project: Project = None,
-    yes: Yes = False,
-    pay: Pay = False,
-    replace: Replace = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    home: Home = None,
-    script: Scripts = None,
-    edits_file: EditsFile = None,
-    start_tc: StartTc = None,
-    online: Online = None,
-    outside: AllowOutside = False,
     until: Until = None,
     segment: OnlySegment = None,
-    verbose: Verbose = 0,
-    log_json: LogJson = None,
-    trace: Trace = None,
-    metrics: Metrics = None,
-    path_map: PathMap = None,
+    project: Project = None,
 ) -> None:
     """Run a preset or a job."""
-    from ...progress import log_output
-
-    with command_settings(trace, metrics, path_map), open_home(home, as_json) as folder, log_output(verbose, log_json):
-        job = load_from_options(
-            what,
-            sets,
-            edit,
-            provider,
-            out=out_file,
-            scripts=script,
-            edits_file=edits_file,
-            online=online,
-            start_tc=start_tc,
-            film=film,
-            allow_outside=outside,
-            until=until,
-            project=project,
-            segment=segment,
-        )
-        require_output_folder(out_file, create=yes or replace)
-        result = run_job(
-            job,
-            folder,
-            replace=yes or replace,
-            approved=yes or pay,
-            max_cost=max_cost,
-            as_json=as_json,
-            quiet=quiet,
-            only=segment or "",
-        )
-        exit_with_status(result)
+    with options.opened() as home:
+        job = described.load(out=out_file, until=until, project=project, segment=segment)
+        require_output_folder(out_file, create=options.may_replace)
+        exit_with_status(run_job(job, home, options, only=segment or ""))
 
 
-def run_job(
-    job: Job,
-    home: Path,
-    *,
-    replace: bool,
-    approved: bool = False,
-    max_cost: float | None = None,
-    as_json: bool = False,
-    quiet: bool = False,
-    run: RunFolder | None = None,
-    only: str = "",
-) -> RunResult:
+def run_job(job: Job, home: Path, options: RunOptions, *, run: RunFolder | None = None, only: str = "") -> RunResult:
     """Run a job with progress on standard error, and print the results."""
     import asyncio
 
@@ -139,22 +63,22 @@ def run_job(
     from ....runner.execute import Options, execute
     from ...progress import progress_for
 
-    budget = max_cost_usd(max_cost)
-    with progress_for(quiet=quiet or as_json) as watcher:
-        options = Options(
+    budget = max_cost_usd(options.max_cost)
+    with progress_for(quiet=options.quiet or options.as_json) as watcher:
+        run_options = Options(
             home,
-            replace=replace,
-            approved=approved,
+            replace=options.may_replace,
+            approved=options.may_pay,
             confirm=confirmation(watcher),
             max_cost_usd=budget,
-            own_limit_usd=max_cost,
+            own_limit_usd=options.max_cost,
             only=only,
             watcher=watcher,
         )
-        result = asyncio.run(execute(job, options, run))
-    if as_json:
+        result = asyncio.run(execute(job, run_options, run))
+    if options.as_json:
         out_json(result.to_json())
-    elif not quiet:
+    elif not options.quiet:
         for line in summary(result, None if home == home_folder(None) else home):
             out(line)
     return result
@@ -251,23 +175,13 @@ RESUME_EXAMPLES = (
 )
 
 
+@expand_options
 def resume(
+    options: RunOptions,
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="The run or batch (default: the newest unfinished run).")
     ] = None,
-    max_cost: MaxCost = None,
-    yes: Yes = False,
-    pay: Pay = False,
-    replace: Replace = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    home: Home = None,
     script: Scripts = None,
-    verbose: Verbose = 0,
-    log_json: LogJson = None,
-    trace: Trace = None,
-    metrics: Metrics = None,
-    path_map: PathMap = None,
 ) -> None:
     """Continue a run from its last finished step, or the films of a batch that are not done."""
     from ....config.load import job_from_document
@@ -275,46 +189,27 @@ def resume(
     from ....core.nodes.registry import load_registry
     from ....runner.batch import BATCH_PREFIX
     from ....runner.run_records.run_folder import find_run
-    from ...progress import log_output
 
-    with command_settings(trace, metrics, path_map), open_home(home, as_json) as folder, log_output(verbose, log_json):
+    with options.opened() as home:
         allow_scripts(script)
         if run is not None and run.startswith(BATCH_PREFIX):
-            _resume_batch(
-                run,
-                folder,
-                replace=yes or replace,
-                approved=yes or pay,
-                max_cost=max_cost,
-                as_json=as_json,
-                quiet=quiet,
-            )
+            _resume_batch(run, home, options)
             return
-        run_folder = find_run(folder, run)
+        run_folder = find_run(home, run)
         record = run_folder.read()
         if "document" not in record:
             raise PresetError(f"run {run_folder.name} stopped before its first step; start a new one with `react1 run`")
         job = job_from_document(record["document"], load_registry())
-        replace = yes or replace or bool(record.get("replace"))
-        approved = yes or pay or bool(record.get("agreed"))
-        max_cost = record.get("max_cost_usd") if max_cost is None else max_cost
-        result = run_job(
-            job,
-            folder,
-            replace=replace,
-            approved=approved,
-            max_cost=max_cost,
-            as_json=as_json,
-            quiet=quiet,
-            run=run_folder,
-            only=record.get("only") or "",
+        options = replace(
+            options,
+            replace=options.may_replace or bool(record.get("replace")),
+            pay=options.may_pay or bool(record.get("agreed")),
+            max_cost=record.get("max_cost_usd") if options.max_cost is None else options.max_cost,
         )
-        exit_with_status(result)
+        exit_with_status(run_job(job, home, options, run=run_folder, only=record.get("only") or ""))
 
 
-def _resume_batch(
-    name: str, home: Path, *, replace: bool, approved: bool, max_cost: float | None, as_json: bool, quiet: bool
-) -> None:
+def _resume_batch(name: str, home: Path, options: RunOptions) -> None:
     """Run the films of a batch that are not finished.
 
     Its own limit is for all of the batch; one that is given now is for what is left of it.
@@ -327,9 +222,9 @@ def _resume_batch(
 
     batch = read_batch(home, name)
     reload_broken(batch, load_registry())
-    batch.options["replace"] = replace or bool(batch.options.get("replace"))
-    batch.options["agreed"] = approved or bool(batch.options.get("agreed"))
+    batch.options["replace"] = options.may_replace or bool(batch.options.get("replace"))
+    batch.options["agreed"] = options.may_pay or bool(batch.options.get("agreed"))
     spent_usd = runs_usd(Ledger(home), {item.run for item in batch.items if item.run})
-    if max_cost is not None:
-        batch.options["max_cost_usd"] = max_cost + spent_usd
-    run_films(batch, home, None, spent_usd, as_json=as_json, quiet=quiet)
+    if options.max_cost is not None:
+        batch.options["max_cost_usd"] = options.max_cost + spent_usd
+    run_films(batch, home, options, spent_usd=spent_usd)

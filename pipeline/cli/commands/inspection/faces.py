@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...messages import err, open_home, out, out_json
-from ...options import AsJson, EditsFile, Home, ProviderOption, Quiet, Sets, StartTc, load_from_options
+from ...options import AsJson, EditsFile, Home, JobOptions, ProviderOption, Quiet, Sets, StartTc
 
 if TYPE_CHECKING:
     from ....config.checked_job import Job
@@ -52,15 +52,8 @@ def command(
 
     with open_home(home, as_json) as folder:
         with progress_for(quiet=quiet) as watcher:
-            job = load_from_options(
-                what if is_job else _PRESET,
-                sets,
-                spans,
-                provider,
-                edits_file=edits_file,
-                start_tc=start_tc,
-                film=None if is_job else what,
-            )
+            preset, film = (what, None) if is_job else (_PRESET, what)
+            job = JobOptions(preset, film, sets, spans, provider, edits_file=edits_file, start_tc=start_tc).load()
             defaults = _face_options(job)
             listed, picture = with_prepared_segments(
                 job,
