@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NODE_CLASS_MAPPINGS",
     "NODE_DISPLAY_NAME_MAPPINGS",
+    "WEB_DIRECTORY",
     "Edit",
     "Pipeline",
     "Plan",
@@ -37,6 +38,9 @@ __all__ = [
     "run",
     "take",
 ]
+
+WEB_DIRECTORY = "./pipeline/adapters/comfyui/web"
+"""What ComfyUI's interface loads."""
 
 _MODULES = {
     "Edit": ".pipeline.core.edits.edit",

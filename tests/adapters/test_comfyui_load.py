@@ -20,7 +20,7 @@ from react1.pipeline.adapters.comfyui.interfaces import v1_class, v1_input
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEAVY = {"av", "cv2", "moviepy", "ai_edge_litert", "yt_dlp", "httpx", "jinja2", "skimage", "imageio_ffmpeg"}
 LOAD = """
-import importlib.util, json, sys, types
+import importlib.util, json, pathlib, sys, types
 path, folder = sys.argv[1:]
 sys.modules["nodes"] = types.ModuleType("nodes")
 paths = sys.modules["folder_paths"] = types.ModuleType("folder_paths")
@@ -32,7 +32,7 @@ module = importlib.util.module_from_spec(spec)
 sys.modules[name] = module
 spec.loader.exec_module(module)
 light = sorted({each.partition(".")[0] for each in sys.modules})
-assert not hasattr(module, "WEB_DIRECTORY") and callable(module.comfy_entrypoint)
+assert callable(module.comfy_entrypoint) and list(pathlib.Path(path, module.WEB_DIRECTORY).glob("*.js"))
 classes = {key: each.INPUT_TYPES() for key, each in module.NODE_CLASS_MAPPINGS.items()}
 assert module.NODE_CLASS_MAPPINGS is module.NODE_CLASS_MAPPINGS
 homes = {each.BOX.__module__ for each in module.NODE_CLASS_MAPPINGS.values()}
