@@ -26,6 +26,18 @@ JOB_OPTIONS: Schema = {
     },
 }
 """What a job of any preset may say besides the preset and its inputs."""
+ENVELOPE_TEXT = "^[0-9f:;., ]+$"
+"""A strength as text, over a span such as `0f:0,12f:1`."""
+SHORT_FORMS: Schema = {
+    "FacePoint": {"type": "string", "pattern": "^[0-9. ]+,[0-9. ]+@.+$", "examples": ["0.31,0.42@320f"]},
+    "StrengthPoint": {
+        "type": "array",
+        "prefixItems": [{"type": ["string", "number"]}, {"type": "number", "minimum": 0, "maximum": 1}],
+        "minItems": 2,
+        "maxItems": 2,
+    },
+}
+"""What else an edit may have in the place of a model; the model's own validators read it."""
 REFERENCE: Schema = {"type": "string", "pattern": r"^\$[A-Za-z_][A-Za-z0-9_]*$", "description": "the value of an input"}
 
 
@@ -164,8 +176,12 @@ def _input_value_schema(spec: Mapping[str, Any], defs: Schema) -> Schema:
 
 def _type_schema(hint: Any, defs: Schema) -> Schema:
     schema = TypeAdapter(hint).json_schema(ref_template="#/$defs/{model}")
-    defs.update(schema.pop("$defs", {}))
-    if "Edit" in defs:
-        properties = defs["Edit"]["properties"]
-        properties.setdefault("emotion", {**properties["prompt"], "title": "Emotion"})
+    models: Schema = schema.pop("$defs", {})
+    if "Edit" in models:
+        properties = models["Edit"]["properties"]
+        properties["emotion"] = {**properties["prompt"], "title": "Emotion"}
+        properties["strength"]["anyOf"].append({"type": "string", "pattern": ENVELOPE_TEXT})
+    for name in SHORT_FORMS.keys() & models.keys():
+        models[name] = {"anyOf": [models[name], SHORT_FORMS[name]]}
+    defs.update(models)
     return dict(schema)
