@@ -311,6 +311,17 @@ def test_a_wrong_value_is_named_by_its_widget(server, settings, message):
     assert server.run(job).errors["3"].startswith(message)
 
 
+@pytest.mark.parametrize(("socket", "wanted"), [("video", "no VIDEO"), ("edits", "no list of edits")])
+def test_a_value_of_another_type_is_refused_in_words(server, socket, wanted):
+    """Outputs of any type, such as those of switches of other packs, fit every socket."""
+    job = workflow()
+    job["3"]["inputs"][socket] = "film.mp4"
+
+    (error,) = server.run(job).errors.values()
+
+    assert f"{socket}: str is {wanted}; connect" in str(error)
+
+
 def test_a_preset_of_another_version_is_refused_in_words():
     """ComfyUI itself does not compare choices with the list where a box has checks of its own."""
     from react1.pipeline.adapters.comfyui.boxes.film_job import FilmJob

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from ....config.checked_job import OnFailure
+from ....core.errors import PresetError
 from ....core.nodes.registry import load_registry
 from ....store.store import Store
 from .. import folders, host
@@ -61,12 +62,18 @@ def job_inputs() -> tuple[Input, ...]:
 
 
 def film_job_of(values: Mapping[str, Any], film: FilmFile) -> FilmJob:
-    """Return the job that the inputs describe."""
+    """Return the job that the inputs describe.
+
+    Raises:
+        PresetError: there are no edits, which outputs of any type may give instead.
+    """
     edits = values.get("edits")
+    if not isinstance(edits, EditList):
+        raise PresetError(f"edits: {type(edits).__name__} is no list of edits; connect Edit or Edits from text")
     return FilmJob(
         preset=str(values.get("preset") or next(iter(film_presets()))),
         source=film.path,
-        edits=edits if isinstance(edits, EditList) else EditList(),
+        edits=edits,
         provider=str(values.get("provider") or "auto"),
         settings=values.get("settings") or {},
         on_failure=str(values.get("on_failure") or "stop"),

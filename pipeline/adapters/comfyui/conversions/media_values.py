@@ -45,7 +45,7 @@ def film_file(video: Any, progress: Progress) -> FilmFile:
     """Return the file behind a `VIDEO`; pictures are encoded into ComfyUI's temp folder.
 
     Raises:
-        InputMediaError: it has no pictures.
+        InputMediaError: it is no `VIDEO`, which outputs of any type may give, or has no pictures.
     """
     if _is_file_backed(video):
         source = video.get_stream_source()
@@ -53,6 +53,8 @@ def film_file(video: Any, progress: Progress) -> FilmFile:
             return FilmFile(Path(source).absolute())
         if isinstance(source, io.BytesIO):
             return FilmFile(_bytes_file(source.getvalue(), video.get_container_format()))
+    if not hasattr(video, "get_components"):
+        raise InputMediaError(f"video: {type(video).__name__} is no VIDEO; connect Load film or Load Video")
     components = video.get_components()
     return FilmFile(_encode(components, progress), ENCODED_NOTE + _lost(components.images))
 
