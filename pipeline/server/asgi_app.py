@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from ..core.errors import PresetError, StorageFailed
+from ..core.errors import StorageFailed
 from ..core.version import version_text
 from . import api_routes, file_routes
 from .api_routes import queue_of
 from .fault_middleware import FaultMiddleware
 from .faults import FaultInjector, FaultPlan
+from .http_server import HttpServer
 from .job_queue import JobQueue
 from .job_store import RequestRefused
 from .renderers import RENDERERS, Renderer
@@ -33,19 +30,6 @@ DESCRIPTION = (
     "costs and credits are simulated. Send any key as `x-api-key`, or the one that the server was started with."
 )
 _PAGE = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center></body></html>"
-
-
-class NotifyingServer(uvicorn.Server):
-    """Calls `ready` once it accepts connections."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening, then call `ready`."""
-        await super().startup(sockets)
-        self._ready()
 
 
 def build_app(queue: JobQueue, faults: FaultInjector) -> ASGIApp:
@@ -110,12 +94,10 @@ async def _internal_error(request: Request, error: Exception) -> Response:
 BACKLOG = 1024
 MAX_CONNECTIONS = 1000
 """Further requests get 503."""
-KEEP_ALIVE_S = 75
-"""Longer than clients reuse a connection: closing one as a request arrives would look like a reset."""
 
 
-class LocalServer:
-    """One server; its port is bound as soon as this object exists."""
+class LocalServer(HttpServer):
+    """The server of the contract; `run` raises PresetError if another one uses its home."""
 
     def __init__(
         self,
@@ -146,36 +128,12 @@ class LocalServer:
         plan = plan or FaultPlan()
         if plan.credits is not None:
             options = replace(options, credits=plan.credits)
-        self._socket = bind_socket(options.host, options.port)
-        self.options = replace(options, port=self._socket.getsockname()[1])
-        self._plan, self._renderer, self._ready = plan, renderer or RENDERERS[plan.engine], ready
+        super().__init__(options.host, options.port, ready)
+        self.options = replace(options, port=self.port)
+        self._plan, self._renderer = plan, renderer or RENDERERS[plan.engine]
         self._report, self._now = report, now
-        self._stop: Callable[[], None] | None = None
-
-    @property
-    def url(self) -> str:
-        """The server's URL, without a slash at its end."""
-        return server_url(self.options.host, self.options.port)
-
-    def run(self) -> None:
-        """Serve until a signal or `stop` ends it.
-
-        Raises:
-            PresetError: another server uses this home.
-        """
-        try:
-            asyncio.run(self._serve())
-        finally:
-            self._socket.close()
-
-    def stop(self) -> None:
-        """End `run`, from any thread."""
-        if self._stop is not None:
-            self._stop()
 
     async def _serve(self) -> None:
-        import uvicorn
-
         from .fault_middleware import AbortableProtocol
         from .job_queue import JobQueue
         from .job_store import JobStore
@@ -184,38 +142,6 @@ class LocalServer:
         store.open()  # raises here; inside the application uvicorn would only log the error
         queue = JobQueue(store, self.options, self._renderer, self._report, self._now)
         app = build_app(queue, FaultInjector(self._plan))
-        quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
-        config = uvicorn.Config(
-            app, http=AbortableProtocol, ws="none", lifespan="on", server_header=False, backlog=BACKLOG,
-            timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE_S, limit_concurrency=MAX_CONNECTIONS, **quiet,
-        )  # fmt: skip
-        server = NotifyingServer(config, lambda: self._ready(self.url))
-
-        def stop() -> None:
-            server.should_exit = True
-
-        self._stop = stop
-        await server.serve(sockets=[self._socket])
-
-
-def server_url(host: str, port: int) -> str:
-    """Return the URL of a server, without a slash at its end; an IPv6 address gets its brackets."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def bind_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to an address; 0 selects a free port.
-
-    Raises:
-        PresetError: the port is in use, or the address is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or error
-        raise PresetError(f"cannot listen on {host}:{port}: {reason}; choose another --host or --port") from error
-    return listener
+        await self._serve_app(
+            app, graceful_s=2, http=AbortableProtocol, backlog=BACKLOG, limit_concurrency=MAX_CONNECTIONS
+        )

@@ -10,10 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from http.cookies import CookieError, SimpleCookie
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, quote
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -23,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..core.errors import InputMediaError, PresetError, React1Error, StorageFailed
 from ..core.version import version_text
-from ..server.asgi_app import NotifyingServer, bind_socket, server_url
+from ..server.http_server import HttpServer
 from ..server.server_options import is_loopback
 from .answers.general_answers import ErrorAnswer
 from .page_words import page_message
@@ -213,7 +211,7 @@ def _refused(text: str, status: int) -> Response:
     return JSONResponse(ErrorAnswer(error=text).model_dump(), status)
 
 
-class StudioServer:
+class StudioServer(HttpServer):
     """One studio; its port is bound as soon as this object exists."""
 
     def __init__(self, options: StudioOptions, *, ready: Callable[[str], None] = lambda _: None) -> None:
@@ -230,46 +228,15 @@ class StudioServer:
         require_studio()
         require_safe_host(options)
         self.token = options.token or kept_token(options.home)
-        self._socket = bind_socket(options.host, options.port)
-        self.port: int = self._socket.getsockname()[1]
-        self._options, self._ready = options, ready
-        self._stop: Callable[[], None] | None = None
+        super().__init__(options.host, options.port, ready)
+        self._options = options
 
     @property
     def url(self) -> str:
         """The address of the page, with its token."""
-        return f"{server_url(self._options.host, self.port)}/?token={quote(self.token)}"
-
-    def run(self) -> None:
-        """Serve until a signal or `stop` ends it."""
-        try:
-            asyncio.run(self._serve())
-        finally:
-            self._socket.close()
-
-    def stop(self) -> None:
-        """End `run`, from any thread."""
-        if self._stop is not None:
-            self._stop()
+        return f"{super().url}/?token={quote(self.token)}"
 
     async def _serve(self) -> None:
         studio = Studio(self._options)
         app = guarded(build_app(studio), self._options, self.token, self.port)
-        quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
-        config = uvicorn.Config(
-            app,
-            ws="none",
-            lifespan="on",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-            timeout_keep_alive=75,
-            **quiet,
-        )
-        server = NotifyingServer(config, lambda: self._ready(self.url))
-
-        def stop() -> None:
-            studio.events.close()
-            server.should_exit = True
-
-        self._stop = stop
-        await server.serve(sockets=[self._socket])
+        await self._serve_app(app, graceful_s=1, before_stop=studio.events.close)
