@@ -20,12 +20,9 @@ from ..core.errors import PresetError, Problem, React1Error, list_available, sho
 from ..interchange.classify import ClassifiedEntry, ClassifiedList, choose_clock, classify_entries, place_entry
 from ..interchange.entries import Entry, ListFile, Listing
 from ..interchange.film import ClockMapper, Film, NotOnFilm, film_from_url, read_film
-from ..interchange.readers import read_listing
+from ..interchange.readers import CUES, TIMELINES, read_listing
 from ..located_yaml.explain import is_url, make_paths_absolute, validate
 from ..located_yaml.located import Located, Location, Problems, from_plain
-
-CUES = (".srt", ".vtt")
-TIMELINES = (".edl", ".otio", ".fcpxml")
 
 
 def add_sidecars(

@@ -32,7 +32,7 @@ from ..core.settings import map_path, path_in
 from ..interchange.entries import Clip, Entry
 from ..interchange.limits import read_text
 from ..interchange.marker_syntax import is_edit_text, is_take_record
-from ..interchange.readers import read_listing
+from ..interchange.readers import TIMELINES, read_listing
 from ..interchange.text.table import NotATable, parse_rows
 from ..located_yaml.explain import validate
 from ..located_yaml.located import Location, Problems, describe, from_plain
@@ -40,7 +40,6 @@ from .checked_job import CONTAINERS, Job
 from .load import load_job
 from .presets.shipped import read_file, shipped_names
 
-TIMELINES = (".edl", ".otio", ".fcpxml")
 _DRIVE = re.compile(r"^/(?=[A-Za-z]:)")
 """The slash of a URL before a drive of Windows."""
 

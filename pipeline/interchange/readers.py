@@ -17,15 +17,17 @@ from .timelines.edl import read_edl
 from .timelines.fcpxml import read_fcpxml
 from .timelines.otio import read_otio
 
-_READERS: Mapping[str, Callable[[str, str], Listing]] = {
-    ".otio": read_otio,
-    ".fcpxml": read_fcpxml,
+_TIMELINES: Mapping[str, Callable[[str, str], Listing]] = {".otio": read_otio, ".fcpxml": read_fcpxml}
+_CUES: Mapping[str, Callable[[str, str], Listing]] = {".srt": read_srt, ".vtt": read_vtt}
+_READERS = {
+    **_TIMELINES,
     ".csv": read_table,
     ".tsv": read_table,
-    ".srt": read_srt,
-    ".vtt": read_vtt,
+    **_CUES,
     ".json": read_transcript,
 }
+TIMELINES = (".edl", *_TIMELINES)
+CUES = tuple(_CUES)
 SUFFIXES = (".edl", *_READERS)
 
 

@@ -39,8 +39,15 @@ if TYPE_CHECKING:
     from .provider_settings import HostedProvider
 
 
-BUILT_IN_PROVIDERS = ("auto", "local", "segmind", "sync", "fal", "replicate")
-BUILT_IN_STORAGES = ("auto", "none", "segmind", "sync", "fal", "replicate", "s3", "local")
+KEY_NAMES = {
+    "segmind": "SEGMIND_API_KEY",
+    "sync": "SYNC_API_KEY",
+    "fal": "FAL_KEY",
+    "replicate": "REPLICATE_API_TOKEN",
+}
+"""The environment variables with the keys of the providers that are part of this package."""
+BUILT_IN_PROVIDERS = ("auto", "local", *KEY_NAMES)
+BUILT_IN_STORAGES = ("auto", "none", *KEY_NAMES, "s3", "local")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -112,7 +119,7 @@ def _broken(kind: str, entry: EntryPoint, why: str) -> PresetError:
 
 
 ApiVersion = Literal["v2", "v1"]
-_KEYS = {"segmind": "SEGMIND_API_KEY", "sync": "SYNC_API_KEY"}
+_AUTO = ("segmind", "sync")
 """The providers that `auto` chooses by their keys; any other must be named."""
 _added: dict[str, Callable[[Mapping[str, str]], HostedProvider]] = {}
 
@@ -151,7 +158,7 @@ def resolve_provider_name(name: str, environ: Mapping[str, str] | None = None) -
     environ = os.environ if environ is None else environ
     if name != "auto":
         return name
-    return next((provider for provider, key in _KEYS.items() if environ.get(key)), "local")
+    return next((provider for provider in _AUTO if environ.get(KEY_NAMES[provider])), "local")
 
 
 def get_provider(name: str, api: str = "v2") -> Provider:

@@ -72,6 +72,23 @@ def match_request(
     return "ours" if all(same_value(body[name], value) for name, value in others.items()) else "other"
 
 
+def read_page(response: HttpResponse, rows_name: str, what: str) -> dict[str, Any]:
+    """Return a page of a provider's list: an object that has its rows, objects too, under `rows_name`.
+
+    Raises:
+        TemporarilyUnavailable: it is not JSON.
+        ProviderError: it has another shape.
+    """
+    try:
+        page = json.loads(response.body)
+    except (ValueError, RecursionError) as error:
+        raise TemporarilyUnavailable(f"{what} is not JSON") from error
+    rows = page.get(rows_name) if isinstance(page, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ProviderError(f"{what} has an unexpected shape")
+    return {**page, rows_name: rows}
+
+
 def url_path(url: Any) -> str:
     """Return the host and path of a URL, which identify a file whatever its signature is."""
     try:

@@ -48,6 +48,7 @@ from ....plugin.providers import (
     open_api,
     parse_request_id,
     put_to_url,
+    read_page,
     read_request_id,
     read_settings,
     require_readable_url,
@@ -245,14 +246,7 @@ class FalClient:
         """Return one page of the list of requests, with their input and output."""
         params = {"endpoint_id": ENDPOINT, "expand": "payloads", **query}
         response = await self._query(self._platform, LIST_PATH, "the list of requests", params=params)
-        try:
-            page = json.loads(response.body)
-        except (ValueError, RecursionError) as error:
-            raise TemporarilyUnavailable("fal's list of requests is not JSON") from error
-        items = page.get("items") if isinstance(page, dict) else None
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise ProviderError("fal's list of requests has an unexpected shape")
-        return {**page, "items": items}
+        return read_page(response, "items", "fal's list of requests")
 
     async def _query(self, api: ApiClient, path: str, what: str, **options: Any) -> Any:
         return await send_query(api, path, provider="fal", key_name=KEY_NAME, what=what, **options)

@@ -16,7 +16,6 @@ part `content` → `{id, urls: {get}, expires_at}`; `DELETE /v1/files/ID`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -54,6 +53,7 @@ from ....plugin.providers import (
     open_api,
     parse_request_id,
     read_chunks,
+    read_page,
     read_request_id,
     read_settings,
     require_readable_url,
@@ -242,14 +242,7 @@ class ReplicateClient:
 
     async def _page(self, path: str) -> dict[str, Any]:
         response = await self._query(path, "the list of predictions")
-        try:
-            page = json.loads(response.body)
-        except (ValueError, RecursionError) as error:
-            raise TemporarilyUnavailable("replicate's list of predictions is not JSON") from error
-        rows = page.get("results") if isinstance(page, dict) else None
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise ProviderError("replicate's list of predictions has an unexpected shape")
-        return {**page, "results": rows}
+        return read_page(response, "results", "replicate's list of predictions")
 
     async def _query(self, path: str, what: str, accept: tuple[int, ...] = ()) -> Any:
         return await send_query(self._api, path, provider="replicate", key_name=KEY_NAME, what=what, accept=accept)

@@ -4,7 +4,7 @@ import { change, events, listen, open, request, say, selectedEdit, set, state, u
 import { faceOfEdit, second, seek } from "/page/viewer.js";
 import "/page/library.js";
 import { addEdit, removeEdit } from "/page/edits.js";
-import "/page/expression.js";
+import { EMOTIONS } from "/page/expression.js";
 import "/page/takes.js";
 import "/page/compare.js";
 import "/page/line.js";
@@ -18,7 +18,6 @@ const KEYS = [
   ["Delete", "remove the selected edit"], ["1 … 6", "emotion of the edit"], ["[ ]", "temperature down and up"], ["B", "hold to see the film without the preview"],
   ["M", "make the take"], ["A", "in takes: before or after"], ["S D", "in takes: side by side, difference"], ["Z R F", "in takes: zoom on the face, loop, full screen"], ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"], ["Escape", "back from takes to the film"], ["?", "this list"],
 ];
-const EMOTIONS = ["happy", "sad", "angry", "disgusted", "surprised", "neutral"];
 const viewer = () => /** @type {any} */ (document.querySelector("studio-viewer"));
 
 function selectTab(name) {

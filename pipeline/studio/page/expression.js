@@ -64,7 +64,7 @@ class ExpressionPanel extends HTMLElement {
       if (!by) return;
       event.preventDefault();
       event.stopPropagation();
-      const next = EMOTIONS[(EMOTIONS.indexOf(emotion) + by + 6) % 6];
+      const next = EMOTIONS[(EMOTIONS.indexOf(emotion) + by + EMOTIONS.length) % EMOTIONS.length];
       /** @type {any} */ (this.cards.querySelector(`[data-emotion=${next}]`)).focus();
       this.draft({ prompt: next });
       this.save({ prompt: next });

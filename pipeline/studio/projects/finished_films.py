@@ -8,13 +8,12 @@ from pathlib import Path
 from ...core.cancellation import exclusive
 from ...core.errors import InputMediaError
 from ...core.values import Media
+from ...interchange.readers import TIMELINES
 from ...media.probe import probe
 from ...store.store import Store
 from ..viewing.film_pictures import FilmPictures
 from .take_list import MadeFilm, TakeList
 
-TIMELINES = frozenset({".edl", ".fcpxml", ".otio"})
-"""The suffixes of the timelines in a package."""
 _MOST_OPEN = 2
 """Films that are kept open, those that were watched last: each keeps up to 200 MB of its pictures."""
 

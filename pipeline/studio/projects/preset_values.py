@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...config.edit_lists import CUES, TIMELINES, ReadLists
+from ...config.edit_lists import ReadLists
 from ...config.inputs import fill_inputs
 from ...config.presets.raw_preset import RawPreset, parse_preset
 from ...config.presets.shipped import find_file, read_file
@@ -26,6 +26,7 @@ from ...core.edits.edit import Edit
 from ...core.errors import PresetError, React1Error, shorten
 from ...core.settings import path_in
 from ...interchange.places import PlaceOptions, Snap
+from ...interchange.readers import CUES, TIMELINES
 from ...located_yaml.located import Location, Problems, from_plain
 from .job_file import NEW_JOB_PRESET, JobFile, Mark, file_mark, text_digest
 

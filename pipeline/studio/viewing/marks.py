@@ -7,14 +7,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ...config.edit_lists import CUES, TIMELINES, sidecar_file
+from ...config.edit_lists import sidecar_file
 from ...core.errors import React1Error
 from ...core.times import Frames, Moment, Seconds, Timecode, timecode_to_frames
 from ...core.values import Media
 from ...interchange.classify import choose_clock, is_clip_of_film
 from ...interchange.entries import OUTSIDE_CLIP, Entry, ListFile, Span
 from ...interchange.film import ClockMapper, NotOnFilm, read_film
-from ...interchange.readers import read_listing
+from ...interchange.readers import CUES, TIMELINES, read_listing
 from ...interchange.text.subtitles import read_embedded_cues
 from ...media.frames.film_readers import open_media
 from ...media.timing.clock import frame_at

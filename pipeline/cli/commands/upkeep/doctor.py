@@ -16,12 +16,6 @@ from ...messages import out, out_json, report_failures
 from ...options import AsJson, Home
 
 EXAMPLES = ("react1 doctor",)
-_KEYS = {
-    "segmind": "SEGMIND_API_KEY",
-    "sync": "SYNC_API_KEY",
-    "fal": "FAL_KEY",
-    "replicate": "REPLICATE_API_TOKEN",
-}
 Check = tuple[str, bool, str]
 """The name of a check, whether it passes, and the details."""
 _REQUIRED = ("python", "ffmpeg", "home", "shared store")
@@ -155,18 +149,22 @@ def _shared_store_checks(override: str | None) -> list[Check]:
 
 
 def _key_checks() -> list[Check]:
-    from ....providers.choose_provider import resolve_provider_name
+    from ....providers.choose_provider import KEY_NAMES, resolve_provider_name
 
     text = {True: "set", False: "not set (the local engine needs no key)"}
-    checks = [(key, True, text[bool(os.environ.get(key))]) for key in _KEYS.values()]
+    checks = [(key, True, text[bool(os.environ.get(key))]) for key in KEY_NAMES.values()]
     auto = ("provider auto", True, f"uses {resolve_provider_name('auto')}")
     return [*checks, auto, *_provider_hosts(), *_plugin_checks()]
 
 
 def _provider_hosts() -> list[Check]:
     """Check the URL of each provider that has a key."""
+    from ....providers.choose_provider import KEY_NAMES
+
     return [
-        _run_check(f"host {name}", partial(_host_detail, name)) for name, key in _KEYS.items() if os.environ.get(key)
+        _run_check(f"host {name}", partial(_host_detail, name))
+        for name, key in KEY_NAMES.items()
+        if os.environ.get(key)
     ]
 
 
