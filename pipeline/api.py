@@ -32,10 +32,11 @@ from .core.errors import Interrupted
 from .core.nodes.registry import load_registry
 from .core.settings import home_folder, max_cost_usd
 from .runner.events import SilentWatcher, Watcher
-from .runner.planning.plan import PlannedStep
+from .runner.planning.plan import PlannedStep, plan_job
 from .runner.run_records.housekeeping import CLIPS
-from .runner.run_records.outcome import RunResult
+from .runner.run_records.outcome import NotebookProgress, RunResult, notebook_display
 from .scripting.moviepy_clips import is_clip, write_clip
+from .store.store import Store
 
 if TYPE_CHECKING:
     from .runner.execute import Options
@@ -192,9 +193,6 @@ def plan(
     Raises:
         React1Error: what would stop the run before its first step.
     """
-    from .runner.planning.plan import plan_job
-    from .store.store import Store
-
     job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home, until=until)
     rows = plan_job(job, Store(home_folder(home), read_only=True))
     return Plan(job.name, tuple(rows), round(sum(row.cost_usd for row in rows), 6), tuple(job.notes))
@@ -202,7 +200,6 @@ def plan(
 
 def _options(job: Job, home: str | Path | None, yes: bool, max_cost: float | None, watcher: Watcher | None) -> Options:
     from .runner.execute import Options
-    from .runner.run_records.outcome import NotebookProgress, notebook_display
 
     if watcher is None and (display := notebook_display()) is not None:
         watcher = NotebookProgress(display, [step.id for step in job.steps])

@@ -17,11 +17,11 @@ from ..core.errors import StorageFailed
 from ..core.version import version_text
 from . import api_routes, file_routes
 from .api_routes import queue_of
-from .fault_middleware import FaultMiddleware
+from .fault_middleware import AbortableProtocol, FaultMiddleware
 from .faults import FaultInjector, FaultPlan
 from .http_server import HttpServer
 from .job_queue import JobQueue
-from .job_store import RequestRefused
+from .job_store import JobStore, RequestRefused
 from .renderers import RENDERERS, Renderer
 from .server_options import ServerOptions, require_key, require_server
 
@@ -134,10 +134,6 @@ class LocalServer(HttpServer):
         self._report, self._now = report, now
 
     async def _serve(self) -> None:
-        from .fault_middleware import AbortableProtocol
-        from .job_queue import JobQueue
-        from .job_store import JobStore
-
         store = JobStore(self.options.home)
         store.open()  # raises here; inside the application uvicorn would only log the error
         queue = JobQueue(store, self.options, self._renderer, self._report, self._now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from itertools import product
@@ -260,8 +261,6 @@ def as_text(request: Request, project: str, kind: str) -> PlainTextResponse:
 @router.put("/projects/{project}/line")
 async def add_line(request: Request, project: str, name: str, index: int, digest: str) -> Changed:
     """Put a dropped or recorded line of dialogue beside the job, and let an edit use it."""
-    import asyncio
-
     opened = await asyncio.to_thread(project_of, request, project)
     if Path(name).suffix.lower() not in SOUNDS:
         raise InputMediaError(f"{Path(name).name} is not a sound file; drop a WAV, MP3, M4A, FLAC or OGG")
@@ -303,8 +302,6 @@ def events(request: Request) -> StreamingResponse:
 
 async def _receive(request: Request, name: str, most_bytes: int, folder: Path | None = None) -> Path:
     """Write a body to a new file of the folder, atomically, by this name if it is free; return its path."""
-    import asyncio
-
     library = studio_of(request).library
     target = library.upload_path(name, folder)
     part, count = temporary_path(target), 0

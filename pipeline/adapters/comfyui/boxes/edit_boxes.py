@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 from ....core.edits.choices import React1Choices
 from ....core.edits.edit import Edit
 from ....core.edits.takes import Matrix
+from ....core.errors import PresetError
 from ....interchange.entries import ListFile
-from ....located_yaml.explain import is_url
+from ....located_yaml.explain import is_url, validate
+from ....located_yaml.located import Location, Problems, from_plain
 from .. import folders, host
 from ..box import AUDIO, EDITS, MATRIX, Box, BoxResult, Input, Output
 from ..conversions.edit_values import EditList, local_files, make_edit, parse_edits
@@ -121,9 +123,6 @@ def _matrix_widgets() -> tuple[Widget, ...]:
 
 
 def _matrix(values: Mapping[str, Any]) -> Matrix:
-    from ....located_yaml.explain import validate
-    from ....located_yaml.located import Location, Problems, from_plain
-
     problems = Problems()
     tree = from_plain(read_widgets(_matrix_widgets(), values), Location("", host.folder("input")))
     matrix = validate(Matrix, tree, problems)
@@ -198,8 +197,6 @@ def _list_widgets() -> tuple[Widget, ...]:
 
 
 def _read(values: Mapping[str, Any]) -> EditList:
-    from ....core.errors import PresetError
-
     name = str(values.get("file") or NO_FILE)
     edits = EditList().add(*parse_edits(str(values.get("text") or ""), host.folder("input")))
     path = "" if name == NO_FILE else str(folders.input_file(name, "file"))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....config.checked_job import Job, Step
+from ....config.checked_job import Job, Step, local_files, until_takes
 from ....config.presets.raw_preset import VERBATIM, RawPreset, RawStep, parse_preset
 from ....config.presets.shipped import shipped_names, shipped_path
 from ....core.edits.edit import Consent, Edit
@@ -161,8 +161,6 @@ class FilmJob:
             PresetError: it cannot run, or names files that no workflow may read; has the problems of all lists.
             InputMediaError: the film cannot be read, and a list of edits needs it.
         """
-        from ....config.checked_job import local_files, until_takes
-
         edits, notes, problems = list(self.edits.edits), list[str](), list[Problem]()
         for listed in self.edits.files:
             try:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....core.edits.edit import Edit
+from ....core.edits.takes import Combination
 from ....core.errors import InputMediaError, PresetError, not_one_of
 from ....core.values import Segment, Take
 from ....store.store import Store
@@ -255,7 +256,6 @@ def _sheet(segment: Segment, takes: list[Take]) -> bytes:
 
 def _plain_sheet(segment: Segment, takes: list[Take], find_path: Callable[[Any], Path]) -> bytes:
     """Return source and take side by side, for an edit without takes to choose from."""
-    from ....core.edits.takes import Combination
     from ....media.frames.decode import exact_frames, rgb, turn_upright
     from ....report.take_board import Grid, contact_sheet
 

@@ -13,6 +13,7 @@ from ....config.inputs import EDIT_FORM, check_edits, parse_edit
 from ....core.edits.edit import Edit
 from ....core.errors import PresetError, React1Error
 from ....core.times import FORMS
+from ....interchange.entries import ListFile
 from ....located_yaml.explain import is_url, make_paths_absolute, validate
 from ....located_yaml.located import Located, Location, Problems, from_plain, parse_yaml
 
@@ -68,7 +69,6 @@ def _lines_of_list(path: Path) -> Iterator[Edit]:
     A list or a line that cannot be read yields nothing: the run says what is wrong with it.
     """
     from ....interchange.classify import classify_entries
-    from ....interchange.entries import ListFile
     from ....interchange.readers import read_listing
 
     entries: Sequence[ClassifiedEntry] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ....core.errors import InputMediaError, PresetError
+from ....core.errors import InputMediaError, PresetError, Problem
 from ...messages import err, out, out_json, report_failures
 from ...options import AsJson, StartTc
 
@@ -41,7 +41,6 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Print the edits in a list, the ignored entries, and the entries that cannot be edited, with reasons."""
-    from ....core.errors import PresetError
     from ....interchange.classify import classify_entries
     from ....interchange.film import read_film
     from ....interchange.readers import read_listing
@@ -67,7 +66,6 @@ def command(
 
 def _list_options(file: Path, clock: str, clip: str | None, rate: str | None, match: str) -> Any:
     """Return the options as a job would set them."""
-    from ....core.errors import PresetError, Problem
     from ....interchange.entries import ListFile
     from ....located_yaml.explain import validate
     from ....located_yaml.located import Location, Problems, from_plain
@@ -88,7 +86,6 @@ def _find_problems(classified: ClassifiedList, file: Path) -> list[Any]:
     """Return the problems with edits: in their texts, in their values, and overlaps, as a job would report them."""
     from ....config.inputs import check_edits
     from ....core.edits.edit import Edit
-    from ....core.errors import Problem
     from ....located_yaml.explain import validate
     from ....located_yaml.located import Located, Location, Problems, from_plain
 
@@ -106,8 +103,6 @@ def _find_problems(classified: ClassifiedList, file: Path) -> list[Any]:
 
 
 def _problem(row: ClassifiedEntry, file: Path, message: str) -> Any:
-    from ....core.errors import Problem
-
     return Problem(f"{row.entry.kind} {row.entry.name}: {message}", file=str(file), line=row.entry.line, column=1)
 
 

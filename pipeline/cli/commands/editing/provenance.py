@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ....core.errors import InputMediaError
 from ...messages import out, out_json, report_failures
 from ...options import AsJson, examples_text
 
@@ -33,7 +34,6 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Check the signature of a film and show what was changed in it; exits with 3 unless it is valid."""
-    from ....core.errors import InputMediaError
     from ....media.frames.film_readers import open_media
     from ....provenance.sign import read_provenance
 

@@ -6,10 +6,13 @@ import os
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ....core.errors import OverBudget, React1Error
+from ....core.settings import max_cost_usd
 from ...messages import err, one_line, out, out_json
 from ...options import BatchOptions, ListPreset, Project, ProviderOption, expand_options
 
@@ -43,8 +46,6 @@ def command(
     project: Project = None,
 ) -> None:
     """Run a list of films: one budget over all, and a film that fails does not stop the others."""
-    from pathlib import Path
-
     from ....core.nodes.registry import load_registry
     from ....runner.batch import load_films, new_batch
 
@@ -71,7 +72,6 @@ def run_films(
     import asyncio
 
     from ....core.nodes.registry import load_registry
-    from ....core.settings import max_cost_usd
     from ....runner.batch import run_batch
     from ....runner.execute import Options
 
@@ -118,7 +118,6 @@ def _item_line(item: BatchItem) -> str:
 
 def _may_cost(job: BatchJob) -> bool:
     """Return whether a film's job has a paid step; others are not planned twice. What cannot run costs nothing."""
-    from ....core.errors import React1Error
     from ....runner.external_inputs import resolve_providers
     from ....runner.scheduling.paid_steps import costs_money
 
@@ -134,7 +133,6 @@ def _approve(jobs: list[BatchJob], home: Path, max_cost: float | None) -> bool:
     Raises:
         OverBudget: the answer is no, or there is nobody to ask.
     """
-    from ....core.errors import OverBudget
     from .plan import price_film
 
     prices = [price_film(job, home) for job in jobs if _may_cost(job)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ....core.settings import require_folder_path
 from ...messages import err, open_home, out
 from ...options import AsJson, Home, JobOptions, Quiet, RunOptions
 
@@ -31,7 +33,6 @@ def command(
     """Run the preset `emotion-edit` on a generated clip: no key, no network, no cost."""
     import shutil
 
-    from ....core.settings import require_folder_path
     from ....demo.demo_clip import make_demo_clip
     from ....store.atomic import storage_errors
     from .run import exit_with_status, run_job
@@ -61,7 +62,6 @@ def command(
 def _studio_command() -> str:
     """Return the command that opens the demo in the studio, as it can be typed here."""
     import shutil
-    import sys
 
     program = Path(sys.executable).with_name("react1")
     name = "react1" if shutil.which("react1") or not program.exists() else str(program)

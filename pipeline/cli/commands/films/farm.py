@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ....core.errors import PresetError, not_one_of
+from ....core.settings import home_folder, max_cost_usd, require_folder, shared_store
 from ...messages import err, out, report_failures
 from ...options import Home, JobOptions, MaxCost, ProviderOption
 
@@ -36,10 +39,7 @@ def command(
 ) -> None:
     """Write a job as a template for a render farm: tasks per segment, and one that pays."""
     import getpass
-    import json
 
-    from ....core.errors import PresetError, not_one_of
-    from ....core.settings import home_folder, max_cost_usd, require_folder, shared_store
     from ....farm.templates import farm_job, opencue_spec, openjd_template
     from ....runner.planning.plan import plan_job
     from ....store.atomic import write_text

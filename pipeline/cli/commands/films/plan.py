@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
+from ....core.errors import OverBudget, PresetError, React1Error
+from ....core.settings import home_folder, max_cost_usd, month_budget_usd, require_folder
 from ...messages import one_line, out, out_json, report_failures
 from ...options import (
     AsJson,
@@ -49,7 +53,6 @@ def command(
 ) -> None:
     """Show what a run would do and cost; nothing is written and nothing is spent."""
     from ....config.film_list import is_batch
-    from ....core.settings import home_folder, max_cost_usd, require_folder
     from ....runner.deliveries import existing_outputs
     from ....runner.planning.plan import plan_job
     from ....runner.scheduling.take_matrix import job_owner
@@ -75,8 +78,6 @@ def command(
 
 def _refuse_job_options(described: JobOptions, out_file: Path | None, until: str | None) -> None:
     """Raise PresetError if a list of films is given options of a single job."""
-    from ....core.errors import PresetError
-
     values: dict[str, object] = {"FILM": described.film, "--set": described.sets, "--edit": described.edit}
     values |= {"--edits": described.edits_file, "--out": out_file, "--online": described.online}
     values |= {"--start-tc": described.start_tc, "--script": described.script, "--until": until}
@@ -88,8 +89,6 @@ def _refuse_job_options(described: JobOptions, out_file: Path | None, until: str
 
 def _refuse_preset(preset: str | None, what: str) -> None:
     """Raise PresetError if a single job is given the preset of a list."""
-    from ....core.errors import PresetError
-
     if preset is not None:
         raise PresetError(f"--preset is for a list of films; {what} is a single job, which names its own")
 
@@ -147,10 +146,7 @@ def _plan_films(
         PresetError: the list cannot be read.
         typer.Exit: with 6 if some films cannot run.
     """
-    from pathlib import Path
-
     from ....core.nodes.registry import load_registry
-    from ....core.settings import max_cost_usd
     from ....runner.batch import load_films
 
     jobs = load_films(Path(films), load_registry(), {name: value for name, value in named.items() if value})
@@ -192,7 +188,6 @@ class FilmPrice(NamedTuple):
 
 def price_film(job: BatchJob, home: Path) -> FilmPrice:
     """Return what a film of a list will cost, or why it cannot run."""
-    from ....core.errors import React1Error
     from ....runner.planning.plan import plan_job, unknown_cost
     from ....store.store import Store
 
@@ -209,14 +204,9 @@ def price_film(job: BatchJob, home: Path) -> FilmPrice:
 
 def _month_lines(home: Path, more_usd: float) -> list[str]:
     """Return a line if the budget of the month is less than what it has cost and what is planned to add to it."""
-    from ....core.errors import OverBudget
-    from ....core.settings import month_budget_usd
-
     usd = month_budget_usd()
     if usd is None or not more_usd:
         return []
-    from datetime import UTC, datetime
-
     from ....jobs.budget import MonthBudget
     from ....jobs.ledger import Ledger
 

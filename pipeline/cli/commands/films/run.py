@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from dataclasses import replace
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ....core.errors import PresetError
+from ....core.settings import home_folder, max_cost_usd
 from ...messages import err, out, out_json
 from ...options import (
     JobOptions,
@@ -59,7 +62,6 @@ def run_job(job: Job, home: Path, options: RunOptions, *, run: RunFolder | None 
     """Run a job with progress on standard error, and print the results."""
     import asyncio
 
-    from ....core.settings import home_folder, max_cost_usd
     from ....runner.execute import Options, execute
     from ...progress import progress_for
 
@@ -86,8 +88,6 @@ def run_job(job: Job, home: Path, options: RunOptions, *, run: RunFolder | None 
 
 def confirmation(watcher: Watcher) -> Callable[[Estimate], bool] | None:
     """Return a function that shows an estimate and asks for approval; None without a terminal."""
-    import contextlib
-
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
 
@@ -108,8 +108,6 @@ def require_output_folder(path: Path | None, *, create: bool) -> None:
     Raises:
         PresetError: the user does not want it; nothing ran.
     """
-    from ....core.errors import PresetError
-
     folder = path.parent if path is not None else None
     if folder is None or create or folder.exists():
         return
@@ -185,7 +183,6 @@ def resume(
 ) -> None:
     """Continue a run from its last finished step, or the films of a batch that are not done."""
     from ....config.load import job_from_document
-    from ....core.errors import PresetError
     from ....core.nodes.registry import load_registry
     from ....runner.batch import BATCH_PREFIX
     from ....runner.run_records.run_folder import find_run

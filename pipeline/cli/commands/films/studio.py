@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ....core.errors import PresetError
+from ....core.settings import map_path
 from ...messages import err, open_home, out
 from ...options import Home
 
@@ -62,9 +64,6 @@ def _serve(options: object, *, open_browser: bool) -> None:
 
 def _folders(paths: list[Path]) -> tuple[tuple[Path, ...], Path | None]:
     """Return the folders that the page may read, and the file that it opens first."""
-    from ....core.errors import PresetError
-    from ....core.settings import map_path
-
     folders, files = [], []
     for path in [Path(map_path(str(path))) for path in paths] or [Path.cwd()]:
         if path.is_dir():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ....core.errors import PresetError, not_one_of
 from ...messages import err, out, out_json, report_failures
 from ...options import AsJson, complete_nodes, complete_presets
 
@@ -24,7 +26,6 @@ def nodes(
     as_json: AsJson = False,
 ) -> None:
     """List nodes with inputs, output, parameters and origin, or describe one; broken plug-ins too."""
-    from ....core.errors import PresetError, not_one_of
     from ....core.nodes.registry import load_registry
 
     with report_failures(as_json):
@@ -121,10 +122,7 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema of presets or jobs, or write both into a folder."""
-    import json
-
     from ....config.presets.json_schema import job_schema, preset_schema
-    from ....core.errors import PresetError, not_one_of
     from ....core.nodes.registry import load_registry
     from ....store.atomic import write_text
 

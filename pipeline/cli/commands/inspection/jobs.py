@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ....core.errors import PresetError
+from ....core.settings import month_budget_usd
 from ...messages import err, open_home, out, out_json, report_failures
 from ...options import AsJson, Home, examples_text
 
@@ -79,8 +82,6 @@ def _refuse_misplaced(subcommand: str, options: dict[str, object]) -> None:
     Raises:
         typer.Exit: with 2 if one is given.
     """
-    from ....core.errors import PresetError
-
     misplaced = [name for name, value in options.items() if value]
     with report_failures("--json" in misplaced):
         if misplaced:
@@ -135,7 +136,6 @@ def settle(
     home: Home = None,
 ) -> None:
     """Record what happened to a call that cannot be settled automatically."""
-    from ....core.errors import PresetError
     from ....jobs.ledger import Ledger
     from ....jobs.settle import settle_accepted, settle_charge, settle_resubmit
 
@@ -263,9 +263,6 @@ def spend(
 
 def _month(home: Path) -> dict[str, Any] | None:
     """Return what REACT1_BUDGET_MONTH leaves of this month; None without it."""
-    from datetime import UTC, datetime
-
-    from ....core.settings import month_budget_usd
     from ....jobs.budget import month_usd
     from ....jobs.ledger import Ledger
 
@@ -300,7 +297,6 @@ def _sums(jobs: list[Summary], by: By, films: dict[str, str]) -> list[dict[str, 
 
 def _films(home: Path) -> dict[str, str]:
     """Return the film of every run, by the run's name."""
-    from ....core.errors import PresetError
     from ....runner.run_records.housekeeping import film_of_run
     from ....runner.run_records.run_folder import all_runs
 

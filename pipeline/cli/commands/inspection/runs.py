@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ....core.errors import PresetError
 from ...messages import open_home, out, out_json
 from ...options import AsJson, Home
 
@@ -33,8 +34,6 @@ def runs(as_json: AsJson = False, home: Home = None) -> None:
 
 def _row(run: RunFolder) -> dict[str, Any]:
     """Return a run as a row; an unreadable one is listed as such."""
-    from ....core.errors import PresetError
-
     try:
         record, status = run.read(), run.state()
     except PresetError:

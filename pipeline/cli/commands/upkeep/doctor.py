@@ -12,6 +12,7 @@ from importlib import metadata
 
 import typer
 
+from ....core.settings import home_folder, require_folder, shared_store
 from ...messages import out, out_json, report_failures
 from ...options import AsJson, Home
 
@@ -124,8 +125,6 @@ def _libraries_check(label: str, extra: str, names: tuple[str, ...]) -> Check:
 
 
 def _home_folder_check(override: str | None) -> Check:
-    from ....core.settings import home_folder, require_folder
-
     def detail() -> str:
         home = folder = require_folder(home_folder(override))
         while not folder.exists():
@@ -139,7 +138,6 @@ def _home_folder_check(override: str | None) -> Check:
 
 def _shared_store_checks(override: str | None) -> list[Check]:
     """Open the store of REACT1_STORE, if it is set, without writing to it."""
-    from ....core.settings import home_folder, shared_store
     from ....store.store import open_backend
 
     def detail() -> str:

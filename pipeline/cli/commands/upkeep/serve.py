@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ....core.errors import MissingExtra
 from ...messages import err, open_home, out
 from ...options import Home
 
@@ -83,7 +84,6 @@ def _require_engine() -> None:
     """Raise an error if the engine is not installed; do not import it, since only workers need it."""
     from importlib.util import find_spec
 
-    from ....core.errors import MissingExtra
     from ....engine.available import INSTALL_HINT, NEEDED
 
     if any(find_spec(name) is None for name in NEEDED):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ....core.settings import bytes_text, parse_bytes, parse_duration_s, shared_store
 from ...messages import open_home, out, out_json
 from ...options import AsJson, Home
 
@@ -14,7 +15,6 @@ STORE_EXAMPLES = ("react1 store", "react1 store --json")
 
 def store(as_json: AsJson = False, home: Home = None) -> None:
     """Show what the store contains: sizes by kind, by film and by age."""
-    from ....core.settings import bytes_text
     from ....runner.run_records.housekeeping import usage
 
     with open_home(home, as_json) as folder:
@@ -53,7 +53,6 @@ def prune(
 
     The ledger, takes that were paid for, what a running or unfinished run uses, and films outside the store are kept.
     """
-    from ....core.settings import bytes_text, parse_bytes, parse_duration_s, shared_store
     from ....runner.run_records.housekeeping import prune_home
     from ....runner.run_records.shared_housekeeping import prune_shared
     from ....store.prune import PruneLimits
