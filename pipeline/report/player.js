@@ -110,6 +110,7 @@ export function attachPlayer(player) {
     return low;
   };
   const label = (text) => {
+    find(".where").ariaLive = text === "Pause" ? "off" : "polite"; // read aloud in steps, not while it plays
     find(".play").textContent = text;
     find(".play").setAttribute("aria-label", text);
   };

@@ -336,11 +336,15 @@ def test_an_edge_snaps_to_a_cut_within_a_long_pause(page):
           const store = await import("/page/store.js"), line = document.querySelector("film-timeline");
           store.set({cuts: [20], markers: [], wave: new Uint8Array(80), frame: 0});
           Object.assign(line, {from: -380, to: 420}); // one frame has less than two pixels
-          return [line.snap(22), line.snap(18)];
+          const places = [line.snap(22), line.snap(18), line.snap(32)];
+          line.drag = {edit: store.state.job.edits[0]};
+          places.push(line.snap(32));
+          line.drag = null;
+          return places;
         }"""
     )
 
-    assert snapped == [20, 20]
+    assert snapped == [20, 20, 30, 32]  # an edit beside which another one begins ends at 30; it does not snap to itself
 
 
 MATRIX = "takes: {prompt: [happy, sad], face: [left, right], pick: happy-right}"

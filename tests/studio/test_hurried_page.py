@@ -318,8 +318,10 @@ def test_a_face_that_is_chosen_by_keys_keeps_the_focus(page):
         page.keyboard.press("Enter")
         page.wait_for_timeout(500)
         focused.append(page.evaluate("document.activeElement.textContent || document.activeElement.ariaLabel"))
+    shown = page.evaluate("getComputedStyle(document.activeElement.querySelector('rect')).stroke")
 
     assert focused == ["Face 2", "1"]
+    assert shown == "rgb(255, 255, 255)"  # also where it is the one that is changed
 
 
 def test_a_key_after_a_click_is_not_for_what_was_clicked(page, studio):
@@ -328,8 +330,11 @@ def test_a_key_after_a_click_is_not_for_what_was_clicked(page, studio):
     page.click("[data-emotion=happy]")
     page.keyboard.press("Space")
     until(page, playing, limit_ms=5000)
+    live = [page.evaluate("document.querySelector('.frame-number').ariaLive")]
     page.keyboard.press("Space")
     until(page, f"!({playing})", limit_ms=5000)
+    live.append(page.evaluate("document.querySelector('.frame-number').ariaLive"))
+    assert live == ["off", "polite"]  # a screen reader would read every frame
 
     page.evaluate(SEEK, 31)
     page.click("[aria-label='Mark in']")

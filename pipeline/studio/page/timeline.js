@@ -121,10 +121,11 @@ class FilmTimeline extends HTMLElement {
     } else this.redraw();
   }
 
-  /** The nearest cut, marker, middle of a pause or playhead within reach, else the frame itself. */
+  /** The nearest cut, marker, middle of a pause, edge of another edit, or playhead within reach, else the frame itself. */
   snap(frame, playhead = state.frame) {
+    const edges = (state.job?.edits ?? []).flatMap((edit) => (edit.frames && edit.name !== this.drag?.edit?.name ? edit.frames : []));
     let best = Math.round(frame), distance = (SNAP_PX / this.canvas.clientWidth) * (this.to - this.from);
-    for (const place of [...state.cuts, ...state.markers.map((marker) => marker.frame), playhead, ...this.pauses]) {
+    for (const place of [...state.cuts, ...state.markers.map((marker) => marker.frame), ...edges, playhead, ...this.pauses]) {
       const away = Math.abs(place - frame);
       if (away < distance) [best, distance] = [place, away];
     }

@@ -443,6 +443,7 @@ class StudioViewer extends HTMLElement {
   showPosition() {
     if (!state.film) return;
     if (document.activeElement !== this.time) this.time.value = label(state.frame);
+    this.number.ariaLive = state.playing ? "off" : "polite"; // read aloud in steps, not while it plays
     this.number.textContent = `frame ${state.frame}`;
     const { markIn, markOut } = state;
     this.marks.textContent = markIn === null && markOut === null ? "" : `${markIn === null ? "…" : label(markIn)} – ${markOut === null ? "…" : label(markOut - 1)}`;
