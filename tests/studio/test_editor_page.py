@@ -504,3 +504,28 @@ def test_another_film_is_opened_at_its_first_edit(page, studio):
 
     wait_for_frame(page, 10)
     assert page.get_attribute("[data-name=edit-1]", "aria-pressed") == "true"
+
+
+def test_nothing_of_the_panel_is_cut_off(page):
+    """In the smallest window: what a provider costs can be read without opening its list, and nothing is too wide."""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    cut_off = []
+    for tab in ("expression", "takes", "line", "finish"):
+        page.click(f"#tab-{tab}")
+        page.evaluate("document.querySelectorAll('.right details').forEach((part) => (part.open = true))")
+        cut_off += page.evaluate(
+            """() => {
+              const pen = document.createElement("canvas").getContext("2d");
+              const needs = (select) => {
+                pen.font = getComputedStyle(select).font;
+                return pen.measureText(select.selectedOptions[0].text).width;
+              };
+              const shown = (query) => [...document.querySelectorAll(query)].filter((item) => item.clientWidth);
+              return [
+                ...shown(".right, .right .field").filter((box) => box.scrollWidth > box.clientWidth),
+                ...shown(".right select").filter((select) => needs(select) > select.clientWidth - 24),
+              ].map((item) => item.id || item.className);
+            }"""
+        )
+
+    assert cut_off == []

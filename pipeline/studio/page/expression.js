@@ -152,7 +152,7 @@ class ExpressionPanel extends HTMLElement {
     const numbers = isShown ? (state.faces?.faces ?? []).map((face) => String(face.number)) : [];
     const now = value === undefined || value === null ? "" : typeof value === "object" ? "point" : String(value);
     const options = [["", none], ...(none === "the largest" ? [] : [["largest", "the largest"]]), ["speaker", "the one that speaks"], ["left", "the leftmost"], ["right", "the rightmost"], ...numbers.map((number) => [number, `face ${number}`])];
-    if (now === "point") options.push(["point", "the one that was clicked"]);
+    if (now === "point") options.push(["point", "the one you clicked"]);
     else if (now && !options.some(([known]) => known === now)) options.push([now, `face ${now}`]);
     const chosen = (event) => {
       const wanted = event.target.value, face = (state.faces?.faces ?? []).find((item) => String(item.number) === wanted);

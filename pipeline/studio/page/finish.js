@@ -26,7 +26,7 @@ class FinishPanel extends HTMLElement {
     this.replaceChildren(
       edits.length ? h("table", { className: "summary" }, h("tbody", {}, ...edits.map((edit) => this.row(edit)))) : h("p", { className: "hint" }, "There is no edit yet: the film would be the same."),
       open.length ? h("p", { className: "problem" }, `${open.map((edit) => edit.name).join(", ")}: choose a take first, or put the edit right.`) : "",
-      h("div", { className: "field" }, h("label", { for: "film-provider" }, "New takes by"), providerSelect("film-provider")),
+      h("div", { className: "field wide" }, h("label", { for: "film-provider" }, "New takes by"), providerSelect("film-provider")),
       this.signing(state.job.signing),
       h("div", { className: "buttons" },
         h("button", { type: "button", id: "make-film", className: "main", disabled: unready, onclick: () => this.makeOnce("film") }, state.job.signing.wanted ? "Make the signed film" : "Make the film"),

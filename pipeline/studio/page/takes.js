@@ -80,7 +80,7 @@ class TakesPanel extends HTMLElement {
       group("prompt", "Emotions to compare", EMOTIONS), group("temperature", "Temperatures to compare", TEMPERATURES), group("model_mode", "Regions to compare", REGIONS),
       this.faces().length ? group("face", "Faces to compare", this.faces()) : "",
       h("p", { className: "hint" }, this.hint(count)),
-      h("div", { className: "field" }, h("label", { for: "take-provider" }, "Made by"), providerSelect("take-provider")),
+      h("div", { className: "field wide" }, h("label", { for: "take-provider" }, "Made by"), providerSelect("take-provider")),
       edit.problem ? h("p", { className: "problem" }, `${edit.name}: ${edit.problem}`) : "",
       h("div", { className: "buttons" }, make)
     );
