@@ -8,11 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
+import av
 import numpy as np
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from ..core.values import Media
+from ..media.clip_writer import ClipWriter, VideoSettings, rgb_frame
 from ..media.frames.film_readers import open_input
 from .stills import Picture
 
@@ -45,8 +47,6 @@ class PreviewWriter:
         `rate` is the nominal rate; the pictures are shown at their own times. `max_bps` limits the bits of the video
         in any second; `keyframe_interval` is in frames.
         """
-        from ..media.clip_writer import ClipWriter, VideoSettings
-
         # With mbtree the bytes would differ from run to run.
         x264 = {"crf": str(crf), "preset": "veryfast", "g": str(keyframe_interval), "bf": "0"}
         x264 |= {"x264-params": "mbtree=0"}
@@ -63,8 +63,6 @@ class PreviewWriter:
 
     def add(self, picture: Picture, at_s: Fraction) -> None:
         """Add a picture, `(height, width, 3) uint8 RGB`, that is shown from `at_s` on."""
-        from ..media.clip_writer import rgb_frame
-
         self.add_frame(rgb_frame(picture), at_s)
 
     def add_frame(self, frame: Any, at_s: Fraction) -> None:
@@ -91,8 +89,6 @@ def span_audio(path: Path, media: Media, start_s: Fraction, end_s: Fraction) -> 
 
     Returns None without an audio track, or if it cannot be decoded: a silent preview is better than no report.
     """
-    import av
-
     if not media.audio or end_s <= start_s:
         return None
     samples = np.zeros((2, round((end_s - start_s) * SAMPLE_RATE_HZ)), np.float32)
@@ -123,8 +119,6 @@ def _place(samples: NDArray[np.float32], block: NDArray[np.float32], at_s: Fract
 
 def frames_of_samples(samples: NDArray[np.float32]) -> Iterator[Any]:
     """Yield `(2, samples)` at 48 kHz as audio frames, from time 0 on."""
-    import av
-
     for start in range(0, samples.shape[1], _BLOCK_SAMPLES):
         block = np.ascontiguousarray(samples[:, start : start + _BLOCK_SAMPLES])
         frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
@@ -136,8 +130,6 @@ def frames_of_samples(samples: NDArray[np.float32]) -> Iterator[Any]:
 
 def audio_frames(path: Path, media: Media) -> Iterator[Any]:
     """Decode a film's first audio track; time 0 is that of a player."""
-    import av
-
     source = cast("Any", open_input(path))
     with source as container:
         resampler = cast("Any", av.AudioResampler(format="fltp", layout="stereo", rate=SAMPLE_RATE_HZ))

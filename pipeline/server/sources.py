@@ -25,6 +25,7 @@ from ..core.file import File
 from ..core.values import Media
 from ..media.frames.film_readers import open_media
 from ..media.probe import probe, probe_path, require_video
+from ..media.tools.process import run_tool
 from ..media.transcode import video_duration_s
 from ..net.url import redact_url
 from ..providers.contract import MAX_CALL_S
@@ -77,8 +78,6 @@ class FolderContext(ContextClips):
 
     def run_tool(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
         """Run a tool to its end and return its output."""
-        from ..media.tools.process import run_tool
-
         return run_tool(argv, timeout_s=timeout_s)
 
 

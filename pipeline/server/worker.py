@@ -20,7 +20,8 @@ from ..core.values import Media, VideoStream
 from ..media.probe import require_video
 from ..media.timing.clock import timecode_rate
 from ..media.timing.frame_rate import nearest_rate
-from ..media.transcode import LIMITS, video_duration_s
+from ..media.tools.ffmpeg import ffmpeg_path
+from ..media.transcode import LIMITS, transcode, video_duration_s
 from ..providers.local import PREVIEW, detect_faces_cached
 from .faults import Perturbation
 from .sources import FolderContext, fetch_media, probe_file
@@ -64,7 +65,6 @@ def render_take(request: WorkerRequest, folder: Path) -> WorkerResult:
     """
     from ..engine.render.render import render
     from ..media.audio.samples import read_all, write_wav
-    from ..media.transcode import transcode
 
     context = FolderContext(folder, Path(request.home) if request.home else None)
     video, audio = fetch_media(context, request)
@@ -90,8 +90,6 @@ def copy_take(request: WorkerRequest, folder: Path, check: Callable[[], None]) -
 
 def mark_take(request: WorkerRequest, folder: Path, check: Callable[[], None]) -> WorkerResult:
     """Return the source video with a lighter square in its middle as the take, in which every frame is changed."""
-    from ..media.tools.ffmpeg import ffmpeg_path
-
     context = FolderContext(folder)
     video, _ = fetch_media(context, request, check)
     take = context.temp_path("take.mp4")
@@ -140,8 +138,6 @@ def _fits_envelope(video: VideoStream) -> bool:
 def _perturbed_result(
     context: FolderContext, request: WorkerRequest, take: Path, notes: tuple[str, ...]
 ) -> WorkerResult:
-    from ..media.tools.ffmpeg import ffmpeg_path
-
     for perturbation in request.perturbations:
         output = context.temp_path("perturbed.mp4")
         video = require_video(probe_file(take, "the take"))

@@ -30,6 +30,7 @@ from ...jobs.budget import EstimateItem, MonthBudget, SpendingPolicy, span_check
 from ...jobs.ledger import Ledger
 from ...jobs.ledger_entry import JOB_METRICS
 from ...jobs.ledger_entry import Call as LedgerCall
+from ...jobs.request import JobRequest
 from ...preflight.span_check import SpanCheck, call_parts
 from ...store.atomic import write_new
 from ...store.keys import digest, params_json
@@ -301,8 +302,6 @@ def job_request(step: Step, inputs: Mapping[str, Any]) -> JobRequest:
     Raises:
         TypeError: the step has no input of `Upload`.
     """
-    from ...jobs.request import JobRequest
-
     upload = next((value for value in inputs.values() if isinstance(value, Upload)), None)
     provider = paid_provider(step)
     if upload is None or provider is None:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +23,7 @@ from ...core.nodes.node import NodeContext
 from ...core.values import Media, Take, VideoStream
 from ...media.audio.samples import read_all, write_wav
 from ...media.frames.decode import rgb_conversion
+from ...media.frames.film_readers import open_media
 from ...media.probe import require_video
 from ...media.timing.clock import frame_time_s
 from ...media.tools.ffmpeg import ffmpeg_path
@@ -166,10 +168,6 @@ def file_peaks(path: Path, stream_index: int | None, progress: Callable[[float],
     Raises:
         InputMediaError: the audio cannot be read.
     """
-    import av
-
-    from ...media.frames.film_readers import open_media
-
     start_s = media.start_s if media is not None else Fraction(0)
     peaks: list[int] = []
     size = _WAVE_HZ // PEAKS_PER_S
