@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 from fal_host import FalHost
+from long_list import lose_submit_in_long_list
 
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.providers.fal.client import fal
@@ -70,17 +71,7 @@ def test_a_request_that_the_queue_has_forgotten_is_found_in_the_list(trial):
 
 def test_a_long_list_is_searched_page_by_page(trial):
     """The oldest of 101 requests is on the second page."""
-    trial.host.failures = [Failure("submit", "reset")]
-    received = trial.host.create_job
-
-    def crowded(sent):
-        job = received(sent)
-        for number in range(100):
-            received({**sent, "temperature": 1 + number})
-        trial.host.create_job = received
-        return job
-
-    trial.host.create_job = crowded
+    lose_submit_in_long_list(trial.host)
 
     assert trial.run().take.request_id == "job-0001"
     assert [request.query.get("cursor") for request in trial.host.received("history")] == [None, "100"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from long_list import lose_submit_in_long_list
 from replicate_host import ReplicateHost
 
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.providers.replicate.client import replicate
-from react1.testing import Failure, ProviderTests
+from react1.testing import ProviderTests
 
 pytestmark = pytest.mark.slow
 
@@ -63,17 +64,7 @@ def test_only_a_prediction_that_never_ran_is_surely_not_billed(trial, state, bil
 
 def test_a_long_list_is_searched_page_by_page(trial):
     """The oldest of 101 predictions is on the second page."""
-    trial.host.failures = [Failure("submit", "reset")]
-    received = trial.host.create_job
-
-    def crowded(sent):
-        job = received(sent)
-        for number in range(100):
-            received({**sent, "temperature": 1 + number})
-        trial.host.create_job = received
-        return job
-
-    trial.host.create_job = crowded
+    lose_submit_in_long_list(trial.host)
 
     assert trial.run().take.request_id == "job-0001"
     assert [request.query.get("cursor") for request in trial.host.received("history")] == [None, "100"]
