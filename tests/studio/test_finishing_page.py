@@ -206,12 +206,17 @@ def test_each_take_is_zoomed_on_the_face_that_it_changes(page, take):
         " const at = new DOMMatrix(getComputedStyle(video).transform);"
         " return (0.5 - at.e / video.clientWidth) / at.a; })"
     )
-    sizes = page.evaluate("[...document.querySelectorAll('take-player .cell')].map((cell) => cell.clientWidth)")
+    widths = "Math.min(...[...document.querySelectorAll('take-player .cell')].map((cell) => cell.clientWidth))"
+    width = page.evaluate(widths)
+    page.keyboard.press("f")
+    until(page, f"document.fullscreenElement && {widths} > {width}")
+    page.keyboard.press("f")
+    until(page, f"!document.fullscreenElement && {widths} === {width}")
     page.unroute("**/faces-path*")
     page.keyboard.press("Escape")
 
     assert middles == pytest.approx([0.2, 0.8], abs=0.12)
-    assert min(sizes) >= 0.3 * page.evaluate("document.querySelector('.center').clientWidth")
+    assert width >= 0.3 * page.evaluate("document.querySelector('.center').clientWidth")
 
 
 def test_the_keys_of_the_player_go_on_after_a_click(page, take):

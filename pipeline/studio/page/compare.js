@@ -7,11 +7,12 @@ import { pick } from "/page/takes.js";
 
 const MIDDLE = "0.25,0,0.75,1";
 /** Between the pictures of a board, below each of them, and the title and the controls around all of them. */
-const GAP_PX = 10, CAPTION_PX = 30, AROUND_PX = 150;
+const GAP_PX = 10, CAPTION_PX = 30, AROUND_PX = 150, MARGINS_PX = 32;
 
 class TakePlayer extends HTMLElement {
   connectedCallback() {
     new ResizeObserver(() => this.fitBoard()).observe(this);
+    document.addEventListener("fullscreenchange", () => this.fitBoard());
     watch(["compare", "project"], () => this.draw());
     watch(["job"], () => (this.heard === this.hearing() ? this.drawChoice() : this.draw()));
   }
@@ -73,12 +74,12 @@ class TakePlayer extends HTMLElement {
 
   /** Arrange the film and its takes so that they are as large as there is room for. */
   fitBoard() {
-    const stage = /** @type {HTMLElement | null} */ (this.querySelector(".stage.board")), { clientWidth, clientHeight } = this;
-    if (!stage || !clientWidth) return;
+    const stage = /** @type {HTMLElement | null} */ (this.querySelector(".stage.board")), { offsetWidth: width, offsetHeight: height } = /** @type {HTMLElement} */ (document.fullscreenElement ?? this);
+    if (!stage || !width) return;
     const count = stage.querySelectorAll(".cell").length, aspect = state.film.width / state.film.height;
     const sizes = Array.from({ length: count }, (_, index) => {
       const columns = index + 1, rows = Math.ceil(count / columns);
-      return Math.min((clientWidth - 20 - GAP_PX * index) / columns, aspect * ((clientHeight - AROUND_PX - GAP_PX * (rows - 1)) / rows - CAPTION_PX));
+      return Math.min((width - MARGINS_PX - GAP_PX * index) / columns, aspect * ((height - AROUND_PX - GAP_PX * (rows - 1)) / rows - CAPTION_PX));
     });
     const size = Math.max(...sizes);
     stage.style.setProperty("--columns", String(sizes.indexOf(size)));
