@@ -8,6 +8,8 @@ import { pick } from "/page/takes.js";
 const MIDDLE = "0.25,0,0.75,1";
 /** Between the pictures of a board, below each of them, and the title and the controls around all of them. */
 const GAP_PX = 10, CAPTION_PX = 30, AROUND_PX = 150, MARGINS_PX = 32;
+/** The smallest picture in which a face can be judged; a board of more of them is scrolled. */
+const LEAST_PX = 160;
 
 class TakePlayer extends HTMLElement {
   connectedCallback() {
@@ -74,16 +76,18 @@ class TakePlayer extends HTMLElement {
 
   /** Arrange the film and its takes so that they are as large as there is room for. */
   fitBoard() {
-    const stage = /** @type {HTMLElement | null} */ (this.querySelector(".stage.board")), { offsetWidth: width, offsetHeight: height } = /** @type {HTMLElement} */ (document.fullscreenElement ?? this);
+    const stage = /** @type {HTMLElement | null} */ (this.querySelector(".stage.board")), box = /** @type {HTMLElement} */ (document.fullscreenElement ?? this);
+    const width = box.offsetWidth, height = matchMedia("(max-width:860px)").matches ? innerHeight : box.offsetHeight; // there the box is as high as what is in it
     if (!stage || !width) return;
     const count = stage.querySelectorAll(".cell").length, aspect = state.film.width / state.film.height;
-    const sizes = Array.from({ length: count }, (_, index) => {
+    const most = Math.max(1, Math.floor((width - MARGINS_PX + GAP_PX) / (LEAST_PX + GAP_PX)));
+    const sizes = Array.from({ length: Math.min(count, most) }, (_, index) => {
       const columns = index + 1, rows = Math.ceil(count / columns);
       return Math.min((width - MARGINS_PX - GAP_PX * index) / columns, aspect * ((height - AROUND_PX - GAP_PX * (rows - 1)) / rows - CAPTION_PX));
     });
     const size = Math.max(...sizes);
     stage.style.setProperty("--columns", String(sizes.indexOf(size)));
-    stage.style.setProperty("--cell", `${Math.floor(size)}px`);
+    stage.style.setProperty("--cell", `${Math.max(LEAST_PX, Math.floor(size))}px`);
   }
 
   /** Say that the clips are being made, until all of them can be played. */
