@@ -64,11 +64,12 @@ def require_web_url(text: str) -> str:
         hint = "; write the path itself" if scheme[1].lower() == "file" else ""
         raise InputMediaError(f"{scheme[1].lower()}: URLs are not supported, only http and https{hint}")
     try:
-        host = urlsplit(url).hostname
+        parts = urlsplit(url)
+        valid = bool(parts.hostname) and parts.port != 0  # a port above 65535 raises; a socket would wrap it round
     except ValueError:
-        host = None
-    if not host:
-        raise InputMediaError(f"{redact_url(url)!r} has no valid host; write https://host/path")
+        valid = False
+    if not valid:
+        raise InputMediaError(f"{redact_url(url)!r} has no valid host or port; write https://host/path")
     return url
 
 
