@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
-from react1.pipeline.core.errors import InputMediaError, Interrupted
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.engine.render.render import render
 
 pytestmark = pytest.mark.slow
@@ -167,22 +167,6 @@ def test_a_span_without_a_face_is_refused(engine_ready: None, tmp_path: Path) ->
 
     with pytest.raises(InputMediaError, match=r"no face found in frames 1–4 of the clip; .*span"):
         take(clip, tmp_path / "take.mp4", span=(1, 5))
-
-
-@pytest.mark.parametrize("after", [3, 40])
-def test_an_interruption_propagates(clip: Path, tmp_path: Path, after: int) -> None:
-    """Exceptions of `progress` propagate from both passes."""
-    calls: list[float] = []
-
-    def stop(share: float) -> None:
-        calls.append(share)
-        if len(calls) == after:
-            raise Interrupted("stopped")
-
-    with pytest.raises(Interrupted):
-        render(clip, None, tmp_path / "take.mp4", React1Choices(), progress=stop)
-
-    assert len(calls) == after
 
 
 def test_unreadable_input_is_refused(clip: Path, clip_faces, tmp_path: Path) -> None:

@@ -291,6 +291,7 @@ def test_a_stopped_take_leaves_no_thread_and_no_open_file(short: Path, tmp_path:
     with pytest.raises(Interrupted):
         render(short, None, tmp_path / "take.mp4", React1Choices(), progress=stop)
 
+    assert len(calls) == after
     assert [
         thread.name for thread in threading.enumerate() if thread.name.startswith(("react1-engine", "react1-reader"))
     ] == []

@@ -61,6 +61,36 @@ def _camera_data(path, name):
         return [[data for data in row if b"x26" not in data] for row in rows]
 
 
+def _time_code(number: int) -> bytes:
+    """Return a time code message of 01:02:03 and a frame (ITU-T H.265, D.2.27)."""
+    fields = ((1, 2), (1, 1), (1, 1), (0, 5), (1, 1), (0, 1), (0, 1), (number, 9), (3, 6), (2, 6), (1, 5), (0, 5))
+    text = "".join(f"{value:0{bits}b}" for value, bits in fields)
+    text = (text + "1").ljust(-(-(len(text) + 1) // 8) * 8, "0")
+    return int(text, 2).to_bytes(len(text) // 8, "big")
+
+
+def _clock_timestamp(number: int) -> bytes:
+    """Return a picture timing message of 01:02:03 and a frame, without delays (ITU-T H.264, D.1.3)."""
+    fields = (
+        (0, 4),
+        (1, 1),
+        (0, 2),
+        (0, 1),
+        (0, 5),
+        (1, 1),
+        (0, 1),
+        (0, 1),
+        (number, 8),
+        (3, 6),
+        (2, 6),
+        (1, 5),
+        (0, 24),
+    )
+    text = "".join(f"{value:0{bits}b}" for value, bits in fields) + "1"
+    text = text.ljust(-(-len(text) // 8) * 8, "0")
+    return int(text, 2).to_bytes(len(text) // 8, "big")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 def test_every_picture_keeps_its_camera_s_own_data(context, codec):
@@ -76,20 +106,13 @@ def test_every_picture_keeps_its_camera_s_own_data(context, codec):
 
 
 @pytest.mark.slow
-def test_a_timecode_inside_the_pictures_that_no_encoder_writes_is_reported(context):
-    """HEVC's time code message: one clock timestamp, hours to frames."""
-    media = _camera_film(context, "libx265", TIME_CODE, _time_code)
-    assert all(_camera_data(context.path(media.file), "S12M_TIMECODE"))
-
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
-
-    assert result.notes == ("the timecode inside the pictures could not be kept in the edits",)
-
-
-@pytest.mark.slow
-def test_a_timecode_of_h264_is_reported(context):
-    """The clock timestamp of its picture timing message."""
-    media = _camera_film(context, "libx264", PICTURE_TIMING, _clock_timestamp)
+@pytest.mark.parametrize(
+    ("codec", "message", "timecode"),
+    [("libx265", TIME_CODE, _time_code), ("libx264", PICTURE_TIMING, _clock_timestamp)],
+)
+def test_a_timecode_inside_the_pictures_that_no_encoder_writes_is_reported(context, codec, message, timecode):
+    """HEVC's time code message, and the clock timestamp of H.264's picture timing message."""
+    media = _camera_film(context, codec, message, timecode)
     assert all(_camera_data(context.path(media.file), "S12M_TIMECODE"))
 
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
@@ -122,36 +145,6 @@ def test_a_mastering_display_of_the_film_is_kept_without_a_note(context):
 def _mastering(peak: int) -> bytes:
     """Return a mastering display of a peak in cd/m² (ITU-T H.265, D.2.28)."""
     return struct.pack(">8H2I", 8500, 39850, 6550, 2300, 35400, 14600, 15635, 16450, peak * 10000, 50)
-
-
-def _clock_timestamp(number: int) -> bytes:
-    """Return a picture timing message of 01:02:03 and a frame, without delays (ITU-T H.264, D.1.3)."""
-    fields = (
-        (0, 4),
-        (1, 1),
-        (0, 2),
-        (0, 1),
-        (0, 5),
-        (1, 1),
-        (0, 1),
-        (0, 1),
-        (number, 8),
-        (3, 6),
-        (2, 6),
-        (1, 5),
-        (0, 24),
-    )
-    text = "".join(f"{value:0{bits}b}" for value, bits in fields) + "1"
-    text = text.ljust(-(-len(text) // 8) * 8, "0")
-    return int(text, 2).to_bytes(len(text) // 8, "big")
-
-
-def _time_code(number: int) -> bytes:
-    """Return a time code message of 01:02:03 and a frame (ITU-T H.265, D.2.27)."""
-    fields = ((1, 2), (1, 1), (1, 1), (0, 5), (1, 1), (0, 1), (0, 1), (number, 9), (3, 6), (2, 6), (1, 5), (0, 5))
-    text = "".join(f"{value:0{bits}b}" for value, bits in fields)
-    text = (text + "1").ljust(-(-(len(text) + 1) // 8) * 8, "0")
-    return int(text, 2).to_bytes(len(text) // 8, "big")
 
 
 def test_the_headers_of_new_pictures_say_the_film_s_rate_where_frames_were_dropped(context):
