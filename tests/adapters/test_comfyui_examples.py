@@ -69,9 +69,10 @@ def test_the_template_is_the_same_example(server, path):
         assert values == [*(widgets | written).values(), *upload]
 
 
-def test_a_template_has_no_nulls_but_for_missing_links():
-    """The interface shows a long warning for every other one."""
+def test_a_template_has_a_picture_and_no_nulls_but_for_missing_links():
+    """The interface shows a long warning for every other null."""
     for path in EXAMPLES:
+        assert template_of(path).with_suffix(".jpg").read_bytes()[:2] == b"\xff\xd8"
         graph = json.loads(template_of(path).read_text())
         places = {name for name in null_places(graph) if name.rsplit("/", 1)[-1] not in ("link", "links")}
         assert not places
