@@ -56,7 +56,9 @@ class PacketConverter:
 _START_CODE = re.compile(rb"\x00\x00\x01")
 LENGTH_BYTES = 4
 
-_SLICES, _SPS = (1, 5), 7
+_SLICES, _SEI, _SPS = (1, 5), 6, 7
+_RECOVERY_POINT = 6
+"""The type of the message (ITU-T H.264, D.1.8)."""
 _FIRST_NOT_HEVC_PICTURE = 32
 _HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 138, 139, 134, 135, 244})
 """Profiles whose SPS has chroma format and bit depth."""
@@ -68,6 +70,11 @@ _MOST_NUMBER_BITS = 16
 def split_units(packet: bytes, *, annexb: bool) -> Iterator[bytes]:
     """Yield the units of a packet; a unit that is cut off is yielded as far as it goes."""
     return iter(split_start_codes(packet)) if annexb else _split_lengths(packet)
+
+
+def has_start_codes(config: bytes) -> bool:
+    """Return whether a decoder configuration is a byte stream, as that of films with start codes is."""
+    return config[:3] == b"\0\0\1" or config[:4] == b"\0\0\0\1"
 
 
 def hevc_unit_type(unit: bytes) -> int:
@@ -134,12 +141,43 @@ class BitReader:
         return (code + 1) // 2 if code % 2 else -(code // 2)
 
 
+def refreshes_gradually(packet: Any, *, annexb: bool) -> bool:
+    """Return whether an H.264 packet only begins a refresh, as encoders without keyframes write it in their place.
+
+    A decoder that begins there has complete pictures so many frames later as the recovery point says.
+    """
+    for unit in split_units(bytes(memoryview(packet)[:_HEAD_BYTES]), annexb=annexb):
+        kind = unit[0] & 31 if unit else 0
+        if kind in _SLICES:
+            return False
+        if kind == _SEI and (recovery := sei_payload(unit, _RECOVERY_POINT)):
+            return BitReader(b"\0" + recovery, 1).ue() > 0
+    return False
+
+
+def sei_payload(unit: bytes, kind: int) -> bytes:
+    """Return the payload of the first message of a kind in an SEI unit (7.3.2.3.1); empty if there is none."""
+    data, position = unescape(unit[1:]), 0
+    while position + 2 < len(data):
+        numbers = []
+        for _ in range(2):
+            number = 0
+            while position < len(data) and data[position] == 0xFF:
+                number, position = number + 0xFF, position + 1
+            numbers.append(number + int.from_bytes(data[position : position + 1], "big"))
+            position += 1
+        if numbers[0] == kind:
+            return data[position : position + numbers[1]]
+        position += numbers[1]
+    return b""
+
+
 class FieldPairs:
     """Find the packets of an H.264 stream that are the second field of a frame; they come in order."""
 
     def __init__(self, stream: Any) -> None:
         config = bytes(stream.codec_context.extradata or b"") if stream.codec_context is not None else b""
-        self._annexb = config[:3] == b"\0\0\1" or config[:4] == b"\0\0\0\1"
+        self._annexb = has_start_codes(config)
         sps = _first_sps(config, annexb=self._annexb) if stream.codec_context.name == "h264" else b""
         self._number_bits = _frame_number_bits(sps) if sps else 0
         self._first: tuple[int, int] | None = None

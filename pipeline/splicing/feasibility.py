@@ -32,6 +32,7 @@ from .encoders import choose_encoder, codec_change, new_codec
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid
 from .packet_index import index_film
+from .pictures.description import require_one_description
 from .pictures.fields import side_data_of
 from .pictures.frames import Insert, count_frames
 from .smart_render import NOT_DECODED, RenderPlan, plan_render
@@ -190,7 +191,9 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
             raise InputMediaError(f"the film cannot be smart-rendered ({reason}), and {refusal}") from reason
         if settings.encoder == "libx264" and container_suffix(media) in MATROSKA_SUFFIXES:
             _require_one_view(source, media, str(reason))
-        require_decodable(source, media, [(0, media.video.frame_count), *spans], are_counted=True)
+        count = media.video.frame_count
+        require_one_description(source, media.video, sorted({*(start for start, _ in spans), count - 1}))
+        require_decodable(source, media, [(0, count), *spans], are_counted=True)
         change = codec_change(media.video, settings)
         return Feasibility("reencoded-picture", str(reason), encoder=settings.encoder, codec_change=change)
     return Feasibility(

@@ -21,6 +21,8 @@ _SEGMENT = 0x18538067
 _INFO, _TRACKS, _TAGS, _CLUSTER = 0x1549A966, 0x1654AE6B, 0x1254C367, 0x1F43B675
 _DURATION, _SCALE = 0x4489, 0x2AD7B1
 _TRACK, _TRACK_UID = 0xAE, 0x73C5
+_VIDEO, _CROPS = 0xE0, (0x54BB, 0x54CC, 0x54AA, 0x54DD)
+"""What a player cuts off: at the top, at the left, at the bottom, at the right."""
 _TAG, _TARGETS, _TARGET_UID, _SIMPLE, _NAME, _TEXT = 0x7373, 0x63C0, 0x63C5, 0x67C8, 0x45A3, 0x4487
 _APPS = (0x4D80, 0x5741)
 """The application that muxed the file, and the one that it was made for."""
@@ -52,6 +54,8 @@ class _Description:
     """The duration, in units of `scale_ns`."""
     scale_ns: int = _DEFAULT_SCALE_NS
     uids: list[int] = field(default_factory=list)
+    crops: list[tuple[int, ...]] = field(default_factory=list)
+    """How many pixels players cut off each track's pictures; see `_CROPS`."""
     tags: dict[tuple[int, str], tuple[_Element, str, _Element, bytes]] = field(default_factory=dict)
     """By the number of the track (-1 for the file) and the name in capitals: name and text, and where they are."""
     apps: dict[int, bytes] = field(default_factory=dict)
@@ -93,6 +97,12 @@ def written_by(path: Path) -> tuple[str, ...]:
     with path.open("rb") as stream:
         apps = _read(stream, path.stat().st_size).apps
     return tuple(apps[app].rstrip(b"\0").decode("utf-8", "replace") for app in _APPS if app in apps)
+
+
+def read_crops(path: Path) -> tuple[tuple[int, ...], ...]:
+    """Return how many pixels of each track a Matroska file lets players cut off: top, left, bottom, right."""
+    with path.open("rb") as stream:
+        return tuple(_read(stream, path.stat().st_size).crops)
 
 
 def _replace_apps(stream: BinaryIO, file: _Description, apps: dict[int, bytes]) -> None:
@@ -181,6 +191,7 @@ def _read(stream: BinaryIO, file_bytes: int) -> _Description:
                 _read_info(stream, part, result)
             elif part.id == _TRACKS:
                 result.uids += _track_uids(stream, part)
+                result.crops += _track_crops(stream, part)
             elif part.id == _TAGS:
                 for tag in _children(stream, part):
                     _read_tag(stream, tag, result)
@@ -190,6 +201,14 @@ def _read(stream: BinaryIO, file_bytes: int) -> _Description:
 def _track_uids(stream: BinaryIO, tracks: _Element) -> list[int]:
     children = [_children(stream, track) for track in _children(stream, tracks) if track.id == _TRACK]
     return [_number(stream, item) for items in children for item in items if item.id == _TRACK_UID]
+
+
+def _track_crops(stream: BinaryIO, tracks: _Element) -> Iterator[tuple[int, ...]]:
+    for track in (item for item in _children(stream, tracks) if item.id == _TRACK):
+        video = next((item for item in _children(stream, track) if item.id == _VIDEO), None)
+        items = _children(stream, video) if video is not None else []
+        sides = {item.id: _number(stream, item) for item in items if item.id in _CROPS}
+        yield tuple(sides.get(side, 0) for side in _CROPS)
 
 
 def _read_info(stream: BinaryIO, info: _Element, result: _Description) -> None:

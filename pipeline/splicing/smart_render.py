@@ -40,6 +40,7 @@ from .encoders import EncoderSettings
 from .mp4.replace_samples import NewSamples
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, composition_offsets
 from .packet_index import PacketIndex, codec_family
+from .pictures.description import as_described
 from .pictures.frames import Insert, count_frames, with_inserts
 from .quantiser import coarser
 from .reencode_ranges import ReencodeRange, plan_ranges
@@ -174,6 +175,8 @@ class RenderPlan:
 
     ranges: tuple[ReencodeRange, ...]
     encoder: MatchedEncoder
+    video: VideoStream
+    """The film's picture as the keyframes of the ranges describe it."""
     lost: tuple[str, ...] = ()
     """Metadata of the film's pictures that the new ones will not have."""
     coarser_steps: tuple[float, ...] = ()
@@ -239,6 +242,10 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
         raise NotApplicable("the picture stream has no frames")
     points, in_band = index.read_keyframes(family)
     ranges = plan_ranges(index.grid, inserts, points)
+    borders = [place for item in ranges for place in (item.first, item.end - 1)]
+    times = [int(index.grid.shown[place]) + index.grid.stored_shift for place in (0, *borders)]
+    options = IGNORE_EDIT_LIST if index.grid.track is not None else None
+    video = as_described(source, video, times, options)
     reorder = min(index.grid.reorder(item.first, item.end) for item in ranges)
     film_reorder = min(index.grid.film_reorder, reorder)
     encoder = family.match_encoder(
@@ -247,7 +254,7 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
     complete = len(ranges) == 1 and ranges[0].first == 0 and ranges[0].end == index.grid.samples.count
     if complete and count_frames((insert.start, insert.end) for insert in inserts) < video.frame_count:
         raise NotApplicable("no keyframe lies outside the edit and its partial GOP: nothing could be copied")
-    return RenderPlan(tuple(ranges), encoder, (*encoder.lost, *lost_hdr(encoder.settings, frame)))
+    return RenderPlan(tuple(ranges), encoder, video, (*encoder.lost, *lost_hdr(frame)))
 
 
 def encode_ranges(

@@ -33,6 +33,7 @@ from .matroska import MATROSKA_SUFFIXES
 from .mp4.rewrite import rewrite, write_film
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .packet_index import PacketIndex, index_film
+from .pictures.description import as_described
 from .pictures.fields import field_order, gop_timecode, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts
 from .rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
@@ -72,6 +73,7 @@ def smart_render(job: SpliceJob) -> UncheckedFilm:
     """Re-encode only the edits and their partial GOPs, and copy every other packet."""
     index = index_film(job.source, job.media)
     plan = plan_render(job.source, job.video, index, job.inserts)
+    job = replace(job, video=plan.video)
     if job.quality == "matched":
         plan = match_rate(job, index, plan)
     film, encoded, plan, finer_steps = _render(job, index, plan)
@@ -293,6 +295,7 @@ def reencode_in_mp4(job: SpliceJob) -> UncheckedFilm:
     if not is_mp4(job.media):
         raise NotApplicable(f"{job.suffix} files have no sample tables")
     grid = read_frame_grid(job.source, job.video.timestamps.array, job.video.index)
+    job = _as_pictures_say(job)
     settings, lost = _choose_encoder(job, grid.film_reorder)
     pictures = job.context.temp_path("pictures" + (".mov" if job.suffix == ".mov" else ".mp4"))
     progress = _progress(job, grid.samples.count)
@@ -319,6 +322,7 @@ def reencode_and_remux(job: SpliceJob) -> UncheckedFilm:
     refusal = remux_refusal(job.media)
     if refusal:
         raise NotApplicable(refusal)
+    job = _as_pictures_say(job)
     settings, lost = _choose_encoder(job, 0)
     refusal = remux_refusal(job.media, new_codec(settings))
     if refusal:
@@ -341,6 +345,12 @@ def reencode_and_remux(job: SpliceJob) -> UncheckedFilm:
     return UncheckedFilm(output, "reencoded-picture", count, (*_codec_notes(job, settings), *lost))
 
 
+def _as_pictures_say(job: SpliceJob) -> SpliceJob:
+    """Return the job with the picture as its first keyframe describes it: the container's own words stay there."""
+    times = job.video.timestamps.array[:1].tolist()
+    return replace(job, video=as_described(job.source, job.video, times))
+
+
 def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tuple[str, ...]]:
     """Choose an encoder that keeps the source's static HDR metadata and timecode; return notes on what it loses."""
     with closing(decode_frames(job.source, job.video.index)) as frames:
@@ -348,7 +358,7 @@ def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tupl
     if first is None:
         raise InputMediaError("the picture stream has no frames")
     settings = choose_encoder(job.video, reorder, job.suffix, field_order(first), finer=job.finer)
-    lost = [*lost_hdr(settings, first)]
+    lost = [*lost_hdr(first)]
     if job.video.codec == "mpeg2video" and has_repeated_fields(job.source, job.video.index):
         lost.append("repeated fields (2:3 pulldown)")
     timecode = gop_timecode(first)

@@ -211,3 +211,47 @@ def test_a_file_that_is_not_matroska_is_left_as_it_is(tmp_path):
     matroska.keep_description(path, path)
 
     assert path.read_bytes() == bytes(range(256)) * 4
+
+
+VIDEO, PIXEL_CROP_TOP = 0xE0, 0x54BB
+
+
+def _cropped(folder: Path, codec: str) -> Path:
+    """Make a Matroska film without an index, of which players cut off four rows, and whose pixels are 853 to 720."""
+    path = folder / "cropped.mkv"
+    made = make_clip(folder / "made.mkv", **{**SMALL, "audio_codec": "aac", "tracks": 0})
+    argv = ["-i", made, "-vf", "setsar=853/720:max=1000", "-c:v", codec, "-q:v", 2, "-g", 8, "-live", 1]
+    odd.ffmpeg(*argv, "-write_crc32", 0, path)
+    data = path.read_bytes()
+    with path.open("rb") as stream:
+        ((_, segment_),) = [(top.head, top) for top in matroska._elements(stream, 0, len(data)) if top.id == 0x18538067]
+        tracks = next(part for part in matroska._children(stream, segment_) if part.id == 0x1654AE6B)
+        new = _with_crop(stream, tracks)
+    path.write_bytes(data[: tracks.head] + new + data[tracks.end :])
+    return path
+
+
+def _with_crop(stream, element) -> bytes:
+    if element.id not in (0x1654AE6B, 0xAE, VIDEO):
+        stream.seek(element.head)
+        return stream.read(element.end - element.head)
+    body = b"".join(_with_crop(stream, child) for child in matroska._children(stream, element))
+    crop = matroska._element(PIXEL_CROP_TOP, bytes([4])) if element.id == VIDEO else b""
+    return matroska._element(element.id, body + crop)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+def test_a_crop_and_an_unusual_pixel_shape_stay_or_are_named(context, tmp_path, codec):
+    """A crop is kept with copied packets only; ffmpeg writes ratios of small numbers."""
+    path = _cropped(tmp_path, codec)
+    assert matroska.read_crops(path) == ((4, 0, 0, 0),)
+
+    result = _splice(context, path)
+
+    notes = ", ".join(result.notes)
+    is_exact = result.metrics["way"] == "exact"
+    assert is_exact == (codec == "libx264")
+    assert (matroska.read_crops(result.path) == matroska.read_crops(path)) == is_exact == ("PixelCrop" not in notes)
+    shapes = [av.open(str(film)).streams.video[0].sample_aspect_ratio for film in (path, result.path)]
+    assert (shapes[0] == shapes[1]) == ("the exact shape of the pixels" not in notes)

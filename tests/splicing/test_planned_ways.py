@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -56,9 +57,10 @@ def _numbers(path: Path, bit_depth: int) -> list[tuple[int, int]]:
         return [(frame.pts, frame_number(planes(frame)[0] >> (bit_depth - 8))) for frame in frames]
 
 
-def _joined(folder: Path, suffix: str, first: int, second: int) -> Path:
-    """Join two films, with these numbers of B-frames in a row, by stream copy."""
-    parts = [make_clip(folder / f"part{n}.mp4", **SMALL, bframes=n) for n in (first, second)]
+def _joined(folder: Path, suffix: str, first: int, second: int, **changes) -> Path:
+    """Join two films, with these numbers of B-frames in a row, by stream copy; the second with changes."""
+    parts = [make_clip(folder / f"part{first}.mp4", **SMALL, bframes=first)]
+    parts += [make_clip(folder / f"part{second}-2.mp4", **SMALL, bframes=second, **changes)]
     (folder / "list.txt").write_text("".join(f"file '{part}'\n" for part in parts))
     result = folder / f"joined{suffix}"
     odd.ffmpeg("-f", "concat", "-safe", 0, "-i", folder / "list.txt", "-c", "copy", result)
@@ -85,6 +87,39 @@ def test_a_film_joined_by_stream_copy_is_spliced_packet_by_packet(context, tmp_p
     assert result.metrics["way"] == "exact", result.metrics["reason"]
     same = sum(a[2] == b[2] for a, b in zip(packets(path), packets(result.path), strict=True))
     assert same == 32 - result.metrics["encoded_packets"] >= 16
+
+
+SECOND_PART = {"x264-params": "open-gop=0:scenecut=0:colormatrix=smpte170m:colorprim=smpte170m:sar=4/3"}
+
+
+def test_new_pictures_say_of_colors_and_shape_what_those_say_that_they_replace(context, tmp_path):
+    """A joined film's second part may be of another matrix than its container says: a player follows the pictures."""
+    path = _joined(tmp_path, ".ts", 0, 0, options=SECOND_PART)
+
+    result = _splice_as_planned(context, path, (21, 23), require_exact=True)
+
+    said = [_said(path), _said(result.path)]
+    assert said[0] == said[1] == [((2, 2), None)] * 16 + [((6, 6), Fraction(4, 3))] * 16
+
+
+def _said(path: Path) -> list[tuple[tuple[int, int], Fraction | None]]:
+    """Return what each frame of a film says of its primaries, its matrix and the shape of its pixels."""
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
+        context.thread_type = "SLICE"  # frame threads run ahead of the frames
+        return [
+            ((int(frame.color_primaries), int(frame.colorspace)), context.sample_aspect_ratio)
+            for frame in container.decode(video=0)
+        ]
+
+
+@pytest.mark.parametrize("changes", [{"pix_fmt": "yuv420p10le"}, {"pix_fmt": "yuvj420p"}])
+def test_an_edit_in_a_part_of_another_pixel_format_is_refused_before_anything_is_made(context, tmp_path, changes):
+    """Takes are made for what the film begins with: they would be shown with other levels, or in fewer bits."""
+    media = _read(context, _joined(tmp_path, ".ts", 0, 0, **changes))
+
+    with pytest.raises(InputMediaError, match=r"change their pixel format \(yuv420p, then \w+\) before frame 21"):
+        check_feasibility(context.path(media.file), media, [(21, 23)])
 
 
 def _without_first_keyframe(stss: bytes) -> bytes:

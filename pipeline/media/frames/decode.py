@@ -31,6 +31,7 @@ from ...core.errors import InputMediaError
 from ...core.side_by_side import thread_count
 from ...core.times import clock_text, frames_text
 from ...core.values import VideoStream
+from ..nal_units import has_start_codes, refreshes_gradually
 from .color import full_color
 from .film_readers import open_reader
 
@@ -289,7 +290,7 @@ def packets_from(container: Any, stream: Any, start_pts: int) -> Iterator[Any] |
     """Return packets from the last keyframe that is shown no later than `start_pts`, or None if no seek leads there.
 
     A reader seeks by decode times, so it may land on a keyframe that is decoded before, but shown after; in transport
-    streams it may land anywhere.
+    streams it may land anywhere. What is marked as a keyframe, but only begins a gradual refresh, is none.
     """
     if stream.codec_context.name in _LEAN_ON_ALL:
         return None
@@ -302,7 +303,7 @@ def packets_from(container: Any, stream: Any, start_pts: int) -> Iterator[Any] |
         except av.FFmpegError:  # a film of a picture or two in a transport stream has no place to seek to
             return None
         packets = container.demux(stream)
-        key = _keyframe(packets, start_pts)
+        key = _keyframe(packets, start_pts, stream.codec_context)
         if key is not None:
             return itertools.chain([key], packets)
         if target <= first:
@@ -325,11 +326,13 @@ def _read_palette(container: Any, stream: Any) -> None:
             return
 
 
-def _keyframe(packets: Iterator[Any], start_pts: int) -> Any:
+def _keyframe(packets: Iterator[Any], start_pts: int, context: Any) -> Any:
     """Return the next keyframe's packet, if it is shown no later than `start_pts`."""
+    annexb = has_start_codes(bytes(context.extradata or b"")) if context.name == "h264" else None
     for packet in packets:
         if packet.is_keyframe and packet.pts is not None and packet.pts <= start_pts:
-            return packet
-        if packet.dts is not None and packet.dts > start_pts:
+            if annexb is None or not refreshes_gradually(packet, annexb=annexb):
+                return packet
+        elif packet.dts is not None and packet.dts > start_pts:
             return None
     return None

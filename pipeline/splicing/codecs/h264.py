@@ -25,10 +25,12 @@ from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder, unc
 from .h264_headers import AvcConfig, PictureParameters, SequenceParameters
 
 FieldOptions = Mapping[str, str]
-"""x264's options for interlaced pictures."""
+"""x264's options for interlaced pictures, and for two views in one."""
 PROGRESSIVE: FieldOptions = {}
 _CHROMA_OFFSETS = (0, 2, -2, 1, -1, 3, -3, 4, -4)
 _BFRAMES = (3, 2, 1, 4, 5, 8, 16)
+_LAST_PACKING = 7
+"""Of the ways to pack two views that x264 knows."""
 _STITCHABLE_QUANTISER, _FINE_CRF = 26, "12"
 _MAX_QUANTISER = 20
 """The new pictures are never coarser than this, however coarse the film is."""
@@ -64,7 +66,7 @@ class H264:
         parse = h264_headers.parse_in_band if source.annexb else h264_headers.parse_avcc
         config = parse(source.config)
         film = config.with_units(source.in_band)
-        fields = _field_options(source, film)
+        fields = {**_field_options(source, film), **_view_options(source)}
         match = matching_encoder(video, film, h264_headers.parse_x264_note(source.first_packet), source.reorder, fields)
         settings = match or encoder_with_free_ids(video, film, source.film_reorder, fields)
         sps, pps = parameter_sets(video, settings)
@@ -87,6 +89,12 @@ def _field_options(source: SourceVideo, config: AvcConfig) -> FieldOptions:
     if not config.sps or not h264_headers.parse_sps(config.sps[0]).fields:
         raise NotApplicable("the pictures are interlaced, but coded as progressive")
     return {"bff": "1"} if field_order(source.frame) == "bottom first" else {"tff": "1"}
+
+
+def _view_options(source: SourceVideo) -> FieldOptions:
+    """Return the option that says in each new keyframe how two views are packed: the film's own words end there."""
+    packing = h264_headers.frame_packing(source.first_packet, annexb=source.annexb)
+    return {} if packing is None or packing > _LAST_PACKING else {"frame-packing": str(packing)}
 
 
 def matching_encoder(

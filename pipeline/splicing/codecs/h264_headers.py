@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from ...media.nal_units import BitReader, split_start_codes, split_units
+from ...media.nal_units import BitReader, sei_payload, split_start_codes, split_units
 from ...media.not_applicable import NotApplicable
 
 SLICE, IDR, SPS, PPS = 1, 5, 7, 8
+_SEI, _FRAME_PACKING = 6, 45
 BROKEN_SETS = "the parameter sets of the picture are broken"
 _HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 138, 139, 134, 135, 244})
 """Profiles whose SPS has chroma format and bit depth."""
@@ -107,6 +108,17 @@ def first_slice_type(packet: bytes, *, annexb: bool = False) -> int:
         if unit and unit[0] & 31 in (SLICE, IDR):
             return unit[0] & 31
     return 0
+
+
+def frame_packing(packet: bytes, *, annexb: bool) -> int | None:
+    """Return how the two views of the pictures are packed, by H.264's number (D.1.26); None if they have one."""
+    for unit in split_units(packet, annexb=annexb):
+        message = sei_payload(unit, _FRAME_PACKING) if unit and unit[0] & 31 == _SEI else b""
+        if message:
+            bits = BitReader(b"\0" + message, 1)
+            bits.ue()
+            return bits.u(7) if not bits.u() else None
+    return None
 
 
 def parse_x264_note(packet: bytes) -> dict[str, str]:

@@ -41,8 +41,7 @@ from .h264_headers import BROKEN_SETS
 from .hevc_sps import SPS, first_chroma_location, skip_to_picture_order
 
 _CHROMA_STEPS, _LUMA_STEPS = 50_000, 10_000
-_STATIC = frozenset({"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"})
-"""Only x265 gets them here."""
+MASTERING_DISPLAY = "MASTERING_DISPLAY_METADATA"
 DYNAMIC_HDR = {
     "DYNAMIC_HDR_PLUS": "HDR10+ dynamic metadata",
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
@@ -57,8 +56,8 @@ def with_static_hdr(settings: EncoderSettings, frame: Any) -> EncoderSettings:
         return settings
     side_data = {data.type.name: bytes(data) for data in frame.side_data}
     params = [settings.options["x265-params"]]
-    if "MASTERING_DISPLAY_METADATA" in side_data:
-        params.append(f"master-display={mastering_display(side_data['MASTERING_DISPLAY_METADATA'])}")
+    if MASTERING_DISPLAY in side_data:
+        params.append(f"master-display={mastering_display(side_data[MASTERING_DISPLAY])}")
     if "CONTENT_LIGHT_LEVEL" in side_data:
         params.append("max-cll={},{}".format(*struct.unpack_from("=2I", side_data["CONTENT_LIGHT_LEVEL"])))
     return replace(settings, options={**settings.options, "x265-params": ":".join(params)})
@@ -75,13 +74,10 @@ def mastering_display(data: bytes) -> str:
     return f"G{green}B{blue}R{red}WP{white}L({maximum},{minimum})"
 
 
-def lost_hdr(settings: EncoderSettings, frame: Any) -> tuple[str, ...]:
-    """Name the metadata of a frame that the encoder's pictures will not have."""
+def lost_hdr(frame: Any) -> tuple[str, ...]:
+    """Name the metadata of a frame that no encoder's pictures will have; static metadata may be the container's."""
     names = {data.type.name for data in frame.side_data}
-    lost = [text for name, text in DYNAMIC_HDR.items() if name in names]
-    if settings.encoder != "libx265" and names & _STATIC:
-        lost.append("the static HDR description inside the pictures")
-    return tuple(lost)
+    return tuple(text for name, text in DYNAMIC_HDR.items() if name in names)
 
 
 _OTHER_LAYERS = "the second view of the pictures (MV-HEVC), or another layer above the base,"

@@ -17,8 +17,10 @@ from ...media.clip_writer import BT709, FULL_RANGE, TV_RANGE
 from ...media.frames.color import SPACES, is_hd, is_rgb
 from ...media.frames.decode import decode_frames, reformat, visible_rows
 from ...media.mp4.sample_tables import Ints
-from ..codecs.hevc import DYNAMIC_HDR
+from ...media.probe import VIEWS
+from ..codecs.hevc import DYNAMIC_HDR, MASTERING_DISPLAY, mastering_display
 from ..container import matching_video_index
+from ..pictures.description import changed_color
 from ..pictures.fields import field_order, side_data_of
 from ..pictures.frames import Insert, with_inserts
 from ..pictures.likeness import BEST_PSNR_DB, ssim
@@ -43,8 +45,9 @@ STATIC_HDR = "the static HDR description inside the pictures"
 _SEI_LABELS = {
     "SEI_UNREGISTERED": "the camera's own data inside the pictures (unregistered SEI)",
     "S12M_TIMECODE": "the timecode inside the pictures",
-    "MASTERING_DISPLAY_METADATA": STATIC_HDR,
+    MASTERING_DISPLAY: STATIC_HDR,
     "CONTENT_LIGHT_LEVEL": STATIC_HDR,
+    VIEWS: "how the two views of a picture are packed, inside the pictures",
     "AFD": "the active format description inside the pictures",
     **DYNAMIC_HDR,
 }
@@ -306,7 +309,8 @@ def _compare_frames(expected: VideoFrame, actual: VideoFrame) -> tuple[float, st
         return psnr_db, f"is shown {orders[1]}, in the source {orders[0]}"
     if _side_data_of(expected, "DISPLAYMATRIX") != _side_data_of(actual, "DISPLAYMATRIX"):
         return psnr_db, "has another rotation or mirroring than in the source"
-    return psnr_db, ""
+    changed = changed_color(expected, actual)
+    return psnr_db, f"declares another {changed} than in the source" if changed else ""
 
 
 def _lost_metadata(expected: VideoFrame, actual: VideoFrame) -> list[str]:
@@ -314,8 +318,11 @@ def _lost_metadata(expected: VideoFrame, actual: VideoFrame) -> list[str]:
     has_captions = _side_data_of(expected, "A53_CC") == _side_data_of(actual, "A53_CC")
     lost = [] if has_captions else ["captions inside the pictures"]
     for name, label in _SEI_LABELS.items():
+        if name == VIEWS and not actual.key_frame:
+            continue  # what a keyframe says of that holds on
         wanted = [data for data in _side_data_of(expected, name) if not any(note in data for note in _ENCODER_NOTES)]
-        if label not in lost and not set(wanted) <= set(_side_data_of(actual, name)):
+        comparable = mastering_display if name == MASTERING_DISPLAY else bytes  # containers write other fractions
+        if label not in lost and not {*map(comparable, wanted)} <= {*map(comparable, _side_data_of(actual, name))}:
             lost.append(label)
     if expected.interlaced_frame and not actual.interlaced_frame:
         lost.append(INTERLACED_FLAG)

@@ -14,7 +14,7 @@ import av
 from ...core.cancellation import stoppable
 from ...media.frames.film_readers import open_input
 from ...media.nal_units import FieldPairs
-from ..matroska import written_by
+from ..matroska import read_crops, written_by
 from .indexed_packets import StreamPackets, read_indexed
 from .packet_comparison import PacketCollector, Packets
 
@@ -39,6 +39,8 @@ class StreamContents:
     """What the packets' durations add up to, as a reader gives them."""
     color: tuple[int, int, int, int] = NO_COLOR
     """Range, primaries, transfer and matrix, as numbers of H.273."""
+    sample_aspect: Fraction = Fraction(0)
+    """The shape of the pixels, as the container says it, or else the codec; 0 if neither does."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class FilmContents:
     """The duration that the file stores; None if a reader makes it up."""
     written_by: tuple[str, ...] = ()
     """The applications that wrote a Matroska file."""
+    crops: tuple[tuple[int, ...], ...] = ()
+    """What a Matroska file lets players cut off the pictures of each track."""
     hidden: int = 0
     """Number of pictures that an edit list hides; they are not among the packets here."""
     guesses_times: bool = False
@@ -110,6 +114,7 @@ def _contents(container: Any, path: Path, picture_index: int, packets: Sequence[
         picture_index,
         stored_s,
         written_by(path) if is_matroska else (),
+        read_crops(path) if is_matroska else (),
         packets[picture_index].hidden,
         container.format.name == "mpeg",
     )
@@ -119,8 +124,9 @@ def _stream_contents(stream: Any, packets: StreamPackets) -> StreamContents:
     codec = stream.codec_context.name if stream.codec_context is not None else ""
     base, tags = Fraction(stream.time_base or 0), _compared_tags(stream.metadata)
     flags = int(stream.disposition)
+    aspect = Fraction(stream.sample_aspect_ratio or 0) if stream.type == "video" else Fraction(0)
     return StreamContents(
-        stream.type, codec, tags, base, packets.packets, flags, packets.duration * base, _color(stream)
+        stream.type, codec, tags, base, packets.packets, flags, packets.duration * base, _color(stream), aspect
     )
 
 

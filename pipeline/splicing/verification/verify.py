@@ -286,6 +286,9 @@ def _lost_streams(source: FilmContents, pairs: Sequence[StreamPair], same: Seque
         tick_s = max(stream.time_base, output.time_base)
         if equal and index != source.picture and abs(stream.duration_s - output.duration_s) > tick_s:
             yield f"the durations of the packets of {name}"
+        if stream.sample_aspect not in (0, output.sample_aspect):
+            change = f"{stream.sample_aspect}, now {output.sample_aspect}"
+            yield f"the exact shape of the pixels of stream {index} ({change})"
         if stream.flags != output.flags:
             yield f"the flags of stream {index} ({stream.kind})"
         yield from (f"tag {key} of stream {index}" for key in stream.tags if output.tags.get(key) != stream.tags[key])
@@ -297,5 +300,7 @@ def _lost_metadata(source: FilmContents, output: FilmContents) -> Iterator[str]:
         yield "chapters"
     if source.stored_duration_s is not None and source.stored_duration_s != output.stored_duration_s:
         yield "the duration that the file stores"
+    if source.crops != output.crops:
+        yield "what players are to cut off the pictures (PixelCrop)"
     if source.written_by != output.written_by:
         yield f"the application that wrote the file ({' for '.join(source.written_by)})"

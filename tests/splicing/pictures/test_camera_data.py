@@ -6,6 +6,7 @@ import struct
 from fractions import Fraction
 
 import av
+import odd
 import pytest
 from numbered_clips import make_clip
 from takes import film, numbered_take, segment
@@ -140,6 +141,36 @@ def test_a_mastering_display_of_the_film_is_kept_without_a_note(context):
 
     (mastering_display,) = {tuple(row) for row in _camera_data(result.path, "MASTERING_DISPLAY_METADATA")}
     assert len(mastering_display) == 1 and result.notes == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_mastering_display_that_only_the_container_has_is_not_missed(context, tmp_path, codec):
+    """New pictures are shown by it, too."""
+    inside = context.path(_camera_film(context, "libx265", MASTERING, lambda number: _mastering(1000)).file)
+    path, kind = tmp_path / "outside.mkv", {"libx264": 6, "libx265": 39}[codec]
+    odd.ffmpeg("-i", inside, "-c:v", codec, "-g", 8, "-bsf:v", f"filter_units=remove_types={kind}", path)
+    file = context.add_external(path)
+    media = probe(context.path(file), file)
+    before = _camera_data(path, "MASTERING_DISPLAY_METADATA")
+    assert len(before) == 16 and all(before)
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+
+    assert all(_camera_data(result.path, "MASTERING_DISPLAY_METADATA")) and result.notes == ()
+
+
+@pytest.mark.slow
+def test_new_keyframes_say_how_the_two_views_of_a_picture_are_packed(context):
+    """What the film's own keyframe said ends at the next one (ITU-T H.264, D.2.26)."""
+    options = {"x264-params": "frame-packing=3:scenecut=0:open-gop=0:bframes=0"}
+    media = film(context, frames=16, size=(96, 64), gop=8, tracks=0, options=options)
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+
+    with av.open(str(result.path)) as container:
+        keys = [[d.type.name for d in f.side_data] for f in container.decode(video=0) if f.key_frame]
+    assert len(keys) == 3 and all("STEREO3D" in names for names in keys) and result.notes == ()
 
 
 def _mastering(peak: int) -> bytes:
