@@ -1,12 +1,13 @@
 """The sample tables of one MP4 track, as arrays.
 
 Source: ISO/IEC 14496-12, 8.6 and 8.7: stts and ctts (times), stss (sync samples), stsz (sizes), stsc and stco/co64
-(which chunk holds which sample, and where).
+(which chunk holds which sample, and where), 8.6.4 (sdtp), 8.6.1.4 (cslg), 8.9.2 (sbgp); QuickTime File Format (stps).
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,6 +189,71 @@ def write_composition(table: Box, composition: Ints) -> None:
     rows = np.stack([runs, composition[starts]], 1).astype(">i4").tobytes()
     version = 1 << 24 if int(composition.min()) < 0 else 0
     table.put(b"ctts", struct.pack(">II", version, len(starts)) + rows)
+
+
+def write_picture_tables(table: Box, is_new: NDArray[np.bool_], composition: Ints) -> None:
+    """Write what the tables say of single pictures again: nothing of new ones, and the same as before of all others.
+
+    So players still know which of the film's own pictures they may leave out, or begin at.
+
+    Args:
+        table: the `stbl` of a track.
+        is_new: which of its samples are.
+        composition: pts minus dts of each sample.
+    """
+    writers: dict[bytes, Callable[[bytes], bytes]] = {
+        b"sdtp": lambda body: _without_marks(body, is_new),
+        b"stps": lambda body: _without_numbers(body, is_new),
+        b"sbgp": lambda body: _without_groups(body, is_new),
+        b"cslg": lambda body: _composition_range(body, composition),
+    }
+    for box in [child for child in table.children if child.kind in writers]:
+        try:
+            box.body = writers[box.kind](box.body)
+        except NotApplicable:  # what contradicts the other tables is left out
+            table.children.remove(box)
+
+
+_FULL_HEAD_BYTES = 4
+"""Version and flags."""
+
+
+def _without_marks(body: bytes, is_new: NDArray[np.bool_]) -> bytes:
+    """Return a table of what depends on each sample (`sdtp`) that leaves it open of new ones."""
+    if len(body) != _FULL_HEAD_BYTES + len(is_new):
+        raise NotApplicable("a track's tables disagree on the number of samples")
+    marks = np.frombuffer(body, np.uint8, offset=_FULL_HEAD_BYTES)
+    return body[:_FULL_HEAD_BYTES] + np.where(is_new, 0, marks).astype(np.uint8).tobytes()
+
+
+def _without_numbers(body: bytes, is_new: NDArray[np.bool_]) -> bytes:
+    """Return a table of partial keyframes (`stps`) without new samples."""
+    numbers = _column(body, ">u4")
+    numbers = numbers[(numbers >= 1) & (numbers <= len(is_new))]
+    numbers = numbers[~is_new[numbers - 1]]
+    return body[:_FULL_HEAD_BYTES] + struct.pack(">I", len(numbers)) + numbers.astype(">u4").tobytes()
+
+
+def _without_groups(body: bytes, is_new: NDArray[np.bool_]) -> bytes:
+    """Return a table of sample groups (`sbgp`) in which new samples are in none."""
+    head = body[: 12 if body[:1] == b"\x01" else 8]
+    rows = _rows(bytes(4) + body[len(head) :], 2, ">u4")
+    ends = np.minimum(np.cumsum(rows[:, 0]), len(is_new))
+    groups = np.repeat(rows[:, 1], np.diff(ends, prepend=0))
+    groups = np.where(is_new, 0, np.pad(groups, (0, len(is_new) - len(groups))))
+    starts = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]]))
+    runs = np.stack([np.diff(np.append(starts, len(groups))), groups[starts]], 1)
+    return head + struct.pack(">I", len(runs)) + runs.astype(">u4").tobytes()
+
+
+def _composition_range(body: bytes, composition: Ints) -> bytes:
+    """Return a `cslg` with the least and the greatest of all offsets, and a shift that makes none negative."""
+    row = struct.Struct(">5q" if body[:1] == b"\x01" else ">5i")
+    if len(body) < _FULL_HEAD_BYTES + row.size:
+        raise NotApplicable("a track's tables are cut short")
+    shift, _, _, start, end = row.unpack_from(body, _FULL_HEAD_BYTES)
+    least, greatest = int(composition.min()), int(composition.max())
+    return body[:_FULL_HEAD_BYTES] + row.pack(max(shift, -least), least, greatest, start, end)
 
 
 def write_chunks(table: Box, chunks: Chunks) -> None:

@@ -72,8 +72,10 @@ def write_all(out: FileIO, data: bytes) -> None:
         remaining = remaining[out.write(remaining) :]
 
 
-STALE_TABLES = (b"sdtp", b"stps", b"sbgp", b"sgpd", b"cslg", b"subs", b"stz2")
-"""They describe single pictures, which no longer holds; players do without them."""
+UNREAD_TABLES = (b"csgp", b"subs", b"stz2")
+"""They describe single pictures in ways that are not written here; players do without them."""
+STALE_TABLES = (*UNREAD_TABLES, b"sdtp", b"stps", b"sbgp", b"sgpd", b"cslg")
+"""The same, and those that describe pictures of a fragment that is built again."""
 
 
 @dataclass(frozen=True)
@@ -156,12 +158,15 @@ def require_self_contained(tracks: Sequence[Box]) -> None:
 def write_samples(table: Box, old: sample_tables.Samples, new: Sequence[NewSamples]) -> None:
     """Write sizes, times, sync marks and description of the new samples, but not their positions."""
     sizes, composition, sync = old.sizes.copy(), old.composition.copy(), old.sync.copy()
+    is_new = np.zeros(old.count, bool)
     for samples in new:
         span = slice(samples.first, samples.end)
         sizes[span], composition[span], sync[span] = samples.sizes, samples.composition, samples.sync
+        is_new[span] = True
     sample_tables.write_sizes(table, sizes)
     if new[0].handler == b"vide":
         table.put(b"stsd", new[-1].stsd)
         sample_tables.write_composition(table, composition)
         sample_tables.write_sync(table, sync)
-        table.drop(*STALE_TABLES)
+        sample_tables.write_picture_tables(table, is_new, composition)
+        table.drop(*UNREAD_TABLES)

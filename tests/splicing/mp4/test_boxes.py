@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import struct
+
+import av
+import numpy as np
 import pytest
-from takes import film, packets
+from takes import film, numbered_take, packets, segment
 
 from react1.pipeline.media.mp4 import sample_tables
-from react1.pipeline.media.mp4.boxes import parse_boxes, read_moov
+from react1.pipeline.media.mp4.boxes import Box, parse_boxes, read_moov
 from react1.pipeline.media.not_applicable import NotApplicable
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs import h264_headers
 from react1.pipeline.splicing.mp4.replace_samples import find_track
 
@@ -37,6 +43,52 @@ def test_the_tables_lead_to_every_packet(context):
     ]
     shift = listed[0][0] - int(matches.pts[0])
     assert [int(pts) + shift for pts in matches.pts] == [p[0] for p in listed]
+
+
+def test_tables_of_single_pictures_say_nothing_of_new_ones_and_the_same_of_the_others():
+    """What may be dropped, partial keyframes, groups, and the range of the offsets, which new pictures may widen."""
+    groups = struct.pack(">I4s5I", 0, b"rap ", 2, 3, 1, 2, 2)
+    table = Box(
+        b"stbl",
+        children=[
+            Box(b"sdtp", bytes(4) + bytes([32, 24, 24, 32, 24, 24])),
+            Box(b"stps", struct.pack(">5I", 0, 3, 1, 3, 6)),
+            Box(b"sbgp", groups),
+            Box(b"cslg", struct.pack(">I5i", 0, 0, 0, 2, 0, 9)),
+            Box(b"sbgp", struct.pack(">I4sII", 0, b"tscl", 2, 1)),  # cut short
+        ],
+    )
+    is_new = np.array([False, False, True, True, False, False])
+
+    sample_tables.write_picture_tables(table, is_new, np.array([0, 1, -1, 4, 0, 2]))
+
+    bodies = {child.kind: child.body for child in table.children}
+    assert len(table.children) == len(bodies) == 4
+    assert bodies[b"sdtp"] == bytes(4) + bytes([32, 24, 0, 0, 24, 24])
+    assert bodies[b"stps"] == struct.pack(">4I", 0, 2, 1, 6)
+    assert bodies[b"sbgp"] == struct.pack(">I4s9I", 0, b"rap ", 4, 2, 1, 2, 0, 1, 2, 1, 0)
+    assert bodies[b"cslg"] == struct.pack(">I5i", 0, 1, -1, 4, 0, 9)
+
+
+@pytest.mark.slow
+def test_players_still_know_which_of_the_film_s_own_pictures_nothing_depends_on(context):
+    """The muxer of ffmpeg writes it for HEVC (`sdtp`), and its reader marks packets by it."""
+    options = {"x265-params": "log-level=none:open-gop=0:bframes=3:b-adapt=0"}
+    media = film(context, frames=24, gop=8, tracks=0, codec="libx265", options=options)
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 12))])
+
+    before, after = _disposable(context.path(media.file)), _disposable(result.path)
+    new = [pts for pts in before if pts // 512 in range(8, 18)]
+    assert sum(before.values()) > 8
+    assert {pts: mark for pts, mark in before.items() if pts not in new} == {
+        pts: mark for pts, mark in after.items() if pts not in new
+    }
+
+
+def _disposable(path) -> dict[int, bool]:
+    with av.open(str(path)) as container:
+        return {packet.pts: packet.is_disposable for packet in container.demux(video=0) if packet.size}
 
 
 @pytest.mark.parametrize("data", [b"\0\0\0\7free", b"\0\0\0\x20moov\0\0\0\0", b"\0\0\1\0free1234"])
