@@ -24,6 +24,9 @@ from .matroska import MATROSKA_SUFFIXES, keep_description
 
 _UNSPECIFIED = (0, 2)
 """Reserved or unspecified in H.273; as a matrix, 0 is RGB, which a re-encoded film may no longer be."""
+_MP4_SUFFIXES = (".mp4", ".mov", ".m4v")
+_FILE_TYPE = ("major_brand", "minor_version", "compatible_brands")
+"""What a reader gives as tags of an MP4, and is none: its muxer writes its own file type."""
 _PACK_START = b"\0\0\1\xba"
 _NO_STREAM = "9999?"
 """An optional stream that does not exist: the film stays the first input even if only its tags are used."""
@@ -50,7 +53,7 @@ def remux_argv(
     index = media.video.index
     picture = ffmpeg_args.input(f"file:{pictures}", **_rotation_options(media.video))["v:0"]
     more = {f"{key}:{copied.index(index)}": value for key, value in options.items()}
-    if output.suffix in (".mp4", ".mov", ".m4v"):
+    if output.suffix in _MP4_SUFFIXES:
         more["video_track_timescale"] = str(media.video.time_base.denominator)
     argv = replace_streams_argv(ffmpeg, source, {index: picture}, output, copied, programs, more, covers)
     place = argv.index(f"file:{output}")
@@ -128,7 +131,9 @@ def replace_streams_argv(
     command = ffmpeg_args.output(source[_NO_STREAM], *streams, f"file:{output}", **options)
     command = command.global_args("-nostdin", "-v", "error", "-copyts", "-copy_unknown").overwrite_output()
     argv: list[str] = command.compile(cmd=ffmpeg)
-    words: list[str] = []
+    words = (
+        [word for name in _FILE_TYPE for word in ("-metadata", f"{name}=")] if output.suffix in _MP4_SUFFIXES else []
+    )
     for place, cover in enumerate(covers, len(copied)):
         words += ["-attach", f"file:{cover.path}"]
         words += [word for tag in cover.tags.items() for word in (f"-metadata:s:{place}", "=".join(tag))]
@@ -219,6 +224,6 @@ def muxer_options(suffix: str) -> dict[str, str]:
         options |= {"muxdelay": "0", "muxpreload": "0"}
     if suffix in TRANSPORT_SUFFIXES:
         options["mpegts_copyts"] = "1"
-    if suffix in (".mp4", ".mov", ".m4v"):
+    if suffix in _MP4_SUFFIXES:
         options["movflags"] = "use_metadata_tags"
     return options

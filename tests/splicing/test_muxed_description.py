@@ -219,8 +219,8 @@ VIDEO, PIXEL_CROP_TOP = 0xE0, 0x54BB
 def _cropped(folder: Path, codec: str) -> Path:
     """Make a Matroska film without an index, of which players cut off four rows, and whose pixels are 853 to 720."""
     path = folder / "cropped.mkv"
-    made = make_clip(folder / "made.mkv", **{**SMALL, "audio_codec": "aac", "tracks": 0})
-    argv = ["-i", made, "-vf", "setsar=853/720:max=1000", "-c:v", codec, "-q:v", 2, "-g", 8, "-live", 1]
+    plain = make_clip(folder / "plain.mkv", **{**SMALL, "audio_codec": "aac", "tracks": 0})
+    argv = ["-i", plain, "-vf", "setsar=853/720:max=1000", "-c:v", codec, "-q:v", 2, "-g", 8, "-live", 1]
     odd.ffmpeg(*argv, "-write_crc32", 0, path)
     data = path.read_bytes()
     with path.open("rb") as stream:

@@ -98,11 +98,11 @@ def test_new_pictures_say_of_colors_and_shape_what_those_say_that_they_replace(c
 
     result = _splice_as_planned(context, path, (21, 23), require_exact=True)
 
-    said = [_said(path), _said(result.path)]
-    assert said[0] == said[1] == [((2, 2), None)] * 16 + [((6, 6), Fraction(4, 3))] * 16
+    before, after = _described(path), _described(result.path)
+    assert before == after == [((2, 2), None)] * 16 + [((6, 6), Fraction(4, 3))] * 16
 
 
-def _said(path: Path) -> list[tuple[tuple[int, int], Fraction | None]]:
+def _described(path: Path) -> list[tuple[tuple[int, int], Fraction | None]]:
     """Return what each frame of a film says of its primaries, its matrix and the shape of its pixels."""
     with av.open(str(path)) as container:
         context = container.streams.video[0].codec_context

@@ -30,6 +30,11 @@ _VORBIS_QUALITY = "9"
 """At 48 kHz it gives the bits of the others; below 32 kHz the encoder refuses these as a rate."""
 _EXPERIMENTAL = frozenset({"dts", "mlp", "s302m", "truehd"})
 """Codecs whose encoders ffmpeg runs only if it is told to."""
+_UNTOLD_DELAYS = {"dts": 512}
+"""Samples by which an encoder's sound is late, of which it says nothing to the muxer."""
+_DELAYS = {"aac": 1024, "ac3": 256, "mp2": 481, "mp3": 1105}
+"""The same where it does, and packets begin that much before the sound; some containers begin at zero all the same."""
+_BEGIN_AT_ZERO = frozenset({"avi", "flv"})
 
 
 def require_encoder(media: Media) -> None:
@@ -92,16 +97,42 @@ def _silence(begin: int, end: int, audio: AudioStream) -> Iterator[tuple[int, So
 def write_track(film: Path, target: Path, media: Media, lines: Sequence[DialogueLine]) -> None:
     """Write the dialogue track with the lines, in samples of the shown clock, to a NUT of 32-bit floats."""
     audio = media.audio[0]
+    untold = _UNTOLD_DELAYS.get(audio.codec, 0)
     with ClipWriter(target, container="nut") as writer:
         writer.add_audio("pcm_f32le", audio.sample_rate_hz, audio.layout)
-        for at, part in decode_audio(film, audio, 0, {}):
-            for line in lines:
-                mix_into(part, at, line, audio.sample_rate_hz, audio.layout)
+        delay = untold or _delay(media)
+        for at, part in _early(_mixed(film, audio, lines), delay, 0 if audio.codec == "mp3" else delay):
             packed = np.ascontiguousarray(part.T.reshape(1, -1))
             frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=audio.layout)
-            frame.sample_rate, frame.pts = audio.sample_rate_hz, at
+            frame.sample_rate, frame.pts = audio.sample_rate_hz, at - untold
             frame.time_base = Fraction(1, audio.sample_rate_hz)
             writer.write_audio_frame(frame)
+
+
+def _mixed(film: Path, audio: AudioStream, lines: Sequence[DialogueLine]) -> Iterator[tuple[int, Sound]]:
+    for at, part in decode_audio(film, audio, 0, {}):
+        for line in lines:
+            mix_into(part, at, line, audio.sample_rate_hz, audio.layout)
+        yield at, part
+
+
+def _delay(media: Media) -> int:
+    return _DELAYS.get(media.audio[0].codec, 0) if media.container in _BEGIN_AT_ZERO else 0
+
+
+def _early(parts: Iterator[tuple[int, Sound]], delay: int, rest: int) -> Iterator[tuple[int, Sound]]:
+    """Leave out the first samples of a track, in whose place the encoder puts its delay.
+
+    Silence of `rest` samples follows for encoders that do not write what they hold back at the end; LAME does.
+    """
+    first: int | None = None
+    for at, part in parts:
+        first = at if first is None else first
+        skip = min(max(first + delay - at, 0), part.shape[1])
+        if skip < part.shape[1]:
+            yield at + skip, part[:, skip:]
+    if first is not None and rest:
+        yield at + part.shape[1], np.zeros((len(part), rest), np.float32)
 
 
 def build_mux_command(

@@ -40,8 +40,8 @@ class PictureDescription:
         names = ["color_primaries", "color_transfer", "sample_aspect"]
         if not is_rgb(video.pix_fmt):
             names += ["color_range", "color_space"]
-        said = {name: getattr(self, name) for name in names}
-        return video.model_copy(update={name: value for name, value in said.items() if value})
+        values = {name: getattr(self, name) for name in names}
+        return video.model_copy(update={name: value for name, value in values.items() if value})
 
     def difference(self, other: PictureDescription, names: Iterable[str] = ()) -> str:
         """Return in which of the fields another keyframe differs, as words; "" if in none, or one leaves it open."""
@@ -80,13 +80,13 @@ def read_description(
 
 def _keyframe(packets: Iterable[Any], pts: int) -> Any:
     """Return the last keyframe's packet that is shown no later than a time, or else the first packet."""
-    found = None
+    keyframe = None
     for packet in packets:
-        if found is not None and packet.dts is not None and packet.dts > pts:
+        if keyframe is not None and packet.dts is not None and packet.dts > pts:
             break
         is_key = packet.is_keyframe and packet.pts is not None and packet.pts <= pts
-        found = packet if found is None or is_key else found
-    return found
+        keyframe = packet if keyframe is None or is_key else keyframe
+    return keyframe
 
 
 def _description(frame: VideoFrame, sample_aspect: Fraction | None = None) -> PictureDescription:
@@ -119,12 +119,12 @@ def as_described(
         NotApplicable: they differ from each other, or from the first in what takes depend on.
     """
     first, *others = (read_description(source, video.index, pts, options) for pts in dict.fromkeys(times))
-    found = [description for description in others if description is not None] or ([first] if first else [])
-    changes = [first.difference(each, _OF_TAKES) for each in found] if first is not None else []
-    changes += [found[0].difference(each) for each in found[1:]]
+    edited = [description for description in others if description is not None] or ([first] if first else [])
+    changes = [first.difference(each, _OF_TAKES) for each in edited] if first is not None else []
+    changes += [edited[0].difference(each) for each in edited[1:]]
     if change := next(filter(None, changes), ""):
         raise NotApplicable(f"the pictures of the film change their {change}")
-    return found[0].applied_to(video) if found else video
+    return edited[0].applied_to(video) if edited else video
 
 
 def changed_color(expected: VideoFrame, actual: VideoFrame) -> str:

@@ -82,6 +82,32 @@ def test_a_line_beside_a_damaged_packet_is_put_in_and_moves_no_sound(context, su
     assert click_times_s(heard[0], threshold=0.5) == pytest.approx([0, 1, 2], abs=0.002)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".ts", "dca"), (".avi", "libmp3lame"), (".avi", "mp2"), (".avi", "ac3"), (".flv", "aac")]
+)
+def test_a_track_that_is_encoded_again_is_not_late(context, suffix, codec):
+    """An encoder's delay is not told to the muxer (DTS), or the container begins at zero: 5 to 23 ms, all the way."""
+    media = mux_clip(context, suffix, "-c:v", "libx264", "-bf", "0", "-g", "5", "-c:a", codec, "-ac", "2", frames=75)
+
+    result, source = splice_line(context, media, 30, 40)
+
+    assert result.metrics["sound_way"] == "whole-track"
+    before, after = (read_span(path, 1, media.start_s, media.start_s + 3)[0][0] for path in (source, result.path))
+    times_s = click_times_s(before[84_000:], threshold=0.3)
+    assert len(times_s) == 1 and click_times_s(after[84_000:], threshold=0.3) == pytest.approx(times_s, abs=0.0015)
+
+
+def test_a_file_type_does_not_become_a_tag(context):
+    """A reader gives it as tags, and the muxer of MP4 writes every tag."""
+    media = film(context, audio_codec="mp3", frames=50)
+
+    result, source = splice_line(context, media, 20, 30)
+
+    assert result.metrics["sound_way"] == "whole-track"
+    tags = [av.open(str(path)).metadata for path in (source, result.path)]
+    assert tags[0]["major_brand"] == tags[1]["major_brand"] and b"major_brand" not in result.path.read_bytes()
+
+
 def test_a_damaged_recording_is_heard_but_for_what_is_damaged(context):
     """The model heard it so, and the take was paid for: the splice must not fail over it."""
     media = film(context, audio_codec="aac", frames=50)
