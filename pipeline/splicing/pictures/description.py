@@ -70,7 +70,7 @@ def read_description(
     """Decode the keyframe at or before a time, in ticks of the stream; None if it cannot be decoded alone."""
     # A reader of its own: a decoder that has seen other pictures keeps what they said where these say nothing.
     with suppress(av.FFmpegError), open_input(source, options) as container:
-        stream = container.streams[stream_index]
+        stream: Any = container.streams[stream_index]
         packet = _keyframe(packets_from(container, stream, pts) or container.demux(stream), pts)
         # Its own packet alone: what follows may describe itself otherwise.
         for frame in [*packet.decode(), *stream.codec_context.decode(None)] if packet is not None else ():
