@@ -21,7 +21,7 @@ PAUSE_S = 0.4
 """Lips that meet for longer than this between two words rest."""
 RELEASES_S = (0.12, 0.40)
 """Between these times after the last word resting lips open again."""
-GIVES_WAY_S = 0.12
+GIVES_WAY_S = 0.20
 """The opening that is added gives way, and comes back, over this time."""
 SHOWS_OWN = (0.030, 0.080)
 """Between these gaps the confidence that the picture shows what is in the mouth rises to 1."""
@@ -31,6 +31,8 @@ EITHER = (0.4, 0.6)
 """Between these confidences both kinds of teeth are mixed: a mouth that is held half open shows one, not both."""
 CHANGES_S = 0.08
 """Half of the time in which drawn teeth become own ones."""
+LEAST_PEAK = 0.5
+"""Own teeth that would never get beyond this share stay drawn: both rows would show, one through the other."""
 
 
 def closing_share(gaps: Curve, fps: float) -> Curve:
@@ -72,6 +74,9 @@ def own_share(gaps: Curve, fps: float, unit_px: float) -> Curve:
     share = np.zeros(len(gaps))
     for first, last in runs(~np.isnan(gaps)):
         share[first:last] = _changed_slowly(shown[first:last], round(CHANGES_S * fps))
+    for first, last in runs(share > 0):
+        if share[first:last].max() <= LEAST_PEAK:
+            share[first:last] = 0.0
     return share
 
 

@@ -44,8 +44,9 @@ class Pull:
     upper_down: float = 0.0
     """The upper lip, away from the corners."""
     lower_down: float = 0.0
-    middle: Literal["bow", "flat"] = "bow"
-    """`bow`: strongest in the middle. `flat`: nearly constant up to the corners."""
+    middle: Literal["bow", "flat", "square"] = "bow"
+    """`bow`: strongest in the middle. `flat`: nearly constant up to the corners. `square`: constant nearly up to
+    them."""
     tighten: float = 0.0
     """How far the outer borders move to the line of the mouth, as a share of the lips' thickness; negative where
     lips turn out."""
@@ -136,12 +137,14 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "upper lip raiser",
         "levator labii superioris",
         (
-            Push("face", (0.30, 0.82), (0.16, 0.16), 0, -0.045),
+            Push("face", (0.30, 0.82), (0.16, 0.16), 0, -0.039),
+            # The tip and the base of the nose stay: carried along by the wings, they turned it up.
+            Push("face", (0, 0.62), (0.15, 0.16), 0, 0.020, once=True),
             Push("face", (0.18, 0.95), (0.12, 0.12), 0.019, 0),
             Push("face", (0, 0.45), (0.12, 0.25), 0, -0.0135, once=True),
             Push("face", (0.36, 0.42), (0.14, 0.14), 0, -0.0108),
         ),
-        Pull(corner_down=-0.012, corner_power=3.0, upper_down=-0.070, middle="flat"),
+        Pull(corner_down=-0.012, corner_power=3.0, upper_down=-0.070, middle="square"),
     ),
     "AU11": ActionUnit(
         "nasolabial deepener", "zygomaticus minor", (Push("face", (0.35, 0.75), (0.15, 0.15), 0, -0.030),)

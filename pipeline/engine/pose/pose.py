@@ -97,6 +97,7 @@ RECIPES: dict[Prompt, Recipe] = {
             "AU4": 0.4,
             "AU39": 0.2,
         },
+        less_after_smile={"AU15": 0.5},
         first_steps=1.46,
     ),
 }

@@ -31,6 +31,8 @@ from ..warp.landmark_moves import OPEN_EYE, combined_lids
 from ..warp.warp import Warped
 
 BLUR_UNITS = 0.012
+STILL_ENDS = 2.0
+"""Where a lower lid falls, the still eye ends so far above its old place, as a multiple of the blur of its edge."""
 LASHES_UNITS = 0.016
 """The border of a lid is dark; it moves with the lid and is not painted over."""
 LID_SHADOW_UNITS = 0.040
@@ -70,7 +72,7 @@ def restore_eyeballs(original: Image, warped: Warped, frame: FaceFrame, pose: Po
     lids = combined_lids(pose)
     if lids.upper_down * OPEN_EYE > lids.widen:
         if pose.mode == "face":
-            _show_still_eyes(original, warped, frame.unit_px)
+            _show_still_eyes(original, warped, frame)
         return
     if lids.widen > 0:
         # Squinting eyes show lids beside the iris; white is then as dark as it mostly is under lids in this light.
@@ -79,12 +81,17 @@ def restore_eyeballs(original: Image, warped: Warped, frame: FaceFrame, pose: Po
             _uncover(original, warped, frame, eye, _least_white(original, frame, eye, white))
 
 
-def _show_still_eyes(original: Image, warped: Warped, unit_px: float) -> None:
+def _show_still_eyes(original: Image, warped: Warped, frame: FaceFrame) -> None:
     left, top, right, bottom = warped.box
     still = original[top:bottom, left:right]
-    blur_px = unit_px * BLUR_UNITS
+    blur_px = frame.unit_px * BLUR_UNITS
+    down = frame.plane_px[1] / max(1e-6, float(np.linalg.norm(frame.plane_px[1])))
     for eye in EYES.values():
         contour = warped.places_px[eye.contour]
+        # Above a lower lid that falls, as when a smile goes, the still picture shows that lid and its lashes once more.
+        fallen = np.maximum(warped.moves_px[eye.lower] @ down, 0)
+        above = fallen + np.minimum(fallen, STILL_ENDS * blur_px)
+        contour[-len(eye.lower) :] -= above[::-1, None] * down
         box = box_around(contour, blur_px * 3 + 2, still.shape)
         if box is not None:
             layer = still[box[1] : box[3], box[0] : box[2]]

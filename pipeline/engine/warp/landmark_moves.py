@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..arrays import Curve, Points, smoothstep
+from ..arrays import Curve, Points, fraction_between, smoothstep
 from ..geometry.head_frame import FaceFrame, foreshortening
 from ..geometry.mesh import (
     ANCHORS,
@@ -29,6 +29,10 @@ CHIN_LESS = 0.25
 """In the region `lips` the chin moves less by this share, so that nothing below the face changes."""
 OPEN_EYE = 0.11
 """From this opening on, in units, a lid takes all of AU5; a shut lid takes nothing."""
+
+CLOSING_HOLDS, CLOSING = 0.5, (0.0, 0.30)
+"""The share by which a lower lid falls less under an upper lid that comes down, from nothing to all of it between these
+shares of the eye: the picture shows no eye behind the lower lid, and an iris stretched instead is not round."""
 
 
 def landmark_moves(frame: FaceFrame, pose: Pose) -> Points:
@@ -169,9 +173,13 @@ def move_lids(frame: FaceFrame, pose: Pose) -> Points:
 def combined_lids(pose: Pose) -> Lids:
     """Return the sum of what the units of a pose do to the lids; together they shut at most 93 % of an eye."""
     acting = [(amount, ACTION_UNITS[name].lids or Lids()) for name, amount in pose.units.items()]
+    upper_down = min(0.55, sum(amount * lids.upper_down for amount, lids in acting))
+    lower_up = min(0.38, sum(amount * lids.lower_up for amount, lids in acting))
+    if lower_up < 0:
+        lower_up *= 1 - CLOSING_HOLDS * fraction_between(upper_down, CLOSING)
     return Lids(
-        min(0.55, sum(amount * lids.upper_down for amount, lids in acting)),
-        min(0.38, sum(amount * lids.lower_up for amount, lids in acting)),
+        upper_down,
+        lower_up,
         sum(amount * lids.widen for amount, lids in acting),
     )
 

@@ -154,7 +154,7 @@ def lip_shape(pose: Pose, across: Curve, share: Curve) -> tuple[Points, Points]:
         share: foreshortening of each column, 0 to 1.
     """
     side = np.abs(across)
-    middles = {"bow": 1 - side**2, "flat": 1 - side**4}
+    middles = {"bow": 1 - side**2, "flat": 1 - side**4, "square": 1 - side**8}
     out, down, upper_down, lower_down = (np.zeros_like(across) for _ in range(4))
     for amount, pull in _pulls(pose):
         out += amount * pull.corner_out

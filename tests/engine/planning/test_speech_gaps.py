@@ -52,6 +52,15 @@ def test_lips_meet_in_words_under_every_emotion_that_opens_them(portrait) -> Non
         assert steps.max() < 0.10
 
 
+def test_a_surprised_jaw_does_not_snap_to_a_closure(portrait) -> None:
+    """What surprise adds to a held vowel gives way over five frames, at most three tenths of it in one."""
+    added = 1 - closing_share(np.array([0.15] * 10 + [0.0] * 3 + [0.15] * 10), FPS)
+
+    assert added[10:13].max() == 0
+    assert added[[4, 18]].min() == 1
+    assert np.abs(np.diff(added)).max() < 0.3
+
+
 def test_a_mouth_at_rest_stays_surprised(portrait) -> None:
     """After a word the lips rest for two seconds: they open again within one, and are open before the next word."""
     gaps = [*WORD, *WORD, *[0.0] * 50, *WORD, *WORD]
@@ -79,6 +88,15 @@ def test_own_teeth_come_slowly_and_never_where_the_picture_has_none() -> None:
     assert share[gaps == 0].max() == 0
     assert share[15] == 1
     assert share[30:33].max() < 0.3  # an opening that is over at once keeps what is drawn
+
+
+def test_own_teeth_that_would_never_come_half_are_not_mixed_with_drawn_ones() -> None:
+    """An opening that can just be read for some frames shows drawn teeth alone; one that becomes clear, its own."""
+    held, clear = [0.131] * 12, [0.131] * 3 + [0.15] * 15
+
+    for gaps in (held, clear):
+        share = own_share(np.array([0.0] * 5 + gaps + [0.0] * 5), FPS, unit_px=98)
+        assert share.max() == (gaps is clear)
 
 
 @pytest.mark.parametrize("away", [[np.nan], [np.nan] * 30], ids=["flash", "other shot"])

@@ -149,7 +149,9 @@ def test_the_resting_shape_of_a_mouth_that_stays_open_changes_gradually() -> Non
     assert np.abs(np.diff(gaps)).max() < 0.02
 
 
-@pytest.mark.parametrize(("prompt", "share", "brow"), [("sad", 0.7, "AU1"), ("angry", 0.8, "AU4")])
+@pytest.mark.parametrize(
+    ("prompt", "share", "brow"), [("sad", 0.7, "AU1"), ("angry", 0.8, "AU4"), ("disgusted", 0.6, "AU9")]
+)
 def test_a_smile_that_goes_hangs_less(prompt: Prompt, share: float, brow: str) -> None:
     """The corners of a broad smile are pulled down by less than those of a mouth at rest; brows move alike."""
     at_rest, smiling = (

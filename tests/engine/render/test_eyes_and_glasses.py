@@ -89,6 +89,22 @@ def test_an_iris_that_is_uncovered_is_round_where_the_lower_lid_hides_its_other_
         assert over_pupil.mean() > 0.45 * right_of_it.mean()
 
 
+def test_a_lower_lid_that_falls_when_a_smile_goes_shows_its_lashes_once(portrait) -> None:
+    """A line along the lower lids, of one colour, is no larger in sad than it was: the still eye has none of it."""
+    picture = cv2.resize(portrait.picture, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    face = FaceFrame(portrait.face.points_px * 3)
+    for eye in EYES.values():
+        row = face.points_px[eye.lower, :2] + (0, 0.012 * face.unit_px)
+        cv2.polylines(picture, [row.round().astype(np.int32)], False, (0, 255, 0), round(0.02 * face.unit_px))
+
+    after = retouch(picture, face, _pose(portrait, "sad"))
+
+    before, shown = (
+        np.clip(seen[..., 1] - seen[..., ::2].max(2).astype(float), 0, None).sum() for seen in (picture, after)
+    )
+    assert shown < 1.25 * before
+
+
 def _wearing(portrait, color: int, thick_units: float, *, lenses: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return the portrait with round glasses of a grey, and where they are: their frame, or all of their dark lenses.
 

@@ -12,12 +12,12 @@ import pytest
 
 from react1.pipeline.core.edits.choices import Prompt, React1Choices
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
-from react1.pipeline.engine.geometry.mesh import CHIN, LOWER_LIP, NOSE_BASE, UPPER_LIP
+from react1.pipeline.engine.geometry.mesh import CHIN, EYES, LOWER_LIP, NOSE_BASE, UPPER_LIP
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.pose.action_units import ACTION_UNITS, MOUTH_UNITS
 from react1.pipeline.engine.pose.pose import HEAD_MOVES, RECIPES, gain
 from react1.pipeline.engine.voice.speech import SpeechFrame
-from react1.pipeline.engine.warp.landmark_moves import landmark_moves
+from react1.pipeline.engine.warp.landmark_moves import landmark_moves, move_lids
 
 INNER_BROW, OUTER_BROW, CORNER = [107, 336], [70, 300], [61, 291]
 _BROW_BORDERS = ([[55], [285]], [[107], [336]])
@@ -197,6 +197,36 @@ def test_a_mouth_rests_at_three_quarters_of_a_broad_smile(portrait, smile: float
 def test_an_angry_nose_keeps_its_length(portrait) -> None:
     """Its tip rises by less than 0.02 units: a nose that turned up would be another person's."""
     assert max(up(portrait, [tip], "angry", 1.0) for tip in (1, 4)) < 0.02
+
+
+def test_a_disgusted_nose_does_not_turn_up(portrait) -> None:
+    """Where its wings rise, the underside of its tip and its base rise by less than a tenth of that."""
+    wings = up(portrait, [129, 358], "disgusted", 1.0)
+
+    assert wings > 0.10
+    assert max(up(portrait, [point], "disgusted", 1.0) for point in (1, NOSE_BASE)) < wings / 10
+
+
+def test_a_disgusted_lip_rises_nearly_up_to_its_corners(portrait) -> None:
+    """Beside the middle it rises as far, and three fifths of the way out by more than 85 %: else the mouth is a Λ."""
+    shape = MouthShape.of(portrait.face)
+    pose = replace(pose_for(React1Choices(prompt="neutral"), shape, shape, 1.0), calm=0.0, gap=shape.gap)
+    moves = landmark_moves(portrait.face, replace(pose, units={"AU10": 2.0}))[UPPER_LIP[0], 1]
+
+    across = np.abs(np.linspace(-1, 1, len(moves)))
+    assert (moves[across < 0.7] < 0.85 * moves[5]).all()
+
+
+def test_lids_that_close_hold_a_lower_lid_that_falls(portrait) -> None:
+    """The lower lid of a smile that goes falls by less than two thirds in sad of what it does in neutral."""
+    lid = EYES[1].lower[3]
+    smiling = replace(MouthShape.of(portrait.face), width=1.1)
+    fallen = {}
+    for prompt in ("sad", "neutral"):
+        pose = pose_for(React1Choices(prompt=prompt, temperature=1.0), smiling, smiling, 1.0)
+        fallen[prompt] = float(move_lids(portrait.face, pose)[lid, 1])
+
+    assert 0 < fallen["sad"] < fallen["neutral"] * 2 / 3
 
 
 def test_the_corners_of_an_open_smile_come_to_rest_where_those_of_a_shut_one_do(portrait) -> None:
