@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from comfyui_jobs import digest, saved, workflow
 from export_lock import held_export
 from numbered_clips import make_clip
 
-from react1.pipeline.adapters.comfyui import all_boxes, previews
+from react1.pipeline.adapters.comfyui import all_boxes, folders, previews
 from react1.pipeline.adapters.comfyui.boxes.film_job import FilmJob
 from react1.pipeline.adapters.comfyui.conversions.edit_values import EditList, local_files, parse_edits
 from react1.pipeline.adapters.comfyui.work import explain
@@ -56,6 +58,18 @@ def test_a_film_is_saved_packet_for_packet_under_the_next_number(server):
     assert (folder / "film_00001_.mp4").read_bytes() == b"foreign"
     assert digest(folder / "film_00002_.mp4") == digest(server.film)
     assert os.access(folder / "film_00002_.mp4", os.W_OK)
+
+
+def test_a_film_is_saved_under_the_day(server):
+    """As ComfyUI's own boxes do."""
+    outcome = server.run(load_and_save(prefix="%year%-%month%-%day%/take %second%"))
+
+    ((path,),) = outcome.outputs["2"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d/take \d\d_00001_\.mp4", os.path.relpath(path, server.folder / "output"))
+    name = folders.with_time(
+        "%year%%month%%day% %hour%.%minute%.%second% %date%", datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+    )
+    assert name == "20260304 05.06.07 %date%"
 
 
 def test_the_container_of_the_film_is_kept(server):

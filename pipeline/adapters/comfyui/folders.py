@@ -14,6 +14,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from . import host
 _FILMS = (".mp4", ".m4v", ".webm", ".mov")
 """Containers that the interface shows in a player."""
 _NUMBER = re.compile(r"_(\d+)_?$")
+_TIMES = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": "%S"}
+"""What ComfyUI's own boxes replace in a name between percent signs, and how `strftime` writes it."""
 
 
 def save_numbered(source: Path, prefix: str) -> Path:
@@ -53,6 +56,13 @@ def save_numbered(source: Path, prefix: str) -> Path:
                 number += 1
         finally:
             part.unlink(missing_ok=True)
+
+
+def with_time(prefix: str, now: datetime) -> str:
+    """Return a name in which `%year%`, `%month%`, `%day%`, `%hour%`, `%minute%` and `%second%` are those of `now`."""
+    for name, form in _TIMES.items():
+        prefix = prefix.replace(f"%{name}%", now.strftime(form))
+    return prefix
 
 
 def split_prefix(prefix: str) -> tuple[Path, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -106,7 +107,9 @@ class SaveFilmBox(Box):
     @classmethod
     def inputs(cls) -> tuple[Input, ...]:
         """Return the film and the beginning of its name."""
-        about = "folder and beginning of the name, in ComfyUI's output folder"
+        about = (
+            "folder and beginning of the name, in ComfyUI's output folder; %year%, %month%, %day%, %hour% are filled in"
+        )
         return (
             Input("video", VIDEO, {"tooltip": "the film"}),
             Input("filename_prefix", "STRING", {"default": "react1/film", "tooltip": about}),
@@ -128,7 +131,8 @@ class SaveFilmBox(Box):
 
         def save(progress: Callable[[float], None]) -> tuple[Path, str]:
             film = film_file(values["video"], progress)
-            return folders.save_numbered(film.path, str(values["filename_prefix"])), film.note
+            prefix = folders.with_time(str(values["filename_prefix"]), datetime.now(UTC).astimezone())
+            return folders.save_numbered(film.path, prefix), film.note
 
         path, lost = call.do(save)
         given_files.record(call_key(cls.id, call.node_id, values), [path])
