@@ -59,6 +59,7 @@ def load_job(
     out: str | None = None,
     online: str | None = None,
     allow_outside: bool = False,
+    folders: Sequence[Path] = (),
     base: Path,
 ) -> Job:
     """Load a preset or a job and fill in its inputs.
@@ -73,6 +74,7 @@ def load_job(
         out: the value of the input `out`.
         online: the folder of the camera originals for the takes; the source is then their proxy.
         allow_outside: whether a job may choose to write outside its own folder.
+        folders: what a job may choose to write to besides its own folder.
         base: the folder from which relative paths outside of files start.
 
     Raises:
@@ -98,7 +100,7 @@ def load_job(
     problems.raise_if_any()
     if not allow_outside:
         from_job = explicit_values.keys() - overrides.keys()
-        check_output_places(steps, inputs, from_job, overrides.keys(), document.files, base, problems)
+        check_output_places(steps, inputs, from_job, overrides.keys(), document.files, folders, base, problems)
         problems.raise_if_any()
     _check_containers(steps, inputs, base, problems)
     problems.raise_if_any()
@@ -281,6 +283,7 @@ def check_output_places(
     from_job: Collection[str],
     from_command_line: Collection[str],
     files: Sequence[Path],
+    folders: Sequence[Path],
     base: Path,
     problems: Problems,
 ) -> None:
@@ -292,10 +295,12 @@ def check_output_places(
         from_job: the inputs that the job sets.
         from_command_line: the inputs that the command line sets.
         files: the job and the preset.
+        folders: where they may write besides their own folders.
         base: the current folder.
         problems: gets the errors.
     """
     own = [path.absolute().parent for path in files if path.absolute().parent != shipped_folder()]
+    own += folders
     chosen = [Path(str(inputs[name].value)) for name in from_command_line if _is_path(inputs.get(name))]
     for step in steps:
         path = output_path(step)
@@ -308,6 +313,7 @@ def check_output_places(
             continue
         location = tree.location if tree is not None else Location(str(files[0]), base)
         where = f"the folder of {files[0].name}" if own else "the source's folder"
+        where = " and ".join(map(str, folders)) or where
         problems.add_at(
             location,
             (name or step.id,),

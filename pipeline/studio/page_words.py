@@ -76,7 +76,7 @@ _TERMS: tuple[tuple[str, str], ...] = (
     (r"give --replace to replace it, or another --out", f"name another file at {_NEW_FILM}, or move that one away"),
     (r"choose another --out", f"name another file at {_NEW_FILM}"),
     (r"run again with --replace to replace it, or with another --out", f"name another file at {_NEW_FILM}"),
-    (r"pass it with --out or --set \S+, or add --allow-outside", "choose a place in the folder of the job"),
+    (r"pass it with --out or --set \S+, or add --allow-outside", "choose a place there"),
     (r"pass --pay or --yes, and --max-cost USD for a limit", "agree to what it costs first"),
     (r"raise --max-cost, or edit less", "agree to what it costs now, or edit less"),
     (r"\(REACT1_BUDGET_MONTH\) ", ""),

@@ -79,7 +79,7 @@ class Studio:
             InputMediaError: the film cannot be used.
         """
         if path.suffix.lower() in FILMS:
-            return self._open(self._job_of(path), path, new_source=path.name)
+            return self._open(self._job_of(path), path)
         if not is_job(path):
             raise PresetError(f"{path.name} is neither a film nor a job")
         document = JobFile(path, path.with_name("unused")).document()
@@ -113,15 +113,19 @@ class Studio:
             return sidecar
         return self.library.jobs / f"{project_id(film)}.yaml"
 
-    def _open(self, job: Path, film: Path, new_source: str = "") -> Project:
+    def _open(self, job: Path, film: Path) -> Project:
         name = project_id(job)
         with exclusive(f"studio project {name}"):  # a long film takes a while, in which the open ones go on
             if name not in self._projects:
-                source = new_source if job.parent == film.parent else str(film)
+                values, folders = {"source": film.name if job.parent == film.parent else str(film)}, ()
                 if job.parent == self.library.jobs:
                     with storage_errors(job.parent):
                         job.parent.mkdir(parents=True, exist_ok=True)
-                project = Project(self.options.home, job, film, self.events.send, new_source=source)
+                    folders = (*self.library.writable(), job.parent)
+                    if not os.access(film.parent, os.W_OK):
+                        place = folders[0] if len(folders) > 1 else job.with_suffix("")
+                        values["out"] = str(place / "{source.stem}.react1{source.suffix}")
+                project = Project(self.options.home, job, film, self.events.send, new_values=values, folders=folders)
                 project.list.save()
                 with self._lock:
                     self._projects[name] = project

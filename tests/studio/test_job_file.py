@@ -151,7 +151,7 @@ def test_an_invalid_change_is_not_written(job, fields):
 
 def test_a_new_job_is_written_with_its_first_edit(tmp_path):
     """Opening a film writes nothing."""
-    job = JobFile(tmp_path / "film.mp4.react1.yaml", tmp_path / "history.json", 'a "film".mp4')
+    job = JobFile(tmp_path / "film.mp4.react1.yaml", tmp_path / "history.json", {"source": 'a "film".mp4'})
     assert job.edits() == []
     assert not job.path.exists()
 

@@ -855,6 +855,32 @@ def test_a_film_beside_which_nothing_may_be_written_can_have_a_new_line(folder, 
     studio.close()
 
 
+def test_what_is_made_of_a_film_beside_which_nothing_may_be_written_has_a_place(folder, tmp_path_factory, monkeypatch):
+    """In another folder of the studio or, if it has none, beside the job; and the page can choose where there."""
+    from react1.pipeline.config.checked_job import output_path
+    from react1.pipeline.studio import studio as studio_module
+    from react1.pipeline.studio.studio_options import StudioOptions
+
+    monkeypatch.setattr(studio_module.os, "access", lambda path, *_: path != folder)
+    home, other = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("other")
+    for folders, place in (((folder, other), other), ((folder,), None)):
+        studio = studio_module.Studio(StudioOptions(home, folders))
+        project = studio.open(folder / "film.mp4")
+        project.job.add({"in": "1f", "out": "9f", "prompt": "sad"})
+        own = place or project.job.path.with_suffix("")
+
+        outputs = [output_path(project.film_job("local", kind).steps[-2]) for kind in ("film", "turnover")]
+        with pytest.raises(PresetError, match=f"is outside {place or own.parent}"):
+            set_option(project.job, "out", str(folder / "new.mp4"))
+        set_option(project.job, "out", str((place or own.parent) / "new.mp4"))
+
+        assert outputs == [own / "film.react1.mp4", own / "film.react1-turnover.mp4"]
+        assert output_path(project.film_job("local", "film").steps[-2]) == (place or own.parent) / "new.mp4"
+        assert project.as_text("command").endswith(" --allow-outside")
+        studio.close()
+        project.job.path.unlink()
+
+
 def test_a_take_stays_with_its_edit_when_another_one_is_removed(folder):
     """Edits without a name are called by their numbers, and a name may be given later."""
     rows = ("{in: 1f, out: 9f, prompt: sad%s}", "{in: 12f, out: 30f, prompt: happy%s}")

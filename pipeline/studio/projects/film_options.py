@@ -83,8 +83,8 @@ def set_option(job: JobFile, name: str, text: str | None) -> None:
     edits = () if is_usable or "edits" not in inputs else (_SOME_EDIT,)
 
     def check(old: Path, new: Path) -> None:
-        problems = _problems(new, job.path.name, edits)
-        known = _problems(old, job.path.name, edits) if problems else []
+        problems = _problems(new, job, edits)
+        known = _problems(old, job, edits) if problems else []
         for path, message in problems:  # what was wrong before in another place is no reason to refuse this
             key, _, part = path.partition(".")
             if key == name or (path, message) not in known:
@@ -158,10 +158,11 @@ def _parsed(text: str, kind: str, folder: Path) -> Any:
     return None if tree is None else tree.plain
 
 
-def _problems(path: Path, name: str, edits: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return why a job cannot be loaded: inputs, and what is wrong; `name` is the file's, `edits` replace its own."""
+def _problems(path: Path, job: JobFile, edits: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return why a job cannot be loaded from a path: inputs, and what is wrong; `edits` replace its own."""
+    name = job.path.name
     try:
-        load_job(str(path), registry=load_registry(), edits=edits, base=path.parent)
+        load_job(str(path), registry=load_registry(), edits=edits, folders=job.folders, base=path.parent)
     except PresetError as error:
         return [(problem.path, problem.message.replace(path.name, name)) for problem in error.problems]
     except React1Error as error:

@@ -74,17 +74,25 @@ class WrittenEdit:
 class JobFile:
     """One job file and its history."""
 
-    def __init__(self, path: Path, history_path: Path, new_source: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        history_path: Path,
+        new_values: Mapping[str, str] | None = None,
+        folders: tuple[Path, ...] = (),
+    ) -> None:
         """Open a job; it needs not exist yet.
 
         Args:
             path: the job file.
             history_path: where the texts for undo are kept.
-            new_source: the film that a new job names, relative to the job's folder.
+            new_values: the inputs that a new job has, such as its film, relative to the job's folder.
+            folders: where its films may be written besides its own folder, and which a message about that names.
         """
         self.path = path
         self._history_path = history_path
-        self._new_source = new_source
+        self.folders = folders
+        self._new_values = dict(new_values or {})
         self._lock = threading.RLock()
         self._parsed: tuple[str, dict[str, Any], list[WrittenEdit]] | None = None
         """The text that was read last, and what it says."""
@@ -98,7 +106,8 @@ class JobFile:
         try:
             return self.path.read_bytes().decode("utf-8-sig")
         except FileNotFoundError:
-            return f"preset: {NEW_JOB_PRESET}\nsource: {json.dumps(self._new_source, ensure_ascii=False)}\nedits: []\n"
+            inputs = (f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in self._new_values.items())
+            return "\n".join([f"preset: {NEW_JOB_PRESET}", *inputs, "edits: []", ""])
         except (OSError, UnicodeDecodeError) as error:
             raise PresetError(f"{self.path.name} cannot be read: {error}") from error
 

@@ -33,6 +33,7 @@ def job_text(job: JobFile, film: Path, kind: str, provider: str) -> str:
         return job.text()
     if kind == "command":
         option = f" --provider {provider}" if provider != "auto" else ""
+        option += " --allow-outside" if job.folders else ""
         return f"react1 run {shlex.quote(str(job.path))}{option}"
     options = job.options()
     preset, folder = options.pop("preset", NEW_JOB_PRESET), job.path.parent

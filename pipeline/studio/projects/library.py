@@ -74,6 +74,10 @@ class Library:
             raise InputMediaError(f"{shorten(path.name)} does not exist any more")
         return path
 
+    def writable(self) -> tuple[Path, ...]:
+        """Return the folders named at the start in which files may be written."""
+        return tuple(folder for folder in self.folders if os.access(folder, os.W_OK))
+
     def _may_use(self, path: Path) -> bool:
         return any(path.is_relative_to(folder) for folder in (*self.folders, self.jobs))
 

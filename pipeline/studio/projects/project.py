@@ -14,15 +14,11 @@ from typing import Any
 import numpy as np
 
 from ...config.checked_job import Job, until_takes
-from ...config.load import load_job
-from ...config.presets.json_schema import JOB_OPTIONS
-from ...config.presets.shipped import load_preset_info
 from ...core.cancellation import exclusive
 from ...core.edits.choices import CHOICE_NAMES, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.errors import InputMediaError, PresetError, React1Error
 from ...core.file import File
-from ...core.nodes.registry import load_registry
 from ...core.values import Media
 from ...core.version import version_text
 from ...executors.base import CallMonitor, StoreContext
@@ -40,19 +36,24 @@ from .job_file import EditConflict, JobFile, Mark, WrittenEdit, file_mark
 from .job_text import job_text
 from .library import project_id
 from .preset_values import JobValues, lists_version, other_film, place_of, step_choices, values_of
+from .runnable_jobs import load_film, load_turnover
 from .take_list import TakeList, WantedTake, name_of_take, place_key, plain_edit
 
 _DAY_S = 24 * 3600.0
-_TURNOVER = "turnover"
-_OWN_IN_TURNOVERS = frozenset({"source", "edits", "out"})
-"""Inputs that a package for an editing system gets from the page; it has all others of its preset from the job."""
 
 
 class Project:
     """One job file with its film."""
 
     def __init__(
-        self, home: Path, job_path: Path, film_path: Path, notify: Callable[..., None], *, new_source: str = ""
+        self,
+        home: Path,
+        job_path: Path,
+        film_path: Path,
+        notify: Callable[..., None],
+        *,
+        new_values: Mapping[str, str] | None = None,
+        folders: tuple[Path, ...] = (),
     ) -> None:
         """Open a film with its job.
 
@@ -61,7 +62,8 @@ class Project:
             job_path: the job; it needs not exist yet.
             film_path: the film.
             notify: sends an event to the pages: its kind, and its data by name.
-            new_source: the film as a new job names it.
+            new_values: the inputs of a new job.
+            folders: where films may be written besides the job's folder.
 
         Raises:
             InputMediaError: the film cannot be used.
@@ -72,7 +74,7 @@ class Project:
         self._notify = notify
         self._open_film()
         folder = home / "studio" / self.id
-        self.job = JobFile(job_path, folder / "history.json", new_source)
+        self.job = JobFile(job_path, folder / "history.json", new_values, folders)
         self.list = TakeList(folder / "project.json")
         self.list.record.job, self.list.record.film = str(job_path), str(film_path)
         self.finished = FinishedFilms(self.store, self.list)
@@ -325,7 +327,7 @@ class Project:
         """
         self._require_own_film()
         edit = Edit.model_validate(take.edit)
-        return until_takes(self._load(edits=[edit], provider=take.provider), page=False)
+        return until_takes(load_film(self.job, take.provider, edits=[edit]), page=False)
 
     def film_job(self, provider: str, kind: str) -> Job:
         """Return the job that makes the film, or the package for an editing system.
@@ -335,29 +337,13 @@ class Project:
         """
         self._require_own_film()
         if kind == "film":
-            return self._load(provider=provider)
+            return load_film(self.job, provider)
         edits = []
         for written in self.job.edits():
             if written.edit is None:
                 raise PresetError(f"{self.edit_name(written)}: {written.problem}")
             edits.append(written.edit)
-        options = self.job.options()
-        shared = {*load_preset_info(_TURNOVER, self.job.path.parent).inputs, *JOB_OPTIONS} - _OWN_IN_TURNOVERS
-        also = {name: _as_set(value) for name, value in options.items() if name in shared and value is not None}
-        return load_job(
-            _TURNOVER,
-            registry=load_registry(),
-            sets={**also, "source": str(self.film_path)},
-            out=str(self.film_path.with_name(f"{self.film_path.stem}.react1-turnover{self.film_path.suffix}")),
-            edits=edits,
-            provider=provider,
-            base=self.job.path.parent,
-        )
-
-    def _load(self, *, provider: str, edits: Sequence[Edit] = ()) -> Job:
-        return load_job(
-            str(self.job.path), registry=load_registry(), edits=edits, provider=provider, base=self.job.path.parent
-        )
+        return load_turnover(self.job, self.film_path, edits, provider)
 
     def pick(self, written: WrittenEdit, take: WantedTake) -> None:
         """Write the choice of a take into the job.
@@ -393,8 +379,3 @@ class Project:
     def as_text(self, kind: str) -> str:
         """Return the job as `yaml`, as a `command`, or as `python`."""
         return job_text(self.job, self.film_path, kind, self.list.record.provider)
-
-
-def _as_set(value: Any) -> str:
-    """Return the value of an input as the command line writes it."""
-    return value if isinstance(value, str) else json.dumps(value)
