@@ -874,7 +874,7 @@ def test_what_is_made_of_a_film_beside_which_nothing_may_be_written_has_a_place(
             set_option(project.job, "out", str(folder / "new.mp4"))
         set_option(project.job, "out", str((place or own.parent) / "new.mp4"))
 
-        assert outputs == [own / "film.react1.mp4", own / "film.react1-turnover.mp4"]
+        assert outputs == [own / "film.react1.mp4", own / "film.react1-turnover"]
         assert output_path(project.film_job("local", "film").steps[-2]) == (place or own.parent) / "new.mp4"
         assert project.as_text("command").endswith(" --allow-outside")
         studio.close()

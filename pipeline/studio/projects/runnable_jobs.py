@@ -48,7 +48,7 @@ def load_turnover(job: JobFile, film: Path, edits: Sequence[Edit], provider: str
     return load_job(
         _TURNOVER,
         registry=load_registry(),
-        sets={**also, "source": str(film)},
+        sets={"turnover": str(folder / f"{film.stem}.react1-turnover"), **also, "source": str(film)},
         out=str(folder / f"{film.stem}.react1-turnover{film.suffix}"),
         edits=edits,
         provider=provider,
