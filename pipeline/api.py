@@ -9,7 +9,7 @@
     )
     print(result.output, result.segments[0].request_id)
 
-Errors are those of the command line (core/errors.py).
+Errors are those of the command line (core/errors.py), in the terms of a call (python_terms.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -31,6 +31,7 @@ from .core.edits.edit import Edit
 from .core.errors import Interrupted
 from .core.nodes.registry import load_registry
 from .core.settings import home_folder, max_cost_usd
+from .python_terms import errors_in_python_terms, in_python_terms
 from .runner.events import SilentWatcher, Watcher
 from .runner.planning.plan import PlannedStep, plan_job
 from .runner.run_records.housekeeping import CLIPS
@@ -90,11 +91,10 @@ def run(
     Raises:
         React1Error: see core/errors.py; its `exit_status` is the command line's.
     """
-    from .runner.execute import execute
-
-    job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home, until=until)
-    options = _options(job, home, yes, max_cost, watcher)
-    return _run_blocking(lambda: asyncio.run(execute(job, options)))
+    with errors_in_python_terms(edits):
+        job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home, until=until)
+        options = _options(job, home, yes, max_cost, watcher)
+        return _run_blocking(lambda: asyncio.run(_execute(job, options)))
 
 
 def take(
@@ -120,11 +120,10 @@ def take(
         PresetError: the job makes no takes, or is invalid.
         React1Error: see core/errors.py.
     """
-    from .runner.execute import execute
-
-    job = until_takes(_load(preset, edits, provider, None, inputs, online, allow_outside=allow_outside, home=home))
-    options = _options(job, home, yes, max_cost, watcher)
-    return _run_blocking(lambda: asyncio.run(execute(job, options)))
+    with errors_in_python_terms(edits):
+        job = until_takes(_load(preset, edits, provider, None, inputs, online, allow_outside=allow_outside, home=home))
+        options = _options(job, home, yes, max_cost, watcher)
+        return _run_blocking(lambda: asyncio.run(_execute(job, options)))
 
 
 async def arun(
@@ -151,18 +150,19 @@ async def arun(
         React1Error: see core/errors.py.
         asyncio.CancelledError: the task was cancelled; its message says how to resume.
     """
-    from .runner.execute import execute
-
-    job = await asyncio.to_thread(
-        lambda: _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home, until=until)
-    )
-    try:
-        return await execute(job, _options(job, home, yes, max_cost, watcher))
-    except Interrupted as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError(error.message) from error
-        raise
+    with errors_in_python_terms(edits):
+        job = await asyncio.to_thread(
+            lambda: _load(
+                preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home, until=until
+            )
+        )
+        try:
+            return await _execute(job, _options(job, home, yes, max_cost, watcher))
+        except Interrupted as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError(error.message) from error
+            raise
 
 
 @dataclass(frozen=True)
@@ -193,9 +193,18 @@ def plan(
     Raises:
         React1Error: what would stop the run before its first step.
     """
-    job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home, until=until)
-    rows = plan_job(job, Store(home_folder(home), read_only=True))
-    return Plan(job.name, tuple(rows), round(sum(row.cost_usd for row in rows), 6), tuple(job.notes))
+    with errors_in_python_terms(edits):
+        job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home, until=until)
+        rows = plan_job(job, Store(home_folder(home), read_only=True))
+    notes = tuple(in_python_terms(note) for note in job.notes)
+    return Plan(job.name, tuple(rows), round(sum(row.cost_usd for row in rows), 6), notes)
+
+
+async def _execute(job: Job, options: Options) -> RunResult:
+    from .runner.execute import execute
+
+    result = await execute(job, options)
+    return replace(result, notes=tuple(in_python_terms(note) for note in result.notes))
 
 
 def _options(job: Job, home: str | Path | None, yes: bool, max_cost: float | None, watcher: Watcher | None) -> Options:

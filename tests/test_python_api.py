@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import re
 
 import numpy as np
 import pytest
+from error_texts import error_texts
 
 from react1 import Pipeline, arun, plan, run
-from react1.pipeline.core.errors import InputMediaError, PresetError, Problem
+from react1.pipeline.core.errors import InputMediaError, OverBudget, PresetError, Problem
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.media.tools.process import run_tool
+from react1.pipeline.python_terms import in_python_terms
 from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted
 from react1.pipeline.runner.run_records.outcome import NotebookProgress, RunResult, SegmentResult, page_html
 from react1.pipeline.scripting.moviepy_clips import open_clip, require_moviepy, write_clip
@@ -94,6 +98,56 @@ def test_plan_says_what_a_run_would_cost(options):
     assert (before.preset, before.cost_usd, after.cost_usd) == ("paid", pytest.approx(0.48), 0.0)
     assert [step.stored for step in after.steps] == [True] * len(after.steps)
     assert [step.step for step in before.steps][:2] == ["fetch", "trim"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"provider": "providr"}, "provider: 'providr' is not one of auto, "),
+        ({"edits": ["0f-1f:sad", "2f-8f:sda"]}, "edits[1].prompt: 'sda' is not one of happy, "),
+        ({"edits": "2f-8f"}, "edits[0]: expected IN-OUT:PROMPT"),
+        ({"edits": [EDIT, {"in": "8f", "out": "9f", "prompt": "sda"}]}, "edits[1].prompt: 'sda' is not one of happy, "),
+        ({"edits": ()}, 'edits: missing input: set it in a job as `edits: …`, or with edits="IN-OUT:PROMPT"'),
+        ({"source": None}, "source: missing input: set it in a job as `source: …`, or with source=…"),
+        ({"sauce": "film.mov"}, "sauce: paid has no input 'sauce'; available: source, edits"),
+        ({"online": "nowhere"}, "online: "),
+        ({"provider": "segmind"}, 'SEGMIND_API_KEY, or use provider="local" (a preview)'),
+    ],
+)
+def test_errors_name_keywords(options, changes, message, monkeypatch):
+    """No option of the command line; both in the message and in the list of problems."""
+    monkeypatch.delenv("SEGMIND_API_KEY", raising=False)
+
+    with FakeProvider(), pytest.raises(PresetError) as caught:
+        plan(PAID, **{**options, **changes})
+
+    assert message in str(caught.value)
+    assert message in "; ".join(str(problem) for problem in caught.value.problems)
+    assert "--" not in str(caught.value)
+
+
+def test_what_stops_a_run_names_keywords(options, tmp_path):
+    """What it would cost, and a film that exists; the error is otherwise the command line's."""
+    prepare = {name: value for name, value in options.items() if name != "provider"}
+    (film := tmp_path / "new.mov").write_bytes(b"a film")
+
+    with FakeProvider(usd_per_s=2.0), pytest.raises(OverBudget, match="pass yes=True, and max_cost=USD for a limit"):
+        run(PAID, **options)
+    with pytest.raises(PresetError, match="exists; give yes=True to replace it, or another out="):
+        run("emotion-edit", out=film, provider="local", **prepare)
+
+
+@pytest.mark.slow
+def test_no_text_of_the_package_names_an_option_that_a_call_has():
+    """Every error, problem and note in the source; commands in full, and what only a command has, stay."""
+    names = [name.replace("_", "-") for name in inspect.signature(run).parameters]
+    option = re.compile(rf"(?<![\w-])--({'|'.join([*names, 'edit', 'map', 'metrics', 'pay', 'replace', 'set'])})\b")
+
+    texts = [text for text in error_texts() if option.search(text)]
+    unchanged = [text.split()[0] for text in texts if option.search(in_python_terms(text))]
+
+    assert len(texts) > 15
+    assert unchanged == ["--edit", "mkvpropedit"]  # a call has one argument for both; the option of another tool
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from comfyui_jobs import digest, luma, packets, saved, workflow
 
-from react1.pipeline.media.probe import probe_path
+from react1.pipeline.media.probe import WITHOUT_STEREO_MODE, probe_path
 
 SPAN = range(10, 25)
 RAMP = 3
@@ -340,6 +340,23 @@ def test_a_message_names_no_command():
     message = f"there is no face 7 in shot 1; the shot shows 1 face(s): 1 at 0.46,0.63 ({LIST_HINT})"
 
     assert in_box_terms(message) == "there is no face 7 in shot 1; the shot shows 1 face(s): 1 at 0.46,0.63"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (WITHOUT_STEREO_MODE, WITHOUT_STEREO_MODE),  # a command of another tool, to be pasted as it is
+        ("the disk is full; use another --home", "the disk is full; use another REACT1_HOME"),
+        ("name a folder (--metrics, REACT1_METRICS)", "name a folder (REACT1_METRICS)"),
+        ("a.mp4 is outside b; pass it with --out or --set out=…, or add --allow-outside",
+         "a.mp4 is outside b; choose a name in out"),
+    ],
+)  # fmt: skip
+def test_a_message_names_no_option(message, expected):
+    """But what the node editor has, or its server is started with."""
+    from react1.pipeline.adapters.comfyui.work import in_box_terms
+
+    assert in_box_terms(message) == expected
 
 
 def test_a_marker_without_a_timeline_is_said_to_need_one(server):

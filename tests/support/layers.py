@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("faces",),
     ("executors",),
     ("jobs",),
-    ("runner",),
+    ("python_terms", "runner"),
     ("api", "farm"),
     ("server",),
     ("studio",),
