@@ -268,8 +268,13 @@ def fill_template(tree: Located, inputs: Mapping[str, Located], base: Path, prob
         if part is None and name not in inputs:
             return match[0]
         if name not in inputs or part not in PARTS:
-            message = not_one_of(name, inputs) if name not in inputs else not_one_of(part or "", PARTS)
-            problems.add(tree, f"{match[0]}: {message}; write {{INPUT.PART}}")
+            if name not in inputs:
+                message = f"{not_one_of(name, inputs)}; write {{INPUT.PART}}"
+            elif part is None:
+                message = f"says no part of {name}; write {', '.join(f'{{{name}.{known}}}' for known in PARTS)}"
+            else:
+                message = f"{not_one_of(part, PARTS)}; write {{INPUT.PART}}"
+            problems.add(tree, f"{match[0]}: {message}")
             is_complete = False
             return ""
         source = inputs[name]

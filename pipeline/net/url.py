@@ -20,6 +20,8 @@ _PUBLIC_KEYS = frozenset({"v", "id", "t", "list", "p", "page", "episode", "video
 _MAX_PUBLIC_VALUE = 16
 _URL = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[^\s'\"<>]+", re.IGNORECASE)
 """The scheme's length is bounded, so that matching is linear in the text, not quadratic."""
+_UNREADABLE = "an invalid URL"
+"""Instead of a URL without a readable host and port: what stands there may be a part of a password."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
 
@@ -30,7 +32,7 @@ def redact_url(url: str) -> str:
         parts = urlsplit(url.strip())
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        return "an invalid URL"
+        return _UNREADABLE
     host = f"[{host}]" if ":" in host else host
     authority = f"{host}:{port}" if port else host
     query = "&".join(
@@ -69,7 +71,9 @@ def require_web_url(text: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise InputMediaError(f"{redact_url(url)!r} has no valid host or port; write https://host/path")
+        shown = redact_url(url)
+        subject = "the URL" if shown == _UNREADABLE else repr(shown)
+        raise InputMediaError(f"{subject} has no valid host or port; write https://host/path")
     return url
 
 

@@ -106,8 +106,8 @@ def make_test_credentials(folder: Path, now: Clock = utc_now) -> tuple[Path, Pat
     for path in (certificate, key, trust):
         if path.exists():
             raise PresetError(f"{path} exists; nothing was written")
-    root, root_key = _certificate("react1 test root, not trusted", now(), None)
-    leaf, leaf_key = _certificate("react1 test certificate, not trusted", now(), (root, root_key))
+    root, root_key = _certificate("react1 test root", now(), None)
+    leaf, leaf_key = _certificate("react1 test certificate", now(), (root, root_key))
     pem = serialization.Encoding.PEM
     key_pem = leaf_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     try:

@@ -205,6 +205,11 @@ def test_a_failure_is_settled_as_billed_or_not(tmp_path, capsys):
     row = json.loads(react1("settle", paid.id, "--billed", "0.5", "--json")[1])
     assert (row["state"], row["cost_usd"], row["cost_known"]) == ("done", 0.5, True)
     assert "done  by hand: $0.50 billed" in react1("show", paid.id)[1]
+    rehearsed = CALL.model_copy(update={"host": "http://127.0.0.1:8000", "video": "d" * 64})
+    rehearsal = ledger.record_intent(intended.model_copy(update={"call": rehearsed}))
+    ledger.record(rehearsal, "failed", Failed(at=NOW, error="no face"))
+    assert "a rehearsal counts in no sum and no budget" in react1("settle", rehearsal.id, "--billed", "1")[1]
+    assert "2 jobs, $0.50" in react1()[1]
 
 
 def test_a_plan_shows_the_cost_of_each_segment_and_the_total(react1, server, film, tmp_path):

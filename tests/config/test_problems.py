@@ -300,13 +300,21 @@ def test_a_preset_that_fixes_its_provider_refuses_another(job_folder):
         assert job_folder.load("p.yaml", provider=provider).steps[-1].params.provider == "local"
 
 
-@pytest.mark.parametrize("template", ["{sauce.stem}", "{source.steam}", "{source}", "{loud.stem}"])
-def test_an_invalid_template_is_reported(job_folder, template):
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{sauce.stem}", "'sauce' is not one of "),
+        ("{source.steam}", "'steam' is not one of stem, "),
+        ("{source}", "says no part of source; write {source.stem}, {source.suffix}, "),
+        ("{loud.stem}", "the input 'loud' is not a file"),
+    ],
+)
+def test_an_invalid_template_is_reported(job_folder, template, reason):
     """A misspelled part does not end up in a file name."""
     messages = job_folder.problems("mine.yaml", sets={"source": "a.mp4", "out": template}, edits=["1-2:sad"])
 
     assert len(messages) == 1
-    assert messages[0].startswith(f"--set out: {template}: ")
+    assert messages[0].startswith(f"--set out: {template}: {reason}")
 
 
 def test_an_unknown_preset_is_reported_with_the_available_ones(job_folder):

@@ -59,7 +59,7 @@ def test_url_that_touches_other_characters_is_redacted(prefix):
         ("https://", "no valid host"),
         ("https:///film.mp4", "no valid host"),
         ("https://[::1/film.mp4", "no valid host"),
-        ("https://host:99999/film.mp4", "no valid host or port"),
+        ("https://host:99999/film.mp4", "^the URL has no valid host or port; write https://host/path$"),
         ("https://host:0/film.mp4", "no valid host or port"),
         ("https://host:port/film.mp4", "no valid host or port"),
         ("https://host/\ud800", r"'https://host/\\ud800' contains an unpaired surrogate"),

@@ -72,6 +72,7 @@ def test_a_signed_film_has_the_same_packets_and_says_what_was_changed(context, p
     provenance = read_provenance(path)
     assert (provenance.state, provenance.title, provenance.ingredients) == ("valid", "An interview", ("source",))
     assert read_provenance(path, trust=credentials[2]).state == "trusted"
+    assert "not trusted" not in provenance.signer  # whether it is, `state` says
     opened, edited = provenance.actions
     assert opened["action"] == "c2pa.opened"
     assert edited["digitalSourceType"].endswith("compositeWithTrainedAlgorithmicMedia")

@@ -153,7 +153,9 @@ def settle(
             outcome = "is marked as never made; the next run that needs it submits and pays for it"
         else:
             entry = settle_charge(ledger, job, billed or 0.0)
-            outcome = f"has cost ${entry.cost_usd:.2f}; this counts in sums and budgets"
+            rehearsal = job_row(entry)["rehearsal"]
+            counts = "a rehearsal counts in no sum and no budget" if rehearsal else "this counts in sums and budgets"
+            outcome = f"has cost ${entry.cost_usd:.2f}; {counts}"
         if as_json:
             out_json(job_row(entry))
         else:
