@@ -382,7 +382,7 @@ def test_who_wants_to_play_hears_why_it_does_not_play_yet(page):
 
 
 def test_lists_that_the_job_names_later_are_shown_at_once(page, studio):
-    """And which of several lists beside the film is meant is asked in one sentence."""
+    """And which of several lists beside the film is meant is asked in one sentence, or why one shows nothing."""
     srt = "1\n00:00:00,200 --> 00:00:00,900\nI said so.\n"
     for name in ("film.en.srt", "film.de.srt"):
         (studio.folder / name).write_text(srt)
@@ -398,6 +398,11 @@ def test_lists_that_the_job_names_later_are_shown_at_once(page, studio):
 
     page.wait_for_selector("film-timeline input[type=search]")
     assert page.text_content("film-timeline .problem") == ""
+
+    (studio.folder / "rough.csv").write_text("in,out\n10f,20f\n")
+    (studio.folder / "cut.otio").write_text('{"OTIO_SCHEMA": ')
+    job.write_text(job.read_text().replace("cues: film.en.srt", "cues: rough.csv\ntimeline: cut.otio"))
+    page.wait_for_selector("film-timeline .problem >> text=rough.csv: has no spoken lines; cut.otio: ")
 
 
 def test_lists_that_another_program_writes_beside_the_film_are_shown_at_once(page, studio):

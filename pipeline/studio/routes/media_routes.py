@@ -26,14 +26,14 @@ from ...report.preview_clip import SAMPLE_RATE_HZ
 from ...splicing.splice_params import SoundParams
 from ..answers.film_answers import Cuts, FacePath, Faces, LineWave, Marks
 from ..answers.general_answers import MediaProgress
-from ..page_words import page_message
+from ..page_words import in_page_words
 from ..projects.library import SOUNDS
 from ..projects.project import Project
 from ..projects.project_state import take_owners
 from ..projects.take_list import changed_faces, current_takes
 from ..viewing.film_pictures import FilmPictures, Superseded, nearest_size
 from ..viewing.live import VIEWER_PX
-from ..viewing.marks import markers, spoken_lines
+from ..viewing.marks import chapters, markers, spoken_lines
 from ..viewing.playback import PEAKS_PER_S, OwnSound, clip_parts, file_peaks, film_sound, line_sound, span_clip
 from .film_routes import finished_film
 from .project_routes import project_of, studio_of
@@ -223,16 +223,17 @@ def cues(request: Request, project: str) -> Marks:
     file = None
     with suppress(ValidationError, KeyError, TypeError):  # the page shows elsewhere what is wrong with the job
         file = ListFile.model_validate({**named, "file": str(path_in(folder, named["file"]))}) if named else None
-    spoken, marked, problems = [], [], []
+    spoken, problems = [], []
+    marked = chapters(opened.film_path, opened.media)
     try:
         spoken = spoken_lines(opened.film_path, path_in(folder, listed) if isinstance(listed, str) else None)
     except React1Error as error:
-        problems.append(page_message(error))
+        problems.append(in_page_words(str(error)))
     try:
-        marked = markers(opened.film_path, opened.labelled_media(), file, opened.start_tc())
+        marked += markers(opened.film_path, opened.labelled_media(), file, opened.start_tc())
     except React1Error as error:
-        problems.append(page_message(error))
-    return Marks(cues=spoken, markers=marked, problem="; ".join(problems))
+        problems.append(in_page_words(str(error)))
+    return Marks(cues=spoken, markers=sorted(marked, key=lambda marker: marker.frame), problem="; ".join(problems))
 
 
 @router.get("/takes/{take}/clip")

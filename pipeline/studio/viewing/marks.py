@@ -14,6 +14,7 @@ from ...core.values import Media
 from ...interchange.classify import choose_clock, is_clip_of_film
 from ...interchange.entries import OUTSIDE_CLIP, Entry, ListFile, Span
 from ...interchange.film import ClockMapper, NotOnFilm, read_film
+from ...interchange.limits import file_error
 from ...interchange.readers import CUES, TIMELINES, read_listing
 from ...interchange.text.subtitles import read_embedded_cues
 from ...media.frames.film_readers import open_media
@@ -25,25 +26,29 @@ def spoken_lines(film: Path, listed: Path | None) -> list[Cue]:
     """Return the spoken lines in seconds: of the job's list, of a subtitle file beside the film, or of its stream.
 
     Raises:
-        PresetError: several files beside the film could have them.
+        PresetError: several files beside the film could have them, or the file cannot be read, or the job's has none.
+        MissingExtra: what reads it is not installed.
     """
     entries: tuple[Any, ...] = ()
     file = listed or sidecar_file(film, CUES, "cues")
-    try:
-        entries = tuple(read_listing(file, file.name).entries) if file else read_embedded_cues(film)
-    except React1Error:
-        return []
+    if file is not None:
+        entries = tuple(read_listing(file, file.name).entries)
+    else:
+        with suppress(React1Error):
+            entries = read_embedded_cues(film)
     rows = []
     for entry in entries:
         span = entry.source or entry.record
         if entry.kind == "cue" and span is not None and span.end is not None:
             times = [float(getattr(moment, "value", 0)) for moment in (span.start, span.end)]
             rows.append(Cue(start_s=times[0], end_s=times[1], text=" ".join(entry.texts) or entry.name))
+    if listed is not None and not rows:
+        raise file_error(listed.name, "has no spoken lines")
     return rows
 
 
 def markers(film: Path, media: Media, timeline: ListFile | None, start_tc: str = "") -> list[Marker]:
-    """Return the markers of the job's timeline, or of the one beside the film, and the film's chapters, by frame.
+    """Return the markers of the job's timeline, or of the one beside the film, by frame.
 
     Args:
         film: the film's path.
@@ -52,17 +57,15 @@ def markers(film: Path, media: Media, timeline: ListFile | None, start_tc: str =
         start_tc: the timecode of the first frame, if the job says one.
 
     Raises:
-        PresetError: several files beside the film could be its timeline.
+        PresetError: several files beside the film could be its timeline, or it cannot be read, or the job's has no
+            marker in the film.
+        MissingExtra: what reads it is not installed.
     """
-    rows = _chapters(film, media)
-    file = timeline.file if timeline is not None else sidecar_file(film, TIMELINES, "timeline")
-    if file is not None:
-        with suppress(React1Error, OSError):
-            rows += _timeline_markers(film, media, Path(str(file)), timeline or ListFile(file=str(file)), start_tc)
-    return sorted(rows, key=lambda marker: marker.frame)
-
-
-def _timeline_markers(film: Path, media: Media, file: Path, options: ListFile, start_tc: str) -> list[Marker]:
+    beside = None if timeline is not None else sidecar_file(film, TIMELINES, "timeline")
+    options = timeline if timeline is not None else ListFile(file=str(beside)) if beside is not None else None
+    if options is None:
+        return []
+    file = Path(str(options.file))
     known_film = read_film(film, start_tc, options.rate)
     listing = read_listing(file, file.name, options.rate or known_film.rate)
     clock, _ = choose_clock(listing, known_film, options)
@@ -79,7 +82,9 @@ def _timeline_markers(film: Path, media: Media, file: Path, options: ListFile, s
                 start, _ = mapper.place(entry, Span(span.start, frames=1))
                 frame = frame_at(media, start) + _frames_into_clip(entry, listing.rate or known_film.rate)
                 rows.append(Marker(frame=frame, text=" ".join(entry.texts) or entry.name))
-    return rows
+    if timeline is not None and not rows:
+        raise file_error(file.name, "has no marker in this film")
+    return sorted(rows, key=lambda marker: marker.frame)
 
 
 def _frames_into_clip(entry: Entry, rate: Fraction | None) -> int:
@@ -96,7 +101,8 @@ def _count(moment: Moment, rate: Fraction) -> int:
     return moment.count if isinstance(moment, Frames) else round(moment.value * rate)
 
 
-def _chapters(film: Path, media: Media) -> list[Marker]:
+def chapters(film: Path, media: Media) -> list[Marker]:
+    """Return the chapters of a film."""
     rows = []
     with suppress(React1Error), open_media(film) as container:
         for chapter in container.chapters():
