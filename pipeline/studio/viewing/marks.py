@@ -61,8 +61,9 @@ def markers(film: Path, media: Media, timeline: ListFile | None, start_tc: str =
             marker in the film.
         MissingExtra: what reads it is not installed.
     """
-    beside = None if timeline is not None else sidecar_file(film, TIMELINES, "timeline")
-    options = timeline if timeline is not None else ListFile(file=str(beside)) if beside is not None else None
+    options = timeline
+    if options is None and (sidecar := sidecar_file(film, TIMELINES, "timeline")) is not None:
+        options = ListFile(file=str(sidecar))
     if options is None:
         return []
     file = Path(str(options.file))
