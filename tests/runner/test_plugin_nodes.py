@@ -273,6 +273,11 @@ def test_without_a_forecast_a_cutter_is_planned_as_one_step(make_job, home, monk
         ({"forecast": lambda context, params, inputs: Forecast()}, "forecast must be a classmethod"),
         ({"check_before_paying": 1}, "check_before_paying must be a classmethod"),
         ({"cache_salt": lambda params: ""}, "cache_salt must be a classmethod"),
+        (
+            {"forecast": classmethod(lambda cls, params, segment: Forecast())},
+            r"forecast must take \(context, params, inputs\)",
+        ),
+        ({"cache_salt": classmethod(lambda cls: "")}, r"cache_salt must take \(params\)"),
         ({"makes_takes": "yes"}, "makes_takes must be True or False"),
         ({"expression_blind": 1}, "expression_blind must be True or False"),
         ({"delivers": "somewhere"}, "delivers is 'somewhere'; expected one of film, file, package, page, folder"),

@@ -200,6 +200,14 @@ class OptionalMembers(Protocol):
         """
 
 
+_CLASS_METHODS = {
+    "cache_salt": ("params",),
+    "forecast": ("context", "params", "inputs"),
+    "check_before_paying": ("context", "params", "inputs"),
+}
+"""What the class methods of `OptionalMembers` are called with, in this order."""
+
+
 def makes_takes(node: type[Node], wires: Ports) -> bool:
     """Return whether a node renders takes of a segment (`OptionalMembers.makes_takes`)."""
     of_a_segment = any(port.value_type in (Segment, Upload) and not port.gathers for port in wires.inputs)
@@ -248,9 +256,16 @@ def check_optional_members(node: type[Node], wires: Ports) -> None:
     """
     if node.workload == "paid" and "provider" not in wires.params.model_fields and not hasattr(node, "forecast"):
         raise TypeError(f"{node.__qualname__} is paid, so it needs a classmethod `forecast` that estimates its cost")
-    for name in ("cache_salt", "forecast", "check_before_paying"):
-        if hasattr(node, name) and not inspect.ismethod(getattr(node, name)):
+    for name, arguments in _CLASS_METHODS.items():
+        method = getattr(node, name, None)
+        if method is None:
+            continue
+        if not inspect.ismethod(method):
             raise TypeError(f"{node.__qualname__}.{name} must be a classmethod")
+        try:
+            inspect.signature(method).bind(*arguments)
+        except TypeError:
+            raise TypeError(f"{node.__qualname__}.{name} must take ({', '.join(arguments)})") from None
     for name in ("expression_blind", "makes_takes", "reads_face", "reproducible"):
         if not isinstance(getattr(node, name, False), bool):
             raise TypeError(f"{node.__qualname__}.{name} must be True or False")
