@@ -18,6 +18,7 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
+from react1.pipeline.splicing.pictures import description
 
 pytestmark = pytest.mark.slow
 
@@ -102,6 +103,14 @@ def test_new_pictures_say_of_colors_and_shape_what_those_say_that_they_replace(c
     assert before == after == [((2, 2), None)] * 16 + [((6, 6), Fraction(4, 3))] * 16
 
 
+def test_edits_in_parts_that_say_different_things_are_not_coded_alike(context, tmp_path):
+    """One encoder has one description, wherever in their groups of pictures the edits lie."""
+    media = _read(context, _joined(tmp_path, ".ts", 0, 0, options=SECOND_PART))
+
+    with pytest.raises(InputMediaError, match="change their color primaries"):
+        check_feasibility(context.path(media.file), media, [(2, 4), (21, 23)])
+
+
 def _described(path: Path) -> list[tuple[tuple[int, int], Fraction | None]]:
     """Return what each frame of a film says of its primaries, its matrix and the shape of its pixels."""
     with av.open(str(path)) as container:
@@ -120,6 +129,18 @@ def test_an_edit_in_a_part_of_another_pixel_format_is_refused_before_anything_is
 
     with pytest.raises(InputMediaError, match=r"change their pixel format \(yuv420p, then \w+\) before frame 21"):
         check_feasibility(context.path(media.file), media, [(21, 23)])
+
+
+@pytest.mark.parametrize(("second", "read"), [(0, 1), (1, 2)], ids=["one set", "a joined film"])
+def test_keyframes_are_decoded_only_where_they_may_say_something_else(context, tmp_path, monkeypatch, second, read):
+    """Many edits of a long film would else cost a decode each in its plan; a joined film has several sequence sets."""
+    media, times = _read(context, _joined(tmp_path, ".ts", 0, second)), []
+    read_one = description.read_description
+    monkeypatch.setattr(description, "read_description", lambda *args: times.append(args[2]) or read_one(*args))
+
+    check_feasibility(context.path(media.file), media, [(3, 5), (6, 7), (19, 21), (22, 23)])
+
+    assert len(times) == read
 
 
 def _without_first_keyframe(stss: bytes) -> bytes:

@@ -205,7 +205,7 @@ def test_a_buffer_model_is_read_from_the_film(context):
 def test_a_limited_range_becomes_finer_only_where_a_check_would_refuse_it(diff, steps):
     """Its own quality gives way to the limit, but not what it shows; then it is not limited any more."""
     job = SimpleNamespace(limits=Thresholds())
-    plan = RenderPlan((), SimpleNamespace(), coarser_steps=(15.0,), least_steps={0: 15.0})
+    plan = RenderPlan((), SimpleNamespace(), SimpleNamespace(), coarser_steps=(15.0,), least_steps={0: 15.0})
 
     assert strategies._finer_steps(job, diff, (), 15.0, is_limited=True) == steps
     changed = plan.with_steps({0: steps})

@@ -8,7 +8,7 @@ Encoders run without a container, so that each packet can be stored where it bel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -159,6 +159,9 @@ class CodecFamily(Protocol):
 
     def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
         """Return the parameter sets in a keyframe's packet; codecs without them return none."""
+
+    def sequence_sets(self, config: bytes, in_band: Sequence[bytes], *, annexb: bool) -> frozenset[bytes]:
+        """Return the different sets of the film that describe its pictures; none if each keyframe describes itself."""
 
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Find an encoder whose packets can be stored among the film's own.

@@ -11,7 +11,7 @@ crf, or 26 with `stitchable`; the bits of the order count follow from `bframes`;
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -57,6 +57,11 @@ class H264:
         """Return the SPS and PPS of a packet."""
         units = split_units(packet, annexb=annexb)
         return tuple(unit for unit in units if unit and unit[0] & 31 in (h264_headers.SPS, h264_headers.PPS))
+
+    def sequence_sets(self, config: bytes, in_band: Sequence[bytes], *, annexb: bool) -> frozenset[bytes]:
+        """Return the SPS of the film."""
+        parse = h264_headers.parse_in_band if annexb else h264_headers.parse_avcc
+        return frozenset(parse(config).with_units(in_band).sps)
 
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Find an x264 that writes the film's parameter sets, else one whose sets have free ids."""

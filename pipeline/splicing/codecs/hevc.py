@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -126,6 +126,11 @@ class Hevc:
     def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
         """Return the VPS, SPS and PPS of a packet."""
         return tuple(unit for unit in split_units(packet, annexb=annexb) if unit and hevc_unit_type(unit) in _SETS)
+
+    def sequence_sets(self, config: bytes, in_band: Sequence[bytes], *, annexb: bool) -> frozenset[bytes]:
+        """Return the SPS of the film."""
+        units = split_start_codes(config) if annexb else hvcc_units(config)
+        return frozenset(unit for unit in (*units, *in_band) if unit and hevc_unit_type(unit) == SPS)
 
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Find an x265 that writes the film's parameter sets, else one whose sets get free ids."""

@@ -11,7 +11,7 @@ keyframe) and 5.3.2 (units); the AV1 binding to MP4 (no temporal delimiters).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -42,6 +42,10 @@ class ClosedGop:
         """Return nothing: a keyframe has it all in its header."""
         return ()
 
+    def sequence_sets(self, config: bytes, in_band: Sequence[bytes], *, annexb: bool) -> frozenset[bytes]:
+        """Return nothing: keyframes describe themselves."""
+        return frozenset()
+
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Choose libvpx, which shows one picture per packet."""
         settings = _require_same_format(source, choose_encoder(source.video, 0))
@@ -61,6 +65,10 @@ class Av1:
     def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
         """Return nothing: a sequence header counts until the next one, whatever is in it."""
         return ()
+
+    def sequence_sets(self, config: bytes, in_band: Sequence[bytes], *, annexb: bool) -> frozenset[bytes]:
+        """Return nothing: keyframes describe themselves."""
+        return frozenset()
 
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Choose SVT-AV1, whose keyframes have their own sequence header."""
@@ -151,6 +159,10 @@ class IntraOnly:
     def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
         """Return nothing: every picture carries its own description."""
         return ()
+
+    def sequence_sets(self, config: bytes, in_band: Sequence[bytes], *, annexb: bool) -> frozenset[bytes]:
+        """Return nothing: keyframes describe themselves."""
+        return frozenset()
 
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Choose the encoder of the same name, and compare its configuration with the film's."""

@@ -43,12 +43,17 @@ class PictureDescription:
         values = {name: getattr(self, name) for name in names}
         return video.model_copy(update={name: value for name, value in values.items() if value})
 
-    def difference(self, other: PictureDescription, names: Iterable[str] = ()) -> str:
-        """Return in which of the fields another keyframe differs, as words; "" if in none, or one leaves it open."""
+    def difference(self, other: PictureDescription, names: Iterable[str] = (), *, strict: bool = False) -> str:
+        """Return in which of the fields another keyframe differs, as words; "" if in none.
+
+        One that leaves a field open agrees with any other, but for `strict` with limited range and square pixels only.
+        """
         for name in names or _LABELS:
-            old, new = getattr(self, name), getattr(other, name)
-            if old and new and old != new:
-                return f"{_LABELS[name]} ({old}, then {new})"
+            pair = getattr(self, name), getattr(other, name)
+            if strict:
+                pair = pair[0] or _ASSUMED.get(name, _UNSPECIFIED), pair[1] or _ASSUMED.get(name, _UNSPECIFIED)
+            if all(pair) and pair[0] != pair[1]:
+                return f"{_LABELS[name]} ({pair[0]}, then {pair[1]})"
         return ""
 
 
@@ -61,6 +66,9 @@ _LABELS = {
     "sample_aspect": "pixel shape",
 }
 """What the fields are called in messages."""
+_UNSPECIFIED = "unspecified"
+_ASSUMED = {"color_range": "tv", "sample_aspect": Fraction(1)}
+"""What a player takes an open field for, whatever the film."""
 _COLORS = tuple(name for name in _LABELS if name.startswith("color"))
 
 
@@ -118,10 +126,11 @@ def as_described(
     Raises:
         NotApplicable: they differ from each other, or from the first in what takes depend on.
     """
-    first, *others = (read_description(source, video.index, pts, options) for pts in dict.fromkeys(times))
+    found = {pts: read_description(source, video.index, pts, options) for pts in dict.fromkeys(times)}
+    first, *others = (found[pts] for pts in times)
     edited = [description for description in others if description is not None] or ([first] if first else [])
     changes = [first.difference(each, _OF_TAKES) for each in edited] if first is not None else []
-    changes += [edited[0].difference(each) for each in edited[1:]]
+    changes += [edited[0].difference(each, strict=True) for each in edited[1:]]
     if change := next(filter(None, changes), ""):
         raise NotApplicable(f"the pictures of the film change their {change}")
     return edited[0].applied_to(video) if edited else video
@@ -144,7 +153,7 @@ def require_one_description(source: Path, video: VideoStream, frames: Iterable[i
     first = read_description(source, video.index, int(times[0]))
     for frame in frames if first is not None else ():
         there = read_description(source, video.index, int(times[frame]))
-        if first is not None and there is not None and (change := first.difference(there)):
+        if first is not None and there is not None and (change := first.difference(there, strict=True)):
             raise InputMediaError(
                 f"the pictures of the film change their {change} before frame {frame}, and re-encoded completely they "
                 f"would all be shown alike; encode it again first, in one format ({ENCODE_AGAIN})"
