@@ -65,8 +65,8 @@ export function attachPlayer(player) {
     { name: "edit", text: "Loop: edit", low: seamIn, high: seamOut },
     { name: "handles", text: "Loop: handles", low: 0, high: count },
   ];
-  /** What is zoomed, and where the face is in it, if known also in each frame: the stage, and in it the takes that say where theirs is. */
-  const zooms = [player, ...takes].filter((place) => place.dataset.zoom).map((place) => ({
+  /** What is zoomed, and where the face is in it, if known also in each frame: the stage, and in it the pictures that say where theirs is. */
+  const zooms = /** @type {HTMLElement[]} */ ([player, ...player.querySelectorAll("[data-zoom]")]).filter((place) => place.dataset.zoom).map((place) => ({
     style: (place === player ? stage : place).style, still: (place.dataset.zoom ?? "").split(",").map(Number), path: place.dataset.path ? JSON.parse(place.dataset.path) : null,
   }));
   let shown = 0, playing = false, speed = 1, loop = 0, timer = 0, gone = false;

@@ -194,7 +194,10 @@ def test_the_zoom_stays_in_its_picture(page, take):
 
 
 def test_each_take_is_zoomed_on_the_face_that_it_changes(page, take):
-    """Takes of two people are compared; the playhead, and what the edit says of its face now, do not count."""
+    """Takes of two people are compared, each beside the same face of the film, which is heard once.
+
+    The playhead, and what the edit says of its face now, do not count.
+    """
     faces = {"left": [0.1, 0.2, 0.3, 0.6], "right": [0.7, 0.2, 0.9, 0.6]}
     answers = iter([{"boxes": [], "still": face} for face in faces.values()])
     page.route("**/faces-path*", lambda route: route.fulfill(json=next(answers)))
@@ -202,10 +205,11 @@ def test_each_take_is_zoomed_on_the_face_that_it_changes(page, take):
     page.wait_for_selector("take-player .board")
     page.keyboard.press("z")
     middles = page.evaluate(
-        "[...document.querySelectorAll('take-player .take video')].map((video) => {"
+        "[...document.querySelectorAll('take-player .cell video')].map((video) => {"
         " const at = new DOMMatrix(getComputedStyle(video).transform);"
         " return (0.5 - at.e / video.clientWidth) / at.a; })"
     )
+    order = page.evaluate("[...document.querySelectorAll('take-player video')].map((video) => video.dataset.sound)")
     widths = "Math.min(...[...document.querySelectorAll('take-player .cell')].map((cell) => cell.clientWidth))"
     width = page.evaluate(widths)
     page.keyboard.press("f")
@@ -215,7 +219,8 @@ def test_each_take_is_zoomed_on_the_face_that_it_changes(page, take):
     page.unroute("**/faces-path*")
     page.keyboard.press("Escape")
 
-    assert middles == pytest.approx([0.2, 0.8], abs=0.12)
+    assert middles == pytest.approx([0.2, 0.2, 0.8, 0.8], abs=0.12)
+    assert order == ["before", "take1", "", "take2"]
     assert width >= 0.3 * page.evaluate("document.querySelector('.center').clientWidth")
 
 

@@ -6,8 +6,21 @@ import { clockOf, second, timeOf } from "/page/viewer.js";
 import { pick } from "/page/takes.js";
 
 const MIDDLE = "0.25,0,0.75,1";
+/** Zooms on one face differ by less than this share of their width at each edge. */
+const SAME_FACE = 0.3;
 /** Between the pictures of a board, below each of them, and the title and the controls around all of them. */
 const GAP_PX = 10, CAPTION_PX = 30, AROUND_PX = 150, MARGINS_PX = 32;
+/** Put zooms on one face together, in the order of their first ones; each with the number of its take. @param {Object<string, string>[]} zooms */
+function byFace(zooms) {
+  const edges = (zoom) => zoom["data-zoom"].split(",").map(Number);
+  const groups = /** @type {number[][]} */ ([]);
+  zooms.forEach((zoom, index) => {
+    const own = edges(zoom), reach = SAME_FACE * (own[2] - own[0]);
+    const group = groups.find(([first]) => edges(zooms[first]).every((edge, side) => Math.abs(edge - own[side]) < reach));
+    group ? group.push(index) : groups.push([index]);
+  });
+  return groups;
+}
 /** The smallest picture in which a face can be judged; a board of more of them is scrolled. */
 const LEAST_PX = 160;
 
@@ -40,7 +53,8 @@ class TakePlayer extends HTMLElement {
     this.player?.remove();
     this.player = this.choice = null;
     this.heard = this.hearing();
-    const takes = this.takes(), viewer = /** @type {any} */ (document.querySelector("studio-viewer"));
+    let takes = this.takes();
+    const viewer = /** @type {any} */ (document.querySelector("studio-viewer"));
     this.hidden = !takes.length;
     if (viewer) viewer.hidden = !!takes.length;
     this.replaceChildren();
@@ -52,10 +66,14 @@ class TakePlayer extends HTMLElement {
     const edit = this.edit(), [first, end] = takes[0].frames;
     const base = timeOf(first), times = [];
     for (let frame = first; frame <= end; frame++) times.push(frame < state.film.frames ? timeOf(frame) - base : state.film.length_s - base);
-    const span = edit?.frames ?? [first, end], zooms = await Promise.all(takes.map((take) => this.zoomOn(take, first, end)));
+    const span = edit?.frames ?? [first, end];
+    let zooms = await Promise.all(takes.map((take) => this.zoomOn(take, first, end)));
     if (turn !== this.turn) return;
+    const faces = byFace(zooms), order = faces.flat();
+    [takes, zooms] = [order.map((index) => takes[index]), order.map((index) => zooms[index])];
+    const leads = faces.map((group) => order.indexOf(group[0]));
     this.root = h("div", { className: "player", "data-times": JSON.stringify(times), ...zooms[0], "data-first": first, "data-start": span[0], "data-end": span[1], "data-clock": JSON.stringify(clockOf()) });
-    this.root.append(takes.length === 1 ? this.pair(takes[0], first, end) : this.board(takes, first, end, zooms), this.controls(takes));
+    this.root.append(takes.length === 1 ? this.pair(takes[0], first, end) : this.board(takes, first, end, zooms, leads), this.controls(takes));
     this.choice = h("div", { className: "choice" });
     this.append(h("div", { className: "compare-head" }, h("h2", {}, takes.length === 1 ? `Before and ${takes[0].name}` : `${takes.length} takes of ${edit?.name ?? "the edit"}`),
       h("button", { type: "button", onclick: () => set({ compare: null }), title: "Back to the film (Escape)" }, "Back to the film")), this.root, this.choice);
@@ -79,10 +97,11 @@ class TakePlayer extends HTMLElement {
     const stage = /** @type {HTMLElement | null} */ (this.querySelector(".stage.board")), box = /** @type {HTMLElement} */ (document.fullscreenElement ?? this);
     const width = box.offsetWidth, height = matchMedia("(max-width:860px)").matches ? innerHeight : box.offsetHeight; // there the box is as high as what is in it
     if (!stage || !width) return;
-    const count = stage.querySelectorAll(".cell").length, aspect = state.film.width / state.film.height;
+    const aspect = state.film.width / state.film.height, counts = /** @type {number[]} */ ([]);
+    for (const cell of stage.querySelectorAll(".cell")) cell.matches(".lead") ? counts.push(1) : counts[counts.length - 1]++; // each film begins a row
     const most = Math.max(1, Math.floor((width - MARGINS_PX + GAP_PX) / (LEAST_PX + GAP_PX)));
-    const sizes = Array.from({ length: Math.min(count, most) }, (_, index) => {
-      const columns = index + 1, rows = Math.ceil(count / columns);
+    const sizes = Array.from({ length: Math.min(Math.max(...counts), most) }, (_, index) => {
+      const columns = index + 1, rows = counts.reduce((sum, count) => sum + Math.ceil(count / columns), 0);
       return Math.min((width - MARGINS_PX - GAP_PX * index) / columns, aspect * ((height - AROUND_PX - GAP_PX * (rows - 1)) / rows - CAPTION_PX));
     });
     const size = Math.max(...sizes);
@@ -143,12 +162,15 @@ class TakePlayer extends HTMLElement {
       h("span", { className: "divider", "aria-hidden": "true" }), h("span", { className: "tag left", "aria-hidden": "true" }, "Before"), h("span", { className: "tag right", "aria-hidden": "true" }, take.name));
   }
 
-  board(takes, first, end, zooms) {
+  /** The takes of each face behind the film, which is zoomed on that face too; `leads` are the first take of each. */
+  board(takes, first, end, zooms, leads) {
+    const film = (index) => h("figure", { className: "cell lead", ...zooms[index] },
+      this.video("before", url("/clip", { start: first, end }), index ? "" : "before"), h("figcaption", {}, h("b", {}, "film"))); // it is heard once
     const cell = (take, number) => h("figure", { className: "cell take", "data-number": number, "data-id": take.id, ...zooms[number - 1] },
       this.video(number === 1 ? "after" : "other", this.clip(take), `take${number}`),
       h("figcaption", {}, h("button", { type: "button", className: "choose", "aria-pressed": String(take.picked) }, h("b", {}, String(number)), ` ${take.name}${take.differs ? `, ${take.differs}` : ""}`)));
     return h("div", { className: "stage board", tabindex: "0", role: "group", "aria-label": "All takes. Space plays, arrow keys step one frame, digits choose a take." }, this.line(takes[0]),
-      h("figure", { className: "cell lead" }, this.video("before", url("/clip", { start: first, end }), "before"), h("figcaption", {}, h("b", {}, "film"))), ...takes.map((take, index) => cell(take, index + 1)));
+      ...takes.flatMap((take, index) => [leads.includes(index) ? film(index) : "", cell(take, index + 1)]));
   }
 
   controls(takes) {
