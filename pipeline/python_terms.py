@@ -17,7 +17,7 @@ from .core.errors import PresetError, Problem, React1Error
 _TERMS: tuple[tuple[str, str], ...] = (
     (r"--edit IN-OUT:PROMPT", 'edits="IN-OUT:PROMPT"'),
     (r"--out FILE", "out=FILE"),
-    (r"--set (\w+=…)", r"\1"),
+    (r"(?:--out or )?--set (\w+=…)", r"\1"),
     (r"--provider (\w+) or (\w+)", r'provider="\1" or "\2"'),
     (r"--provider (\w+)", r'provider="\1"'),
     (r"--pay or --yes, and --max-cost USD", "yes=True, and max_cost=USD"),
@@ -62,10 +62,13 @@ def errors_in_python_terms(edits: Any = ()) -> Iterator[None]:
 def _in_python_terms(problem: Problem, edits: Sequence[Any]) -> Problem:
     """Return a problem at the keyword that has the value, such as `handles` or `edits[0].prompt`."""
     option, _, value = problem.file.partition(" ")
-    message, path, file = in_python_terms(problem.message), problem.path, problem.file
-    if option.startswith("--"):
+    message, path = in_python_terms(problem.message), problem.path
+    if problem.file and not option.startswith("--"):  # a file, whose keys are as it writes them
+        return replace(problem, message=message)
+    if option == "--edit":
+        keyword = f"edits.{edits.index(value)}" if value in edits else "edits"
+    else:
         keyword = value if option == "--set" else option[2:].replace("-", "_")
-        if option == "--edit":
-            keyword = f"edits.{edits.index(value)}" if value in edits else "edits"
-        path, file = ".".join(filter(None, (keyword, path))), ""
-    return replace(problem, message=message, path=re.sub(r"^edits\.(\d+)", r"edits[\1]", path), file=file)
+    if path.partition(".")[0] != keyword:
+        path = ".".join(filter(None, (keyword, path)))
+    return replace(problem, message=message, path=re.sub(r"^edits\.(\d+)", r"edits[\1]", path), file="")

@@ -126,6 +126,7 @@ def test_errors_name_keywords(options, changes, message, monkeypatch):
     assert "--" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_what_stops_a_run_names_keywords(options, tmp_path):
     """What it would cost, and a film that exists; the error is otherwise the command line's."""
     prepare = {name: value for name, value in options.items() if name != "provider"}
@@ -135,6 +136,21 @@ def test_what_stops_a_run_names_keywords(options, tmp_path):
         run(PAID, **options)
     with pytest.raises(PresetError, match="exists; give yes=True to replace it, or another out="):
         run("emotion-edit", out=film, provider="local", **prepare)
+
+
+def test_a_problem_is_named_once_and_one_of_a_file_as_the_file_writes_it(options, clip, tmp_path):
+    """The suffix of another container; a word in a job, with its line, and where its film may be written."""
+    (job := tmp_path / "job.yaml").write_text(
+        f"preset: preview\nsource: {clip}\nedits:\n  - {{in: 2f, out: 8f, prompt: sda}}\nout: ../film.mov\n"
+    )
+
+    with pytest.raises(PresetError, match=r"^out: \S+/new.avi does not end with .mov"):
+        plan("preview", source=clip, edits=EDIT, out=tmp_path / "new.avi", home=options["home"])
+    with pytest.raises(PresetError, match=r"job.yaml:4:\d+: edits.0.prompt: 'sda' is not one of"):
+        plan(job, home=options["home"])
+    job.write_text(job.read_text().replace("sda", "sad"))
+    with pytest.raises(PresetError, match=r"; pass it with out=…, or add allow_outside=True$"):
+        plan(job, home=options["home"])
 
 
 @pytest.mark.slow
