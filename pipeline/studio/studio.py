@@ -117,7 +117,8 @@ class Studio:
         name = project_id(job)
         with exclusive(f"studio project {name}"):  # a long film takes a while, in which the open ones go on
             if name not in self._projects:
-                values, folders = {"source": film.name if job.parent == film.parent else str(film)}, ()
+                values = {"source": film.name if job.parent == film.parent else str(film)}
+                folders: tuple[Path, ...] = ()
                 if job.parent == self.library.jobs:
                     with storage_errors(job.parent):
                         job.parent.mkdir(parents=True, exist_ok=True)
