@@ -126,8 +126,8 @@ def as_described(
     Raises:
         NotApplicable: they differ from each other, or from the first in what takes depend on.
     """
-    found = {pts: read_description(source, video.index, pts, options) for pts in dict.fromkeys(times)}
-    first, *others = (found[pts] for pts in times)
+    by_time = {pts: read_description(source, video.index, pts, options) for pts in dict.fromkeys(times)}
+    first, *others = (by_time[pts] for pts in times)
     edited = [description for description in others if description is not None] or ([first] if first else [])
     changes = [first.difference(each, _OF_TAKES) for each in edited] if first is not None else []
     changes += [edited[0].difference(each, strict=True) for each in edited[1:]]
