@@ -38,6 +38,12 @@ export async function removeEdit() {
 class EditList extends HTMLElement {
   connectedCallback() {
     watch(["job", "selected", "markIn", "markOut", "film"], () => this.draw());
+    watch(["saving"], () => this.saved && (this.saved.textContent = this.savedText()));
+  }
+
+  savedText() {
+    const { name, exists } = state.job.job;
+    return state.saving ? "Saving…" : exists ? `Saved in ${name}` : "Nothing is saved yet";
   }
 
   draw() {
@@ -45,6 +51,7 @@ class EditList extends HTMLElement {
     const marked = state.markIn !== null || state.markOut !== null, selected = selectedEdit();
     const isSpan = state.markIn !== null && state.markOut !== null;
     const focused = document.activeElement?.closest?.("edit-list button")?.id;
+    this.saved = h("p", { className: "hint path", title: state.job.job.path }, this.savedText());
     this.replaceChildren(
       state.job.problem ? h("p", { className: "problem" }, state.job.problem) : "",
       h("ol", { className: "edits" }, ...state.job.edits.map((edit) => this.item(edit))),
@@ -53,7 +60,7 @@ class EditList extends HTMLElement {
         h("button", { type: "button", id: "add-edit", className: marked || !state.job.edits.length ? "main" : "", onclick: addEdit, title: "Make an edit (Enter)" }, marked ? "New edit from In to Out" : "New edit here"),
         selected && isSpan ? h("button", { type: "button", id: "move-edit", onclick: moveEdit, title: "Give the selected edit the marked frames" }, `Move ${selected.name} there`) : "",
         selected ? h("button", { type: "button", id: "remove-edit", onclick: removeEdit, title: "Remove the selected edit (Delete)" }, "Remove") : ""),
-      h("p", { className: "hint path", title: state.job.job.path }, state.job.job.exists ? `Saved in ${state.job.job.name}` : "Nothing is saved yet")
+      this.saved
     );
     const here = focused && (document.getElementById(focused) ?? this.querySelector(".edit[aria-pressed=true]") ?? document.getElementById("add-edit"));
     if (here) here.focus(); // what was pressed may be gone with its edit

@@ -6,11 +6,11 @@
 
 export const events = new EventTarget();
 
-/** @type {{library: import("/page/answers.js").LibraryAnswer, film: import("/page/answers.js").FilmFacts, job: import("/page/answers.js").JobState, project: string, frame: number, selected: string, markIn: number | null, markOut: number | null, face: {number: number, frame: number, at: number[] | null, saved: boolean} | null, draft: Object<string, any>, tab: string, compare: string[] | null, watching: string, faces: import("/page/answers.js").Faces & {frame: number}, cuts: number[], cues: import("/page/answers.js").Cue[], markers: import("/page/answers.js").Marker[], marksProblem: string, wave: Uint8Array | null, playing: boolean}} */
+/** @type {{library: import("/page/answers.js").LibraryAnswer, film: import("/page/answers.js").FilmFacts, job: import("/page/answers.js").JobState, project: string, frame: number, selected: string, markIn: number | null, markOut: number | null, face: {number: number, frame: number, at: number[] | null, saved: boolean} | null, draft: Object<string, any>, tab: string, compare: string[] | null, watching: string, faces: import("/page/answers.js").Faces & {frame: number}, cuts: number[], cues: import("/page/answers.js").Cue[], markers: import("/page/answers.js").Marker[], marksProblem: string, wave: Uint8Array | null, playing: boolean, saving: boolean}} */
 export const state = {
   library: null, film: null, job: null, project: "", frame: 0, selected: "", markIn: null, markOut: null, face: null,
   draft: { prompt: "happy", temperature: 0.7, model_mode: "face" }, tab: "expression", compare: null, watching: "",
-  faces: null, cuts: [], cues: [], markers: [], marksProblem: "", wave: null, playing: false,
+  faces: null, cuts: [], cues: [], markers: [], marksProblem: "", wave: null, playing: false, saving: false,
 };
 
 /** Change the state and tell which parts changed. @param {Partial<typeof state>} changes */
@@ -114,13 +114,19 @@ function noteSuccessor(before, job) {
 export const unsaved = { write: () => {} };
 
 let queue = Promise.resolve(), refusedAt = -Infinity;
-const REACTION_MS = 1000;
+const REACTION_MS = 1000, SLOW_MS = 200;
+let unfinished = 0, slow = 0;
 
 /** Do something with the job after all changes that were made before. @template Result @param {() => Promise<Result>} act @returns {Promise<Result>} */
 function inTurn(act) {
   unsaved.write(); // what was changed before goes first
   const turn = queue.then(act);
-  queue = turn.then(() => {}, () => {});
+  if (!unfinished++) slow = window.setTimeout(() => set({ saving: true }), SLOW_MS);
+  queue = turn.then(() => {}, () => {}).then(() => {
+    if (--unfinished) return;
+    clearTimeout(slow);
+    set({ saving: false });
+  });
   return turn;
 }
 

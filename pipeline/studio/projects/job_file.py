@@ -24,7 +24,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ...core.edits.edit import Edit
 from ...core.errors import PresetError, React1Error
 from ...store.atomic import publish, storage_errors, temporary_path, write_text
-from .yaml_text import dump_text, parse_text, plain_value, yaml_value
+from .yaml_text import Indent, dump_text, indent_of, parse_text, plain_value, yaml_value
 
 MOST_UNDOS = 100
 NEW_JOB_PRESET = "emotion-edit"
@@ -96,6 +96,8 @@ class JobFile:
         self._lock = threading.RLock()
         self._parsed: tuple[str, dict[str, Any], list[WrittenEdit]] | None = None
         """The text that was read last, and what it says."""
+        self._indent: tuple[str, Indent] | None = None
+        """The text that was written last, and its indentation: to find it takes as long as a change."""
 
     def text(self) -> str:
         """Return the content of the file; that of a new job if there is none.
@@ -170,13 +172,15 @@ class JobFile:
             before = self.text()
             document = parse_text(before, self.path.name)
             change(document, _edit_list(document, self.path.name))
-            after = dump_text(document, before)
+            indent = self._indent[1] if self._indent and self._indent[0] == before else indent_of(before)
+            after = dump_text(document, indent, before)
             if after == before:
                 return
             if check is not None:
                 with self._scratch_file(before) as old, self._scratch_file(after) as new:
                     check(old, new)
             self._write(after)
+            self._indent = (after, indent)
             undo, _ = self._history()
             self._write_history([*undo, [before, text_digest(after)]][-MOST_UNDOS:], [])
 

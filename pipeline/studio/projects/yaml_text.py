@@ -15,11 +15,12 @@ from ruamel.yaml.error import YAMLError
 from ...core.errors import PresetError
 from ...located_yaml.located import Problems, parse_yaml
 
-_INDENTS = ((2, 4, 2), (2, 2, 0), (4, 4, 2), (4, 4, 0))
+Indent = tuple[int, int, int]
+_INDENTS: tuple[Indent, ...] = ((2, 4, 2), (2, 2, 0), (4, 4, 2), (4, 4, 0))
 """Mapping, sequence and offset of the dash: the styles that are tried until one gives the text back unchanged."""
 
 
-def _yaml(indent: tuple[int, int, int], text: str) -> YAML:
+def _yaml(indent: Indent, text: str) -> YAML:
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = 4096
@@ -49,16 +50,16 @@ def parse_text(text: str, name: str) -> CommentedMap:
     return document
 
 
-def dump_text(document: CommentedMap, before: str) -> str:
-    """Write a document in the indentation that its text had."""
-    original = before
+def indent_of(text: str) -> Indent:
+    """Return the indentation in which a text is written again as it is; the usual one if there is none."""
     for indent in _INDENTS:
-        if _dump_as(parse_text(original, ""), indent, before) == original:
-            return _dump_as(document, indent, before)
-    return _dump_as(document, _INDENTS[0], before)
+        if dump_text(parse_text(text, ""), indent, text) == text:
+            return indent
+    return _INDENTS[0]
 
 
-def _dump_as(document: CommentedMap, indent: tuple[int, int, int], before: str) -> str:
+def dump_text(document: CommentedMap, indent: Indent, before: str) -> str:
+    """Write a document in an indentation, with the line ends of its text."""
     stream = io.StringIO(newline="")
     _yaml(indent, before).dump(document, stream)
     return stream.getvalue()
