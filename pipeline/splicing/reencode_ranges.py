@@ -103,3 +103,12 @@ def closed_prefixes(pts: Ints) -> Ints:
     highest = np.maximum.accumulate(pts)
     lowest = np.minimum.accumulate(pts[::-1])[::-1]
     return np.concatenate([[0], np.flatnonzero(highest[:-1] < lowest[1:]) + 1]).astype(np.int64)
+
+
+def keyframe_times(grid: FrameGrid, ranges: Sequence[ReencodeRange]) -> list[int]:
+    """Return the stored times of the film's first picture and of the keyframes from which the ranges are decoded."""
+    keyframes = np.unique([0, *grid.rank[grid.samples.sync]])
+    borders = np.array([place for item in ranges for place in (item.first, item.end - 1)], np.int64)
+    places = np.unique(keyframes[np.searchsorted(keyframes, borders, side="right") - 1])
+    times: list[int] = (grid.shown[[0, *places]] + grid.stored_shift).tolist()
+    return times

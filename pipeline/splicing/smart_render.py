@@ -43,7 +43,7 @@ from .packet_index import PacketIndex, codec_family
 from .pictures.description import as_described
 from .pictures.frames import Insert, count_frames, with_inserts
 from .quantiser import coarser
-from .reencode_ranges import ReencodeRange, plan_ranges
+from .reencode_ranges import ReencodeRange, keyframe_times, plan_ranges
 
 _BITEXACT = {"fflags": "+bitexact"}
 _FORMATS = {
@@ -243,7 +243,7 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
     points, in_band = index.read_keyframes(family)
     ranges = plan_ranges(index.grid, inserts, points)
     changes = len(family.sequence_sets(index.config, in_band, annexb=index.annexb)) != 1
-    times = _keyframe_times(index.grid, ranges if changes else ())
+    times = keyframe_times(index.grid, ranges if changes else ())
     options = IGNORE_EDIT_LIST if index.grid.track is not None else None
     video = as_described(source, video, times, options)
     reorder = min(index.grid.reorder(item.first, item.end) for item in ranges)
@@ -255,15 +255,6 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
     if complete and count_frames((insert.start, insert.end) for insert in inserts) < video.frame_count:
         raise NotApplicable("no keyframe lies outside the edit and its partial GOP: nothing could be copied")
     return RenderPlan(tuple(ranges), encoder, video, (*encoder.lost, *lost_hdr(frame)))
-
-
-def _keyframe_times(grid: FrameGrid, ranges: Sequence[ReencodeRange]) -> list[int]:
-    """Return the stored times of the film's first picture and of the keyframes from which the ranges are decoded."""
-    keyframes = np.unique([0, *grid.rank[grid.samples.sync]])
-    borders = np.array([place for item in ranges for place in (item.first, item.end - 1)], np.int64)
-    places = np.unique(keyframes[np.searchsorted(keyframes, borders, side="right") - 1])
-    times: list[int] = (grid.shown[[0, *places]] + grid.stored_shift).tolist()
-    return times
 
 
 def encode_ranges(
