@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 
@@ -27,6 +28,23 @@ def test_the_package_passes_its_own_tests(tmp_path):
     assert " skipped" not in ran.stdout
 
 
+def test_the_package_is_typed(tmp_path):
+    """Its test too, so that a strict type checker has nothing to say of a new package."""
+    write_package("add_grain", tmp_path / "new")
+
+    functions = [
+        node
+        for path in (tmp_path / "new").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    ]
+
+    assert len(functions) > 5
+    for function in functions:
+        arguments = [argument for argument in function.args.args if argument.arg != "self"]
+        assert function.returns and all(argument.annotation for argument in arguments), function.name
+
+
 def test_the_next_command_can_be_pasted(tmp_path, monkeypatch):
     """Into a shell, also where the folder has a space in its name."""
     lines, folder = [], tmp_path / "my nodes"
@@ -43,6 +61,7 @@ def test_the_next_command_can_be_pasted(tmp_path, monkeypatch):
         ("class", "'class' cannot name a node"),
         ("none", "'none' cannot name a node"),
         ("segment", "'segment' cannot name a node"),
+        ("clip_recipe", "'clip_recipe' cannot name a node"),
         ("splice", "the node 'splice' exists already; choose another name"),
     ],
 )
