@@ -247,7 +247,7 @@ def test_nothing_is_sent_if_a_run_is_refused(marking_server, talking_clip, own_h
     """It is refused without approval, over budget, with a storage that sends nothing, and without a key."""
     client = marking_server()
     options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": own_home}
-    with pytest.raises(OverBudget, match="--pay"):
+    with pytest.raises(OverBudget, match="yes=True"):
         run("emotion-edit", provider="segmind", **options)
     with pytest.raises(OverBudget, match="budget"):
         run("emotion-edit", provider="segmind", yes=True, max_cost=0.01, **options)
