@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..config.checked_job import Job, Step, container_problem, local_files, output_path, with_suffix, wrong_suffix
@@ -15,6 +16,15 @@ from ..core.values import Media, Report, Segment, Take, Turnover, Value
 from ..store.export import check_destination, export, is_own_export
 from ..store.store import Store, file_digest
 from .events import Waiting, Watcher
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What was written for a step."""
+
+    path: Path | None = None
+    """The film or the folder; None if the step has no output path."""
+    files: tuple[Path, ...] = ()
 
 
 def delivery(step: Step) -> Delivery:
@@ -79,8 +89,8 @@ def deliver_result(
     *,
     replace: bool,
     watcher: Watcher,
-) -> Path | None:
-    """Write the files of a step's result to its output path; return that path, or None if it has none.
+) -> Delivered:
+    """Write the files of a step's result to its output path.
 
     The watcher gets a message if another run that writes there has to finish first.
 
@@ -91,14 +101,14 @@ def deliver_result(
     """
     path = output_path(step)
     if path is None:
-        return None
+        return Delivered()
     files = list(turnover_targets(store, result, path) if isinstance(result, Turnover) else file_targets(result, path))
     for _, target in files:
         if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
             raise PresetError(f"{target} is a source, which is never overwritten; choose another --out")
     for file, target in files:
         export(store, file, target, owner, replace=replace, notify=lambda text: watcher.on(Waiting(text)))
-    return path if path.is_dir() or not files else files[0][1]
+    return Delivered(path if path.is_dir() or not files else files[0][1], tuple(target for _, target in files))
 
 
 def file_targets(result: Value | list[Value], path: Path) -> Iterable[tuple[File, Path]]:

@@ -22,13 +22,14 @@ from ..core.file import File
 from ..core.values import Media, Record, Report, Value
 from ..executors.base import CallMonitor
 from ..executors.choose_executor import SharedExecutors, open_executors
+from ..interchange.readers import TIMELINES
 from ..jobs.budget import Estimate, SpendingPolicy, runs_usd
 from ..jobs.ledger import Ledger
 from ..splicing.pictures.kept_changes import keeping_changes
 from ..store.atomic import write_text
 from ..store.export import export
 from ..store.store import Store
-from .deliveries import check_outputs, deliver_result, delivery, source_paths
+from .deliveries import Delivered, check_outputs, deliver_result, delivery, source_paths
 from .events import RunEnded, RunStarted, SilentWatcher, StepMoved, Watcher, log_event
 from .external_inputs import ingest, require_providers, resolve_providers
 from .observe import ObservedEvents
@@ -171,16 +172,16 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
                     runner.executor, runner.local_executor = opened.main, opened.local
                     await scheduler.run()
         run.write(choices=[offer.to_json() for offer in scheduler.offers.values()])
-        paths = {}
+        delivered: dict[str, Delivered] = {}
         for step in job.steps:
             if scheduler.waiting and delivery(step) != "page":
                 continue  # no part of a film is delivered before every choice is made
             result = scheduler.results[step.id]
             deliver = partial(deliver_result, step, result, store, sources, owner, replace=options.replace)
-            paths[step.id] = await in_stoppable_thread(partial(deliver, watcher=options.watcher))
+            delivered[step.id] = await in_stoppable_thread(partial(deliver, watcher=options.watcher))
         record = make_record(run.name, job, job.steps, scheduler.results, scheduler.records, scheduler.waiting)
         options.watcher.on(RunEnded(record))
-        outcome = await in_stoppable_thread(partial(_finish, job, run, store, paths, scheduler, record))
+        outcome = await in_stoppable_thread(partial(_finish, job, run, store, delivered, scheduler, record))
         if record.film is not None and not scheduler.waiting:
             reproducible = {step.id for step in job.steps if getattr(step.info.cls, "reproducible", False)}
             keys = [each.key for each in scheduler.records if each.step in reproducible]
@@ -221,8 +222,10 @@ async def ingest_stoppable(step: Step, store: Store, watcher: Watcher) -> Step:
 
 
 def _finish(
-    job: Job, run: RunFolder, store: Store, paths: Mapping[str, Path | None], scheduler: Scheduler, record: Record
+    job: Job, run: RunFolder, store: Store, delivered: Mapping[str, Delivered], scheduler: Scheduler, record: Record
 ) -> RunResult:
+    paths = {name: written.path for name, written in delivered.items()}
+    packages = [written for step in job.steps if delivery(step) == "package" and (written := delivered.get(step.id))]
     output = None if scheduler.waiting else _output(job, paths, scheduler.results, store)
     page = _write_page(run, store, list(scheduler.results.values()), output if record.film else None)
     takes_step = next((step.id for step in job.steps if makes_takes(step)), None)
@@ -241,7 +244,8 @@ def _finish(
         segments=segments,
         checks=_checks(job, scheduler.results, record),
         notes=tuple(dict.fromkeys((*job.notes, *collect_notes(record)))),
-        turnover=_turnover(job, paths),
+        turnover=packages[-1].path if packages else None,
+        timelines=tuple(path for path in packages[-1].files if path.suffix in TIMELINES) if packages else (),
         until=job.until,
     )
 
@@ -257,12 +261,6 @@ def consents(record: Record) -> dict[str, dict[str, str]]:
     """Return who consented to which segment, by its name; documents by their digest."""
     of_segments = {segment.name: segment.edit.consent for segment in record.segments}
     return {name: consent.to_record() for name, consent in of_segments.items() if consent is not None}
-
-
-def _turnover(job: Job, paths: Mapping[str, Path | None]) -> Path | None:
-    """Return the folder of the last delivered clips and timelines."""
-    folders = [path for step in job.steps if delivery(step) == "package" and (path := paths.get(step.id))]
-    return folders[-1] if folders else None
 
 
 def _checks(job: Job, results: Mapping[str, Value | list[Value]], record: Record) -> dict[str, Any]:

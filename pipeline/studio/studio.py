@@ -241,6 +241,7 @@ class Studio:
                 run=result.run,
                 output=output,
                 turnover=str(result.turnover) if result.turnover else "",
+                timelines=[path.name for path in result.timelines],
                 report=str(result.report) if result.report else "",
                 notes=[*result.notes],
                 status=result.status,

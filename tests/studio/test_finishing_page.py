@@ -360,8 +360,13 @@ def test_a_film_is_signed_by_choice(page, job, studio, take):
 
 
 def test_a_turnover_is_made_and_its_timelines_are_saved(page, studio, take):
-    """An EDL, an OTIO and an FCPXML, by a click on each; each button says for which system it is."""
+    """An EDL, an OTIO and an FCPXML, by a click on each; each button says for which system it is.
+
+    The folder may have those of an earlier version, or of a film of the same name in another container.
+    """
     pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
+    (studio.folder / "talking.react1-turnover").mkdir(exist_ok=True)
+    (studio.folder / "talking.react1-turnover" / "earlier.avid.edl").write_text("TITLE: earlier\n")
     page.click("#tab-finish")
     page.click("#make-turnover")
     page.wait_for_selector(".film-item >> text=Turnover")

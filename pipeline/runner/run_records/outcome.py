@@ -204,6 +204,8 @@ class RunResult:
     """Messages for the user, of the job and of its segments."""
     turnover: Path | None = None
     """The folder of the clips and timelines for editing systems, if the job makes them."""
+    timelines: tuple[Path, ...] = ()
+    """The timelines of this run there; the folder may have those of other versions."""
     until: str = ""
     """The step at which the run was asked to end; empty if it ran the whole job."""
 

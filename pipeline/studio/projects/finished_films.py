@@ -60,8 +60,9 @@ class FinishedFilms:
 
 
 def timelines_of(film: MadeFilm) -> list[Path]:
-    """Return the timelines of a package, which are still in its folder."""
+    """Return the timelines of a package that are still in its folder, and none of its other versions."""
     folder = Path(film.turnover)
     if not film.turnover or not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix in TIMELINES and path.is_file())
+    paths = sorted(path for path in folder.iterdir() if path.suffix in TIMELINES and path.is_file())
+    return [path for path in paths if path.name in film.timelines or not film.timelines]

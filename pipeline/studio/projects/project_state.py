@@ -180,7 +180,7 @@ def _describe_film(project: Project, film: MadeFilm, progress: Mapping[str, Any]
     moving = progress.get(film.id)
     output = Path(film.output) if film.output else None
     return FilmState(
-        **film.model_dump(exclude={"report", "output", "turnover", "film"}),
+        **film.model_dump(exclude={"report", "output", "turnover", "timelines", "film"}),
         output=film.turnover or film.output,
         timelines=[path.name for path in timelines_of(film)],
         name=output.name if output else "",

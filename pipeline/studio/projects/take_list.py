@@ -69,6 +69,8 @@ class MadeFilm(BaseModel):
     output: str = ""
     turnover: str = ""
     """The folder of its clips and timelines, if it is a package."""
+    timelines: list[str] = []
+    """The names of its own timelines there; empty in records of earlier versions."""
     report: str = ""
     notes: list[str] = []
     status: str = ""
