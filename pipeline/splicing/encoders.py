@@ -173,7 +173,7 @@ def _x265(video: VideoStream, reorder: int) -> EncoderSettings:
         f"bframes={3 if reorder else 0}",
         f"b-pyramid={1 if reorder > 1 else 0}",
     ]
-    options = {"preset": "veryfast", "crf": "10", "x265-params": ":".join(params)}
+    options = {"preset": "veryfast", "crf": "10", "a53cc": "1", "x265-params": ":".join(params)}
     return EncoderSettings("libx265", video.pix_fmt, options)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.video.frame import VideoFrame
 
 from ..core.errors import InputMediaError
 from ..core.values import Media, VideoStream
@@ -27,6 +28,7 @@ from ..media.not_applicable import NotApplicable
 from ..media.probe import VIEWS, WITHOUT_STEREO_MODE
 from ..media.timing.clock import describe_frame
 from .codecs.h264_slices import pictures_come
+from .codecs.hevc import lost_metadata
 from .container import container_suffix, remux_refusal
 from .encoders import choose_encoder, codec_change, new_codec
 from .matroska import MATROSKA_SUFFIXES
@@ -145,24 +147,28 @@ class Feasibility:
     encoder: str = ""
     codec_change: str = ""
     """That the codec changes, and why; empty if it stays."""
+    lost: tuple[str, ...] = ()
+    """What the film's first picture says that re-encoded ones will not."""
 
     def summary(self) -> str:
         """Return it as one line."""
+        lost = f"; these lose {', '.join(self.lost)}" if self.lost else ""
         if self.way != "exact":
             return (
                 f"splice: the complete picture stream is re-encoded with {self.encoder}, visually lossless: "
-                f"{self.reason}" + (f"; {self.codec_change}" if self.codec_change else "")
+                f"{self.reason}" + (f"; {self.codec_change}" if self.codec_change else "") + lost
             )
         extra = self.encoded_frames - self.edited_frames
         sets = "the film's own parameter sets" if self.same_config else "parameter sets of their own"
         return (
             f"splice: smart rendering; {self.edited_frames} edited frame(s) and {extra} more up to the next keyframe "
-            f"are re-encoded with {self.encoder}, with {sets}"
+            f"are re-encoded with {self.encoder}, with {sets}{lost}"
         )
 
     def metrics(self) -> dict[str, Any]:
         """Return it as JSON."""
-        metrics = {"way": self.way, "reason": self.reason, "encoder": self.encoder}
+        metrics: dict[str, Any] = {"way": self.way, "reason": self.reason, "encoder": self.encoder}
+        metrics |= {"lost": list(self.lost)} if self.lost else {}
         if self.way != "exact":
             return metrics
         return {
@@ -195,14 +201,22 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         require_one_description(source, media.video, sorted({*(start for start, _ in spans), count - 1}))
         require_decodable(source, media, [(0, count), *spans], are_counted=True)
         change = codec_change(media.video, settings)
-        return Feasibility("reencoded-picture", str(reason), encoder=settings.encoder, codec_change=change)
+        lost = lost_metadata(first) if (first := _first_frame(source, media)) is not None else ()
+        return Feasibility("reencoded-picture", str(reason), encoder=settings.encoder, codec_change=change, lost=lost)
     return Feasibility(
         "exact",
         edited_frames=count_frames(spans),
         encoded_frames=plan.encoded_frames,
         same_config=plan.encoder.same_config,
         encoder=plan.encoder.settings.encoder,
+        lost=tuple(dict.fromkeys(plan.lost)),
     )
+
+
+def _first_frame(source: Path, media: Media) -> VideoFrame | None:
+    assert media.video is not None
+    with closing(decode_frames(source, media.video.index)) as frames:
+        return next(frames, None)
 
 
 def _require_one_view(source: Path, media: Media, reason: str) -> None:
@@ -211,9 +225,7 @@ def _require_one_view(source: Path, media: Media, reason: str) -> None:
     Raises:
         InputMediaError: they do; what says it twice is not decoded.
     """
-    assert media.video is not None
-    with closing(decode_frames(source, media.video.index)) as frames:
-        first = next(frames, None)
+    first = _first_frame(source, media)
     if first is not None and any(data.type.name == VIEWS for data in side_data_of(first)):
         raise InputMediaError(
             f"the film cannot be smart-rendered ({reason}), and new pictures would say once more than its container "

@@ -17,6 +17,7 @@ from ..core.cancellation import stoppable
 from ..core.values import Media, VideoStream
 from ..media.frames.film_readers import open_input
 from ..media.mp4.sample_tables import Ints, Samples
+from ..media.nal_units import has_start_codes
 from ..media.not_applicable import NoSampleTable, NotApplicable
 from .codecs.family import CodecFamily, RandomAccess
 from .codecs.h264 import H264
@@ -47,7 +48,7 @@ def codec_family(codec: str) -> CodecFamily:
     return _FAMILIES[codec]
 
 
-_HEAD_BYTES = 4096
+_HEAD_BYTES, _LONG_HEAD_BYTES = 4096, 16_384
 _USUAL_DELAY = 2
 """Frames of delay with which every encoder here can reorder, where the container does not store decode times."""
 
@@ -68,7 +69,7 @@ class PacketIndex:
     @property
     def annexb(self) -> bool:
         """Whether NAL units follow start codes instead of lengths."""
-        return self.config[:3] == b"\x00\x00\x01" or self.config[:4] == b"\x00\x00\x00\x01"
+        return has_start_codes(self.config)
 
     def read_keyframes(self, family: CodecFamily) -> tuple[list[RandomAccessPoint], tuple[bytes, ...]]:
         """Return the pictures at which decoding can resume, and the different parameter sets in keyframes' packets."""
@@ -111,14 +112,25 @@ def index_mp4(source: Path, video: VideoStream, grid: FrameGrid) -> PacketIndex:
 
     with open_input(source) as container:
         config = bytes(container.streams[video.index].codec_context.extradata or b"")
-    return PacketIndex(grid, config, lambda sample: read(sample, _HEAD_BYTES), read(0, int(sizes[0])))
+    first_packet = read(0, int(sizes[0]))
+    head_bytes = _head_bytes(video, config, first_packet)
+    return PacketIndex(grid, config, lambda sample: read(sample, head_bytes), first_packet)
+
+
+def _head_bytes(video: VideoStream, config: bytes, first_packet: bytes) -> int:
+    """Return how much of a keyframe's packet shows its kind: the notes of encoders may come before its picture."""
+    family, annexb = _FAMILIES.get(video.codec), has_start_codes(config)
+    if family is None or not family.reads_keyframes:
+        return _HEAD_BYTES
+    access = (family.random_access(packet, annexb=annexb) for packet in (first_packet[:_HEAD_BYTES], first_packet))
+    return _HEAD_BYTES if next(access) is next(access) else _LONG_HEAD_BYTES
 
 
 def index_stream(source: Path, video: VideoStream) -> PacketIndex:
     """Index any other film by reading its packets."""
     reads_keyframes, heads = codec_family(video.codec).reads_keyframes, dict[int, bytes]()
     rows: list[tuple[int, int | None, int, bool]] = []
-    first_packet = b""
+    first_packet, head_bytes = b"", _HEAD_BYTES
     with open_input(source) as container:
         stream = container.streams[video.index]
         config = bytes(stream.codec_context.extradata or b"")
@@ -130,11 +142,13 @@ def index_stream(source: Path, video: VideoStream) -> PacketIndex:
                 continue
             if packet.pts is None:
                 raise NotApplicable("some packets of the picture have no time")
+            if not rows:
+                first_packet = bytes(packet)
+                head_bytes = _head_bytes(video, config, first_packet)
             if packet.is_keyframe and reads_keyframes:
-                heads[len(rows)] = bytes(packet)[:_HEAD_BYTES]
-            if not first_packet and packet.has_sidedata("matroska_block_additional"):
+                heads[len(rows)] = bytes(packet)[:head_bytes]
+            if not rows and packet.has_sidedata("matroska_block_additional"):
                 raise NotApplicable("the pictures have a separate alpha channel, which no encoder here writes")
-            first_packet = first_packet or bytes(packet)
             rows.append((packet.pts, packet.dts, packet.size, packet.is_keyframe))
     if not rows:
         raise NotApplicable("the picture has no packets")

@@ -35,7 +35,7 @@ from ..media.mp4.boxes import replace_config, single_entry
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable, library_error
 from .codecs.family import MatchedEncoder, SourceVideo, encode_packets
-from .codecs.hevc import lost_hdr
+from .codecs.hevc import lost_metadata
 from .encoders import EncoderSettings
 from .mp4.replace_samples import NewSamples
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, composition_offsets
@@ -254,7 +254,7 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
     complete = len(ranges) == 1 and ranges[0].first == 0 and ranges[0].end == index.grid.samples.count
     if complete and count_frames((insert.start, insert.end) for insert in inserts) < video.frame_count:
         raise NotApplicable("no keyframe lies outside the edit and its partial GOP: nothing could be copied")
-    return RenderPlan(tuple(ranges), encoder, video, (*encoder.lost, *lost_hdr(frame)))
+    return RenderPlan(tuple(ranges), encoder, video, (*encoder.lost, *lost_metadata(frame)))
 
 
 def encode_ranges(

@@ -196,7 +196,7 @@ def _compare_all_pictures(job: SpliceJob, film: UncheckedFilm) -> tuple[Unchecke
         **diff_metrics([diff], interlaced=job.video.interlaced),
     }
     notes = [f"{name} could not be kept" for name in diff.lost]
-    return replace(film, metrics=metrics, notes=(*film.notes, *notes)), diff.failure
+    return replace(film, metrics=metrics, notes=tuple(dict.fromkeys((*film.notes, *notes)))), diff.failure
 
 
 def _strict_decode_error(job: SpliceJob, film: UncheckedFilm) -> str:

@@ -25,7 +25,7 @@ from ..media.not_applicable import NotApplicable
 from ..media.timing.clock import timecode_rate
 from . import reencode
 from .codecs.chroma_location import film_chroma_location, with_chroma_location
-from .codecs.hevc import lost_hdr, with_static_hdr
+from .codecs.hevc import lost_metadata, with_static_hdr
 from .container import is_mp4, remux_refusal
 from .encoders import X264_RGB, EncoderSettings, choose_encoder, codec_change, loses_rgb, new_codec, with_timecode
 from .job import SpliceJob, UncheckedFilm
@@ -358,7 +358,7 @@ def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tupl
     if first is None:
         raise InputMediaError("the picture stream has no frames")
     settings = choose_encoder(job.video, reorder, job.suffix, field_order(first), finer=job.finer)
-    lost = [*lost_hdr(first)]
+    lost = [*lost_metadata(first)]
     if job.video.codec == "mpeg2video" and has_repeated_fields(job.source, job.video.index):
         lost.append("repeated fields (2:3 pulldown)")
     timecode = gop_timecode(first)

@@ -42,10 +42,13 @@ from .hevc_sps import SPS, first_chroma_location, skip_to_picture_order
 
 _CHROMA_STEPS, _LUMA_STEPS = 50_000, 10_000
 MASTERING_DISPLAY = "MASTERING_DISPLAY_METADATA"
-DYNAMIC_HDR = {
+_DOLBY_VISION = "Dolby Vision metadata"
+LOST_METADATA = {
     "DYNAMIC_HDR_PLUS": "HDR10+ dynamic metadata",
-    "DOVI_RPU_BUFFER": "Dolby Vision metadata",
+    "DOVI_RPU_BUFFER": _DOLBY_VISION,
     "AMBIENT_VIEWING_ENVIRONMENT": "the ambient viewing environment",
+    "S12M_TIMECODE": "the timecode inside the pictures",
+    "AFD": "the active format description inside the pictures",
 }
 """Side data that no encoder gets here, by ffmpeg's names, for messages."""
 
@@ -59,7 +62,8 @@ def with_static_hdr(settings: EncoderSettings, frame: Any) -> EncoderSettings:
     if MASTERING_DISPLAY in side_data:
         params.append(f"master-display={mastering_display(side_data[MASTERING_DISPLAY])}")
     if "CONTENT_LIGHT_LEVEL" in side_data:
-        params.append("max-cll={},{}".format(*struct.unpack_from("=2I", side_data["CONTENT_LIGHT_LEVEL"])))
+        levels = struct.unpack_from("=2I", side_data["CONTENT_LIGHT_LEVEL"])
+        params.append("hdr10=1:max-cll={},{}".format(*levels))  # levels of 0, for unknown, are written only with hdr10
     return replace(settings, options={**settings.options, "x265-params": ":".join(params)})
 
 
@@ -74,17 +78,17 @@ def mastering_display(data: bytes) -> str:
     return f"G{green}B{blue}R{red}WP{white}L({maximum},{minimum})"
 
 
-def lost_hdr(frame: Any) -> tuple[str, ...]:
+def lost_metadata(frame: Any) -> tuple[str, ...]:
     """Name the metadata of a frame that no encoder's pictures will have; static metadata may be the container's."""
     names = {data.type.name for data in frame.side_data}
-    return tuple(text for name, text in DYNAMIC_HDR.items() if name in names)
+    return tuple(text for name, text in LOST_METADATA.items() if name in names)
 
 
 _OTHER_LAYERS = "the second view of the pictures (MV-HEVC), or another layer above the base,"
 _CLEAN, _CRA, _BLA_WITHOUT_LEADING = (16, 17, 18, 19, 20), 21, 18
 """BLA and IDR pictures are clean; a CRA becomes a BLA without leading pictures."""
 _FIRST_KEY, _LAST_KEY, _FIRST_NOT_PICTURE = 16, 23, 32
-_VPS, _PPS, _SEI = 32, 34, 39
+_VPS, _PPS, _SEI, _RPU = 32, 34, 39, 62
 _SETS = (_VPS, SPS, _PPS)
 _UNREGISTERED, _X265_ID = 5, bytes.fromhex("2ca2de09b51747dbbb55a4fe7fc2fc4e")
 _BITS_BEFORE_LEVEL = 8 + 88
@@ -156,6 +160,8 @@ class Hevc:
             is_stale=_is_encoder_note,
         )
         lost = (_OTHER_LAYERS,) if _has_layers(source.first_packet, annexb=annexb) else ()
+        if any(hevc_unit_type(unit) == _RPU for unit in split_units(source.first_packet, annexb=annexb) if unit):
+            lost += (_DOLBY_VISION,)  # also where the decoder here cannot read it
         relinker = _Relinker(annexb=annexb)
         return MatchedEncoder(settings, config, converter, relinker, same_config=match is not None, lost=lost)
 
@@ -269,7 +275,7 @@ def _settings(video: VideoStream, crf: str, params: dict[str, str]) -> EncoderSe
         lookahead = int(params.get("bframes", _USUAL_BFRAMES)) + 1
         fixed |= {"frame-threads": "1", "rc-lookahead": str(lookahead)}
     joined = ":".join(f"{key}={value}" for key, value in {**params, **fixed}.items())
-    options = {"preset": _PRESET, "crf": crf, "udu_sei": "1", "x265-params": joined}
+    options = {"preset": _PRESET, "crf": crf, "udu_sei": "1", "a53cc": "1", "x265-params": joined}
     return EncoderSettings("libx265", video.pix_fmt, options)
 
 

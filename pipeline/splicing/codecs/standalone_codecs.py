@@ -140,6 +140,8 @@ ENCODERS = {"prores": "prores_ks", **{name: name for name in _SAME_NAME}}
 """By ffmpeg's names of the codecs."""
 _USUAL_SETTINGS = frozenset({"prores", "mjpeg"})
 """Encoded as in a complete re-encode."""
+_ALPHA_TYPE_AT = 8 + 17
+"""In a packet of ProRes: behind its size and `icpf`."""
 _FFV1_SLICES = ("4", "6", "9", "12", "16", "24", "30")
 _FIXED_SIZE = frozenset({"v210", "rawvideo", "dnxhd"})
 """All packets have the same size."""
@@ -186,13 +188,23 @@ class IntraOnly:
 def _settings(source: SourceVideo) -> EncoderSettings:
     video = source.video
     if video.codec in _USUAL_SETTINGS:
-        return choose_encoder(video, 0, field_order=field_order(source.frame))
+        settings = choose_encoder(video, 0, field_order=field_order(source.frame))
+        return _with_alpha_depth(settings, source.first_packet) if video.codec == "prores" else settings
     if video.interlaced and video.codec != "dnxhd":
         raise NotApplicable(f"interlaced {video.codec} is not matched by the encoder")
     settings = EncoderSettings(ENCODERS[video.codec], video.pix_fmt)
     if video.codec == "dnxhd":
         return _match_dnxhd(source, replace(settings, options=_dnxhd_options(video)))
     return settings
+
+
+def _with_alpha_depth(settings: EncoderSettings, packet: bytes) -> EncoderSettings:
+    """Store the alpha of ProRes in as many bits as the film does: in others, 8 bits come back changed.
+
+    Source: SMPTE RDD 36, 5.1.1 (frame header: `alpha_channel_type` is 1 for 8 bits, 2 for 16).
+    """
+    depth = {1: "8", 2: "16"}.get(packet[_ALPHA_TYPE_AT] & 15 if len(packet) > _ALPHA_TYPE_AT else 0)
+    return replace(settings, options={**settings.options, "alpha_bits": depth}) if depth else settings
 
 
 def _match_ffv1(source: SourceVideo, settings: EncoderSettings) -> EncoderSettings:

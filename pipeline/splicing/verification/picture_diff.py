@@ -18,7 +18,7 @@ from ...media.frames.color import SPACES, is_hd, is_rgb
 from ...media.frames.decode import decode_frames, reformat, visible_rows
 from ...media.mp4.sample_tables import Ints
 from ...media.probe import VIEWS
-from ..codecs.hevc import DYNAMIC_HDR, MASTERING_DISPLAY, mastering_display
+from ..codecs.hevc import LOST_METADATA, MASTERING_DISPLAY, mastering_display
 from ..container import matching_video_index
 from ..pictures.description import changed_color
 from ..pictures.fields import field_order, side_data_of
@@ -44,12 +44,10 @@ them by 0.2, and the matrix of BT.601 in place of BT.709 those of a portrait by 
 STATIC_HDR = "the static HDR description inside the pictures"
 _SEI_LABELS = {
     "SEI_UNREGISTERED": "the camera's own data inside the pictures (unregistered SEI)",
-    "S12M_TIMECODE": "the timecode inside the pictures",
     MASTERING_DISPLAY: STATIC_HDR,
     "CONTENT_LIGHT_LEVEL": STATIC_HDR,
     VIEWS: "how the two views of a picture are packed, inside the pictures",
-    "AFD": "the active format description inside the pictures",
-    **DYNAMIC_HDR,
+    **LOST_METADATA,
 }
 """Side data of a decoded frame, by ffmpeg's names, that a camera or a broadcaster may write for every picture."""
 _ENCODER_NOTES = (b"x264 - core", b"x265 (build")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from types import SimpleNamespace
 
-from react1.pipeline.splicing.codecs.hevc import lost_hdr, mastering_display, with_static_hdr
+from react1.pipeline.splicing.codecs.hevc import lost_metadata, mastering_display, with_static_hdr
 from react1.pipeline.splicing.encoders import EncoderSettings
 
 P3 = [34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450]
@@ -48,4 +48,4 @@ def test_what_no_encoder_writes_is_named():
     """Dynamic metadata is lost, and the user hears of it."""
     frame = SimpleNamespace(side_data=[side("DOVI_RPU_BUFFER"), side("DISPLAYMATRIX"), side("CONTENT_LIGHT_LEVEL")])
 
-    assert lost_hdr(frame) == ("Dolby Vision metadata",)
+    assert lost_metadata(frame) == ("Dolby Vision metadata",)
