@@ -71,18 +71,36 @@ class PacketIndex:
         """Whether NAL units follow start codes instead of lengths."""
         return has_start_codes(self.config)
 
-    def read_keyframes(self, family: CodecFamily) -> tuple[list[RandomAccessPoint], tuple[bytes, ...]]:
-        """Return the pictures at which decoding can resume, and the different parameter sets in keyframes' packets."""
-        points, sets = [], dict[bytes, None]()
+    def read_keyframes(self, family: CodecFamily) -> Keyframes:
+        """Read what the film's keyframes say before their pictures."""
+        points, sets, changed = [], dict[bytes, None](), []
+        previous: tuple[bytes, ...] = ()
         for sample in np.flatnonzero(self.grid.samples.sync).tolist():
             head = self.keyframe_head(sample) if family.reads_keyframes else b""
-            sets.update(dict.fromkeys(family.parameter_sets(head, annexb=self.annexb)))
+            own = family.parameter_sets(head, annexb=self.annexb)
+            if own and own != previous:
+                changed += [sample] if previous else []
+                previous = own
+            sets.update(dict.fromkeys(own))
             access = family.random_access(head, annexb=self.annexb)
             broken_link = access is RandomAccess.BROKEN_LINK
             leading = count_leading(self.grid.samples.pts, sample) if broken_link else 0
             if access is not RandomAccess.NONE and leading is not None:
                 points.append(RandomAccessPoint(sample, leading, broken_link))
-        return points, tuple(sets)
+        places = np.searchsorted(self.grid.shown, self.grid.samples.pts[changed])
+        return Keyframes(points, tuple(sets), places.tolist())
+
+
+@dataclass(frozen=True)
+class Keyframes:
+    """What the packets of a film's keyframes say."""
+
+    points: list[RandomAccessPoint]
+    """The pictures at which decoding can resume."""
+    sets: tuple[bytes, ...]
+    """The different parameter sets in the packets."""
+    changed: list[int]
+    """The places, in showing order, of those that have other sets than the keyframe before: the film may be joined."""
 
 
 def index_film(source: Path, media: Media) -> PacketIndex:

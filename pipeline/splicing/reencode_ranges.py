@@ -105,10 +105,15 @@ def closed_prefixes(pts: Ints) -> Ints:
     return np.concatenate([[0], np.flatnonzero(highest[:-1] < lowest[1:]) + 1]).astype(np.int64)
 
 
-def keyframe_times(grid: FrameGrid, ranges: Sequence[ReencodeRange]) -> list[int]:
-    """Return the stored times of the film's first picture and of the keyframes from which the ranges are decoded."""
+def keyframe_times(grid: FrameGrid, ranges: Sequence[ReencodeRange], changed: Sequence[int]) -> list[int]:
+    """Return the stored times of the film's first picture and of the keyframes from which the ranges are decoded.
+
+    Within the ranges, those count that have other parameter sets than before: `changed`, in showing order.
+    """
     keyframes = np.unique([0, *grid.rank[grid.samples.sync]])
-    borders = np.array([place for item in ranges for place in (item.first, item.end - 1)], np.int64)
+    described = [place for item in ranges for place in (item.first, item.end - 1)]
+    described += [place for place in changed if any(item.first <= place < item.end for item in ranges)]
+    borders = np.array(described, np.int64)
     places = np.unique(keyframes[np.searchsorted(keyframes, borders, side="right") - 1])
     times: list[int] = (grid.shown[[0, *places]] + grid.stored_shift).tolist()
     return times

@@ -92,8 +92,7 @@ def write_packets(
                 packet.duration = packet.duration or durations[packet.pts]
                 out.mux(packet)
     except (av.FFmpegError, ValueError) as error:
-        message = f"{name} does not take these pictures packet by packet: {library_error(error)}"
-        raise NotApplicable(message) from error
+        raise NotApplicable(f"{name} does not take these pictures packet by packet: {library_error(error)}") from error
 
 
 def _add_stream(out: Any, stream: Any, new_config: bytes | None) -> Any:
@@ -240,16 +239,16 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
         frame = next(frames, None)
     if frame is None:
         raise NotApplicable("the picture stream has no frames")
-    points, in_band = index.read_keyframes(family)
-    ranges = plan_ranges(index.grid, inserts, points)
-    changes = len(family.sequence_sets(index.config, in_band, annexb=index.annexb)) != 1
-    times = keyframe_times(index.grid, ranges if changes else ())
+    keyframes = index.read_keyframes(family)
+    ranges = plan_ranges(index.grid, inserts, keyframes.points)
+    changes = len(family.sequence_sets(index.config, keyframes.sets, annexb=index.annexb)) != 1
+    times = keyframe_times(index.grid, ranges if changes else (), keyframes.changed)
     options = IGNORE_EDIT_LIST if index.grid.track is not None else None
     video = as_described(source, video, times, options)
     reorder = min(index.grid.reorder(item.first, item.end) for item in ranges)
     film_reorder = min(index.grid.film_reorder, reorder)
     encoder = family.match_encoder(
-        SourceVideo(video, index.config, index.annexb, index.first_packet, reorder, film_reorder, frame, in_band)
+        SourceVideo(video, index.config, index.annexb, index.first_packet, reorder, film_reorder, frame, keyframes.sets)
     )
     complete = len(ranges) == 1 and ranges[0].first == 0 and ranges[0].end == index.grid.samples.count
     if complete and count_frames((insert.start, insert.end) for insert in inserts) < video.frame_count:

@@ -14,8 +14,10 @@ from seen import planes
 from takes import TAKE_OFFSET, numbered_take, packets, segment
 
 from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import feasibility
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
 from react1.pipeline.splicing.pictures import description
@@ -61,11 +63,22 @@ def _numbers(path: Path, bit_depth: int) -> list[tuple[int, int]]:
 def _joined(folder: Path, suffix: str, first: int, second: int, **changes) -> Path:
     """Join two films, with these numbers of B-frames in a row, by stream copy; the second with changes."""
     parts = [make_clip(folder / f"part{first}.mp4", **SMALL, bframes=first)]
-    parts += [make_clip(folder / f"part{second}-2.mp4", **SMALL, bframes=second, **changes)]
-    (folder / "list.txt").write_text("".join(f"file '{part}'\n" for part in parts))
-    result = folder / f"joined{suffix}"
-    odd.ffmpeg("-f", "concat", "-safe", 0, "-i", folder / "list.txt", "-c", "copy", result)
+    parts += [make_clip(folder / f"part{second}-2.mp4", **{**SMALL, **changes}, bframes=second)]
+    return _copied_together(folder / f"joined{suffix}", *parts)
+
+
+def _copied_together(result: Path, *parts: Path) -> Path:
+    names = result.with_name("list.txt")
+    names.write_text("".join(f"file '{part}'\n" for part in parts))
+    odd.ffmpeg("-f", "concat", "-safe", 0, "-i", names, "-c", "copy", result)
     return result
+
+
+def _two_matrices(folder: Path) -> list[Path]:
+    """Make two films that say of their colors bt709 and smpte170m."""
+    names = ("bt709", "smpte170m")
+    options = [{"x264-params": f"open-gop=0:scenecut=0:colormatrix={name}:colorprim={name}"} for name in names]
+    return [make_clip(folder / f"part{number}.ts", **SMALL, options=item) for number, item in enumerate(options)]
 
 
 @pytest.mark.parametrize(
@@ -122,13 +135,48 @@ def _described(path: Path) -> list[tuple[tuple[int, int], Fraction | None]]:
         ]
 
 
-@pytest.mark.parametrize("changes", [{"pix_fmt": "yuv420p10le"}, {"pix_fmt": "yuvj420p"}])
-def test_an_edit_in_a_part_of_another_pixel_format_is_refused_before_anything_is_made(context, tmp_path, changes):
+@pytest.mark.parametrize(
+    ("changes", "span", "change"),
+    [
+        ({"pix_fmt": "yuv420p10le"}, (21, 23), r"pixel format \(yuv420p, then yuv420p10le\)"),
+        ({"pix_fmt": "yuvj420p"}, (21, 23), r"pixel format \(yuv420p, then yuvj420p\)"),
+        ({"size": (144, 80)}, (21, 23), r"picture size \(96x64, then 144x80\)"),
+        ({"size": (144, 80)}, (14, 18), r"picture size \(96x64, then 144x80\)"),
+    ],
+)
+def test_an_edit_in_a_part_of_another_format_is_refused_before_anything_is_made(
+    context, tmp_path, changes, span, change
+):
     """Takes are made for what the film begins with: they would be shown with other levels, or in fewer bits."""
     media = _read(context, _joined(tmp_path, ".ts", 0, 0, **changes))
 
-    with pytest.raises(InputMediaError, match=r"change their pixel format \(yuv420p, then \w+\) before frame 21"):
-        check_feasibility(context.path(media.file), media, [(21, 23)])
+    with pytest.raises(InputMediaError, match=f"change their {change} before frame"):
+        check_feasibility(context.path(media.file), media, [span])
+
+
+def test_a_complete_re_encode_is_refused_for_a_part_that_lies_between_the_edits_too(context, tmp_path, monkeypatch):
+    """The parts at the edit and at the end of the film say the same, the middle does not."""
+    first, second = _two_matrices(tmp_path)
+    media = _read(context, _copied_together(tmp_path / "film.ts", first, second, first))
+    monkeypatch.setattr(feasibility, "_smart_plan", _refuse)
+
+    with pytest.raises(InputMediaError, match=r"change their color primaries .* before frame 16"):
+        check_feasibility(context.path(media.file), media, [(2, 4)])
+
+
+@pytest.mark.parametrize("span", [(14, 18), (0, 18)])
+def test_an_edit_over_a_change_of_colors_is_refused_before_anything_is_made(context, tmp_path, span):
+    """One answer would be wrong for one of the parts; from the film's first frame on, too."""
+    media = _read(context, _copied_together(tmp_path / "film.ts", *_two_matrices(tmp_path)))
+
+    with pytest.raises(
+        InputMediaError, match=r"change their color primaries \(bt709, then smpte170m\) before frame 16"
+    ):
+        check_feasibility(context.path(media.file), media, [span])
+
+
+def _refuse(*_arguments):
+    raise NotApplicable("because")
 
 
 @pytest.mark.parametrize(("second", "read"), [(0, 1), (1, 2)], ids=["one set", "a joined film"])

@@ -1,4 +1,4 @@
-"""What a film's pictures say of themselves: pixel format, colors and pixel shape, which may change within a film.
+"""What a film's pictures say of themselves: pixel format, size, colors and pixel shape, which may change within a film.
 
 A film that is joined from several by stream copy says one thing in its container, and another at some keyframe. New
 pictures must say what the pictures say that they replace: a player follows the pictures.
@@ -29,6 +29,7 @@ class PictureDescription:
     """What a decoded keyframe says; "" and None stand for what it leaves open."""
 
     pix_fmt: str
+    size: str
     color_range: str
     color_primaries: str
     color_transfer: str
@@ -59,6 +60,7 @@ class PictureDescription:
 
 _LABELS = {
     "pix_fmt": "pixel format",
+    "size": "picture size",
     "color_range": "color range",
     "color_primaries": "color primaries",
     "color_transfer": "transfer function",
@@ -100,6 +102,7 @@ def _keyframe(packets: Iterable[Any], pts: int) -> Any:
 def _description(frame: VideoFrame, sample_aspect: Fraction | None = None) -> PictureDescription:
     return PictureDescription(
         frame.format.name,
+        f"{frame.width}x{frame.height}",
         RANGES.get(int(frame.color_range), ""),
         PRIMARIES.get(int(frame.color_primaries), ""),
         TRANSFERS.get(int(frame.color_trc), ""),
@@ -108,7 +111,7 @@ def _description(frame: VideoFrame, sample_aspect: Fraction | None = None) -> Pi
     )
 
 
-_OF_TAKES = ("pix_fmt", "color_range")
+_OF_TAKES = ("pix_fmt", "size", "color_range")
 """Takes are made for what the film begins with."""
 
 

@@ -17,6 +17,7 @@ from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs.family import open_encoder
 from react1.pipeline.splicing.encoders import EncoderSettings
+from react1.pipeline.splicing.feasibility import check_feasibility
 from react1.pipeline.splicing.pictures.fields import side_data_of
 from react1.pipeline.splicing.pictures.frames import blend
 from react1.pipeline.splicing.pictures.planes import frame_planes
@@ -26,18 +27,19 @@ CODECS = {
     "libx265": (b"\x4e\x01", {"options": {"x265-params": "log-level=none:open-gop=0:bframes=0"}}),
 }
 """The header of an SEI unit, and what the film is made with."""
-PICTURE_TIMING, UNREGISTERED, TIME_CODE, MASTERING = 1, 5, 136, 137
+PICTURE_TIMING, REGISTERED, UNREGISTERED, TIME_CODE, MASTERING, LIGHT_LEVELS = 1, 4, 5, 136, 137, 144
 OWN_ID = bytes(range(16))
 
 
 def _message(head: bytes, kind: int, payload: bytes) -> bytes:
-    unit = head + bytes([kind, len(payload)]) + payload + b"\x80"
+    unit = head + bytes([kind, *[255] * (len(payload) // 255), len(payload) % 255]) + payload + b"\x80"
     return len(unit).to_bytes(4, "big") + unit
 
 
-def _camera_film(context, codec, kind, payload):
-    """Make a film of which every packet has an SEI message with `payload(number)`."""
-    head, changes = CODECS[codec]
+def _camera_film(context, codec, kind, payload, head=b""):
+    """Make a film of which every packet has an SEI message with `payload(number)`, or a unit with another `head`."""
+    usual_head, changes = CODECS[codec]
+    head = head or usual_head
     clip = make_clip(context.temp_path("plain.mp4"), frames=16, size=(96, 64), gop=8, tracks=0, codec=codec, **changes)
     path = context.temp_path("film.mp4")
     with av.open(str(clip)) as source, av.open(str(path), "w") as out:
@@ -115,10 +117,56 @@ def test_a_timecode_inside_the_pictures_that_no_encoder_writes_is_reported(conte
     """HEVC's time code message, and the clock timestamp of H.264's picture timing message."""
     media = _camera_film(context, codec, message, timecode)
     assert all(_camera_data(context.path(media.file), "S12M_TIMECODE"))
+    plan = check_feasibility(context.path(media.file), media, [(5, 7)])
 
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
 
     assert result.notes == ("the timecode inside the pictures could not be kept in the edits",)
+    assert plan.metrics()["lost"] == ["the timecode inside the pictures"]
+    assert plan.summary().endswith("; these lose the timecode inside the pictures")
+
+
+@pytest.mark.slow
+def test_dolby_vision_that_the_decoder_cannot_read_is_said_to_be_lost(context):
+    """A unit of type 62 in every packet, before paying and afterwards; ffmpeg's decoder drops what is odd in it."""
+    media = _camera_film(context, "libx265", 25, lambda number: bytes([8, 9, number]), head=bytes([62 << 1, 1]))
+
+    plan = check_feasibility(context.path(media.file), media, [(5, 7)])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+
+    assert plan.lost == ("Dolby Vision metadata",)
+    assert result.notes == ("Dolby Vision metadata could not be kept in the edits",)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "name", "payload"),
+    [
+        (REGISTERED, "A53_CC", lambda number: b"\xb5\x00\x31GA94\x03\xc1\xff\xfc" + bytes([0x80 | number, 0xC2, 0xFF])),
+        (LIGHT_LEVELS, "CONTENT_LIGHT_LEVEL", lambda number: bytes(4)),
+    ],
+    ids=["captions", "unknown light levels"],
+)
+def test_new_pictures_of_hevc_keep_captions_and_light_levels(context, kind, name, payload):
+    """In showing order, byte for byte; levels of 0 stand for unknown ones."""
+    media = _camera_film(context, "libx265", kind, payload)
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+
+    before = _camera_data(context.path(media.file), name)
+    assert all(before) and _camera_data(result.path, name) == before
+    assert result.notes == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_keyframe_is_found_behind_long_messages(context, codec):
+    """The notes of x265 and its parameter sets, twice in many transport streams, take 5 kB before the picture."""
+    media = _camera_film(context, codec, UNREGISTERED, lambda number: OWN_ID + bytes([65]) * 5000)
+
+    plan = check_feasibility(context.path(media.file), media, [(2, 4)])
+
+    assert plan.way == "exact" and plan.encoded_frames <= 8
 
 
 @pytest.mark.slow
