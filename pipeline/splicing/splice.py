@@ -12,9 +12,10 @@ from ..core.errors import InputMediaError
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take
 from ..media.frames.film_readers import kept_open
+from ..media.mp4.boxes import read_top_boxes
 from ..media.not_applicable import NotApplicable
 from .audio.dialogue import LinePlan, add_lines, encode_lines_early, plan_lines
-from .container import matching_video_index, read_programs
+from .container import is_mp4, matching_video_index, read_programs
 from .job import Quality, SpliceJob, UncheckedFilm
 from .pictures.seams import plan_inserts
 from .splice_params import CUT, DEFAULT_PARAMS, Seam, SoundParams, Thresholds
@@ -165,6 +166,8 @@ def _spliced_film(job: SpliceJob, film: UncheckedFilm, comparison: Comparison, r
         metrics |= {"in_place": False, "in_place_reason": REENCODED} if job.in_place else {}
         notes.insert(0, f"{REENCODED}, visually lossless: {reason}")
     lost = [*comparison.lost, *_changed_programs(job, film.path)]
+    if is_mp4(job.media) and _is_fragmented(job.source) and not _is_fragmented(film.path):
+        lost.append("the fragments (the film has one index instead)")
     if lost:
         notes.append("could not be kept: " + ", ".join(lost))
     return SplicedFilm(film.path, metrics, tuple(notes), film.seams)
@@ -174,6 +177,11 @@ def _changed_frames(job: SpliceJob) -> dict[str, list[int]]:
     """Return the frames [start, end) of each segment in which its take is seen, with the ramps of the seams."""
     ordered = sorted(job.takes, key=lambda take: take.segment.start_frame)
     return {take.segment.name: [insert.start, insert.end] for take, insert in zip(ordered, job.inserts, strict=True)}
+
+
+def _is_fragmented(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return any(top.kind == b"moof" for top in read_top_boxes(stream, path.stat().st_size))
 
 
 def _changed_programs(job: SpliceJob, output: Path) -> list[str]:

@@ -17,7 +17,7 @@ from ...media.audio.samples import decode_tolerant
 from ...media.clip_writer import ClipWriter
 from ...media.frames.film_readers import open_input
 from ...media.tools.ffmpeg import has_encoder
-from ..container import Program
+from ..container import Program, is_mp4
 from ..remux import Cover, replace_streams_argv
 from .lines import DialogueLine, Sound, mix_into
 
@@ -101,7 +101,10 @@ def write_track(film: Path, target: Path, media: Media, lines: Sequence[Dialogue
     with ClipWriter(target, container="nut") as writer:
         writer.add_audio("pcm_f32le", audio.sample_rate_hz, audio.layout)
         delay = untold or _delay(media)
-        for at, part in _early(_mixed(film, audio, lines), delay, 0 if audio.codec == "mp3" else delay):
+        mixed = _mixed(film, audio, lines)
+        if is_mp4(media):
+            mixed = _cut_at(mixed, round((audio.start_s + audio.duration_s) * audio.sample_rate_hz))
+        for at, part in _early(mixed, delay, 0 if audio.codec == "mp3" else delay):
             packed = np.ascontiguousarray(part.T.reshape(1, -1))
             frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=audio.layout)
             frame.sample_rate, frame.pts = audio.sample_rate_hz, at - untold
@@ -114,6 +117,18 @@ def _mixed(film: Path, audio: AudioStream, lines: Sequence[DialogueLine]) -> Ite
         for line in lines:
             mix_into(part, at, line, audio.sample_rate_hz, audio.layout)
         yield at, part
+
+
+def _cut_at(parts: Iterator[tuple[int, Sound]], end: int) -> Iterator[tuple[int, Sound]]:
+    """Cut the last part where an edit list or a last duration ends the sound: a decoder gives complete packets."""
+    last: tuple[int, Sound] | None = None
+    for part in parts:
+        if last is not None:
+            yield last
+        last = part
+    if last is not None:
+        at, samples = last
+        yield at, samples[:, : end - at] if end > at else samples
 
 
 def _delay(media: Media) -> int:

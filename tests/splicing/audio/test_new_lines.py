@@ -97,6 +97,30 @@ def test_a_track_that_is_encoded_again_is_not_late(context, suffix, codec):
     assert len(times_s) == 1 and click_times_s(after[84_000:], threshold=0.3) == pytest.approx(times_s, abs=0.0015)
 
 
+@pytest.mark.parametrize("codec", ["libopus", "libmp3lame"])
+def test_a_track_that_is_encoded_again_in_mp4_ends_where_it_did(context, codec):
+    """A decoder gives the last packet completely; its edit list or its duration says where the sound ends in it."""
+    media = mux_clip(context, ".mp4", "-c:v", "libx264", "-c:a", codec, frames=49)
+
+    result, source = splice_line(context, media, 20, 30)
+
+    assert result.metrics["sound_way"] == "whole-track"
+    before, after = (probe_path(path).audio[0].duration_s for path in (source, result.path))
+    assert before == after == Fraction(49, 25)
+    assert len(packets(result.path, "audio")) == len(packets(source, "audio"))
+
+
+def test_a_film_whose_fragments_the_muxer_does_not_keep_says_so(context):
+    """PCM in fragments is not overwritten in place: the film is muxed again, with one index."""
+    fragments = ("-c:v", "libx264", "-g", "5", "-c:a", "pcm_s16le", "-movflags", "frag_keyframe+empty_moov")
+    media = mux_clip(context, ".mov", *fragments)
+
+    result, source = splice_line(context, media, 20, 30)
+
+    assert b"moof" in source.read_bytes() and b"moof" not in result.path.read_bytes()
+    assert any("could not be kept: the fragments" in note for note in result.notes)
+
+
 def test_a_file_type_does_not_become_a_tag(context):
     """A reader gives it as tags, and the muxer of MP4 writes every tag."""
     media = film(context, audio_codec="mp3", frames=50)

@@ -27,7 +27,9 @@ CODECS = {
     "libx265": (b"\x4e\x01", {"options": {"x265-params": "log-level=none:open-gop=0:bframes=0"}}),
 }
 """The header of an SEI unit, and what the film is made with."""
-PICTURE_TIMING, REGISTERED, UNREGISTERED, TIME_CODE, MASTERING, LIGHT_LEVELS = 1, 4, 5, 136, 137, 144
+PICTURE_TIMING, REGISTERED, UNREGISTERED, TIME_CODE, MASTERING = 1, 4, 5, 136, 137
+CAPTION = b"\xb5\x00\x31GA94\x03\xc1\xff\xfc"
+"""What comes before a pair of caption bytes (ATSC A/53, user data type 3)."""
 OWN_ID = bytes(range(16))
 
 
@@ -139,22 +141,26 @@ def test_dolby_vision_that_the_decoder_cannot_read_is_said_to_be_lost(context):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "name", "payload"),
-    [
-        (REGISTERED, "A53_CC", lambda number: b"\xb5\x00\x31GA94\x03\xc1\xff\xfc" + bytes([0x80 | number, 0xC2, 0xFF])),
-        (LIGHT_LEVELS, "CONTENT_LIGHT_LEVEL", lambda number: bytes(4)),
-    ],
-    ids=["captions", "unknown light levels"],
-)
-def test_new_pictures_of_hevc_keep_captions_and_light_levels(context, kind, name, payload):
-    """In showing order, byte for byte; levels of 0 stand for unknown ones."""
-    media = _camera_film(context, "libx265", kind, payload)
+def test_new_pictures_of_hevc_keep_captions(context):
+    """In showing order, byte for byte."""
+    media = _camera_film(context, "libx265", REGISTERED, lambda number: CAPTION + bytes([0x80 | number, 0xC2, 0xFF]))
 
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
 
-    before = _camera_data(context.path(media.file), name)
-    assert all(before) and _camera_data(result.path, name) == before
+    before = _camera_data(context.path(media.file), "A53_CC")
+    assert all(before) and _camera_data(result.path, "A53_CC") == before
+    assert result.notes == ()
+
+
+@pytest.mark.slow
+def test_light_levels_of_0_stay_in_new_keyframes(context):
+    """They stand for unknown ones: x265 writes none unless it is told to."""
+    options = {"x265-params": "log-level=none:open-gop=0:bframes=0:hdr10=1"}
+    media = film(context, frames=16, size=(96, 64), gop=8, tracks=0, codec="libx265", options=options)
+    assert all(_camera_data(context.path(media.file), "CONTENT_LIGHT_LEVEL"))
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+
     assert result.notes == ()
 
 
