@@ -8,12 +8,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import av
+import odd
 import pytest
+from own_span import own_take
 from takes import film, numbered_take, packets, segment
 
 from react1.pipeline.media.frames.decode import exact_frames
 from react1.pipeline.media.nal_units import BitReader, join_units, split_start_codes, split_units
 from react1.pipeline.media.not_applicable import NotApplicable
+from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs import h264, h264_headers, hevc, standalone_codecs
@@ -202,3 +205,22 @@ def test_no_thread_is_a_real_time_thread_after_av1_was_encoded(context, suffix):
 
     policies = {os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir()}
     assert policies == {os.SCHED_OTHER}
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_new_pictures_of_prores_store_alpha_as_the_film_does(context, tmp_path, depth):
+    """In other bits a decoder gives other values: 8 bits came back up to 3 of 4095 off."""
+    path = tmp_path / "film.mov"
+    ramp = "color=s=64x48:r=25:d=0.24,format=yuva444p10le,geq=lum=512:cb=512:cr=512:a=X*16+Y"
+    odd.ffmpeg("-f", "lavfi", "-i", ramp, "-c:v", "prores_ks", "-profile:v", 4, "-alpha_bits", depth, path)
+    file = context.add_external(path)
+    media = probe(context.path(file), file)
+
+    result = splicing.splice(context, ffmpeg_path(), media, [own_take(context, segment(media, 2, 4))])
+
+    assert result.metrics["encoded_packets"] == 2 and _alpha(result.path) == _alpha(path)
+
+
+def _alpha(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(frame.planes[3]) for frame in container.decode(video=0)]

@@ -154,7 +154,7 @@ def test_new_pictures_of_hevc_keep_captions(context):
 
 @pytest.mark.slow
 def test_light_levels_of_0_stay_in_new_keyframes(context):
-    """They stand for unknown ones: x265 writes none unless it is told to."""
+    """They stand for unknown ones, which x265 writes only with `hdr10`."""
     options = {"x265-params": "log-level=none:open-gop=0:bframes=0:hdr10=1"}
     media = film(context, frames=16, size=(96, 64), gop=8, tracks=0, codec="libx265", options=options)
     assert all(_camera_data(context.path(media.file), "CONTENT_LIGHT_LEVEL"))
