@@ -159,7 +159,7 @@ class Hevc:
             convert_unit=_own_message if match is not None else _renumber,
             is_stale=_is_encoder_note,
         )
-        lost = (_OTHER_LAYERS,) if _has_layers(source.first_packet, annexb=annexb) else ()
+        lost: tuple[str, ...] = (_OTHER_LAYERS,) if _has_layers(source.first_packet, annexb=annexb) else ()
         if any(hevc_unit_type(unit) == _RPU for unit in split_units(source.first_packet, annexb=annexb) if unit):
             lost += (_DOLBY_VISION,)  # also where the decoder here cannot read it
         relinker = _Relinker(annexb=annexb)
