@@ -76,7 +76,7 @@ def run(
     Args:
         preset: a preset, its name, the path of a preset or a job, or a `Pipeline`.
         edits: the segments, as `Edit`, as a mapping of its fields, or as `IN-OUT:PROMPT[:TEMPERATURE][@FACE]`; or the
-            `Path` of a list of edits or a timeline.
+            `Path` of a list of edits or a timeline, or a mapping with its `file` and, say, its `clock`, as in a job.
         provider: `auto`, `local`, `segmind`, `sync`, `fal`, `replicate` or a plug-in's name (default: the preset's).
         out: the path of the new film, relative to the current folder.
         online: the folder of the camera originals for the takes; the source is then their proxy.
@@ -236,6 +236,8 @@ def _load(
 ) -> Job:
     source = str(preset.path if isinstance(preset, Preset) else preset)
     written = {name: _written(name, value, home) for name, value in inputs.items() if value is not None}
+    if isinstance(edits, Mapping) and "file" in edits:
+        written["edits"], edits = {**edits, "file": str(edits["file"])}, ()
     job = load_job(
         preset.preset_text() if isinstance(preset, Pipeline) else source,
         registry=load_registry(),

@@ -138,6 +138,21 @@ def test_what_stops_a_run_names_keywords(options, tmp_path):
         run("emotion-edit", out=film, provider="local", **prepare)
 
 
+def test_a_list_of_edits_is_set_against_the_film_as_in_a_job(options, tmp_path):
+    """By the `clock` that the message for its bare path asks for."""
+    (listed := tmp_path / "cuts.edl").write_text(
+        "TITLE: cuts\nFCM: NON-DROP FRAME\n"
+        "001  AX V C 00:00:00:00 00:00:00:06 01:00:00:00 01:00:00:06\n* FROM CLIP NAME: A01\n* react1: sad 0.5\n"
+    )
+
+    with pytest.raises(PresetError, match=r"^edits: .*set `clock: record`"):
+        plan(PAID, **{**options, "edits": listed})
+    with FakeProvider():
+        planned = plan(PAID, **{**options, "edits": {"file": listed, "clock": "record"}})
+
+    assert [row.segment for row in planned.steps if row.step == "react1"] == ["s01"]
+
+
 def test_a_problem_is_named_once_and_one_of_a_file_as_the_file_writes_it(options, clip, tmp_path):
     """The suffix of another container; a word in a job, with its line, and where its film may be written."""
     (job := tmp_path / "job.yaml").write_text(
