@@ -45,8 +45,8 @@ def test_edits_may_be_the_path_of_a_list(text_file, tmp_path):
     [
         ({"source": None, "edits": SAD}, "source"),
         ({"source": b"film.mp4", "edits": SAD}, "not bytes"),
-        ({"source": "film.mp4", "edits": [{**SAD, "prompt": "hapy"}]}, "edits.0.prompt"),
-        ({"source": "film.mp4", "edits": [7]}, "edits.0"),
+        ({"source": "film.mp4", "edits": [{**SAD, "prompt": "hapy"}]}, "edits[0].prompt"),
+        ({"source": "film.mp4", "edits": [7]}, "edits[0]"),
         ({"sauce": "film.mp4", "edits": SAD}, "did you mean 'source'"),
         ({"source": "film.mp4", "edits": SAD, "max_cost": -1}, "max"),
     ],
