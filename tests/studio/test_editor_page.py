@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +15,7 @@ from studio_page import close_page, open_page, shown_frame, until, wait_for_fram
 
 from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.probe import probe_path, require_video
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
 pytestmark = pytest.mark.slow
 SIDES = {"top": 0.2, "bottom": 0.6, "frames": 40}
@@ -431,15 +433,17 @@ def test_the_cards_show_the_film_as_it_is_now(page, studio, tmp_path):
 
 
 def test_the_length_of_a_line_is_that_of_the_edit_that_is_shown(page, studio):
-    """The answer about a long file may come after that about a short one."""
+    """The answer about a long file may come after that about a short one, an MP3, whose first samples are none."""
     job = studio.folder / "film.mp4.react1.yaml"
     for name, seconds in (("long", 3), ("short", 0.5)):
         write_wav(studio.folder / f"{name}.wav", np.zeros((1, int(seconds * 48_000)), np.float32), 48_000)
+    short = studio.folder / "short.wav"
+    subprocess.run([ffmpeg_path(), "-v", "error", "-i", str(short), str(short.with_suffix(".mp3"))], check=True)
     held = []
     page.route("**/line?file=long.wav", lambda route: held.append(route))
     job.write_text(
         job.read_text().replace("temperature: 1", "temperature: 1, audio: long.wav")
-        + "  - {name: edit-2, in: 31f, out: 39f, prompt: happy, audio: short.wav}\n"
+        + "  - {name: edit-2, in: 31f, out: 39f, prompt: happy, audio: short.mp3}\n"
     )
     page.click("#tab-line")
     wait_for(lambda: page.evaluate("1") and held)

@@ -165,10 +165,11 @@ def make_wave(context: NodeContext, media: Media) -> None:
 def file_peaks(path: Path, stream_index: int | None, progress: Callable[[float], None], media: Media | None) -> bytes:
     """Return the peaks of an audio track, 50 per second, from the time that players show as zero.
 
+    Without the probe of a film that is the start of the file, as MP3 counts the samples that a decoder drops.
+
     Raises:
         InputMediaError: the audio cannot be read.
     """
-    start_s = media.start_s if media is not None else Fraction(0)
     peaks: list[int] = []
     size = _WAVE_HZ // PEAKS_PER_S
     rest = np.zeros(0, np.float32)
@@ -178,6 +179,7 @@ def file_peaks(path: Path, stream_index: int | None, progress: Callable[[float],
         )
         if stream is None:
             raise InputMediaError("the file has no sound")
+        start_s = media.start_s if media is not None else Fraction(container.start_time or 0, av.time_base)
         expected_s = float(container.duration or av.time_base) / av.time_base
         resampler: Any = av.AudioResampler(format="flt", layout="mono", rate=_WAVE_HZ)
         is_first = True
