@@ -186,7 +186,7 @@ def test_metrics_of_a_run_are_json_and_prometheus_text(observed):
 
 
 def test_nothing_is_imported_for_a_trace_that_is_off(job, monkeypatch):
-    """A run goes through although OpenTelemetry cannot be imported; else one line names variable and option."""
+    """A run goes through although OpenTelemetry cannot be imported; else one line names the variable."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "opentelemetry"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
@@ -194,7 +194,7 @@ def test_nothing_is_imported_for_a_trace_that_is_off(job, monkeypatch):
     with FakeProvider():
         assert pay(job, job / "home").status == "done"
         monkeypatch.setenv("REACT1_TRACE", "otlp")
-        with pytest.raises(MissingExtra, match=r"\(--trace, REACT1_TRACE\): pip install 'react1-nodes\[trace\]'"):
+        with pytest.raises(MissingExtra, match=r"\(REACT1_TRACE\): pip install 'react1-nodes\[trace\]'"):
             pay(job, job / "home")
 
 
