@@ -213,6 +213,8 @@ def remux_refusal(media: Media, new_codec: str = "") -> str:
         reason = "the muxer for program streams cuts linear PCM into other packets"
     elif suffix in _INEXACT_TIMES:
         reason = f"{suffix} files cannot hold re-encoded pictures at their exact times"
+    elif suffix == ".mxf" and not new_codec and media.video is not None and media.video.codec == "h264":
+        reason = "the muxer for MXF does not take H.264 that is encoded again"
     elif new_codec and suffix in _OWN_CODEC_ONLY:
         reason = f"{suffix} files cannot hold the {new_codec} that its pictures would become"
     else:

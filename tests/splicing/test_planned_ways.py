@@ -164,6 +164,17 @@ def test_a_complete_re_encode_is_refused_for_a_part_that_lies_between_the_edits_
         check_feasibility(context.path(media.file), media, [(2, 4)])
 
 
+def test_a_complete_re_encode_of_h264_in_mxf_is_refused_before_anything_is_made(context, tmp_path, monkeypatch):
+    """Its muxer looks for parameter sets in the packets; AVC-Intra (scaling matrices) failed when it was paid for."""
+    path = tmp_path / "film.mxf"
+    odd.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.4", "-c:v", "libx264", "-bf", 0, path)
+    media = _read(context, path)
+    monkeypatch.setattr(feasibility, "_smart_plan", _refuse)
+
+    with pytest.raises(InputMediaError, match="the muxer for MXF does not take"):
+        check_feasibility(context.path(media.file), media, [(2, 4)])
+
+
 @pytest.mark.parametrize("span", [(14, 18), (0, 18)])
 def test_an_edit_over_a_change_of_colors_is_refused_before_anything_is_made(context, tmp_path, span):
     """One answer would be wrong for one of the parts; from the film's first frame on, too."""
