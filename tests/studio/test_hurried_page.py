@@ -195,6 +195,19 @@ def double_click(page, selector: str) -> None:
         page.wait_for_timeout(150)
 
 
+def test_a_click_is_not_lost_where_the_server_tells_news_between_press_and_release(page, studio):
+    """The button would be another one when it is released."""
+    box = page.query_selector("#remove-edit").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    page.mouse.down()
+    page.evaluate("import('/page/store.js').then(({ set, state }) => set({ job: { ...state.job } }))")
+    page.mouse.up()
+
+    wait_for(lambda: edits_in(job_of(studio.folder)) == 0)
+    page.wait_for_selector("edit-list ol:empty", state="attached")
+
+
 def test_a_held_delete_key_removes_one_edit(page, studio):
     """The others are not meant, and an edit that is gone already is no conflict."""
     job = job_of(studio.folder)

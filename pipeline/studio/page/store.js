@@ -20,9 +20,26 @@ export function set(changes) {
   for (const name of changed) events.dispatchEvent(new CustomEvent(name));
 }
 
+/** What the server tells at any moment. To draw it waits while a button is pressed: one that is replaced under the pointer gets no click. */
+const NEWS = new Set(["job", "library", "faces"]);
+let isPressed = false;
+/** @type {Set<() => void>} */
+const waiting = new Set();
+
+function release() {
+  const calls = [...waiting];
+  isPressed = false;
+  waiting.clear();
+  for (const call of calls) call();
+}
+document.addEventListener("pointerdown", (event) => (isPressed = !!(/** @type {Element} */ (event.target).closest("button, label, summary"))), true);
+for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => setTimeout(release), true); // after the click
+window.addEventListener("blur", release);
+
 /** Call a function now and whenever one of these parts of the state changes. @param {string[]} names @param {() => void} call */
 export function watch(names, call) {
-  for (const name of names) events.addEventListener(name, call);
+  const calm = () => void (isPressed ? waiting.add(call) : call());
+  for (const name of names) events.addEventListener(name, NEWS.has(name) ? calm : call);
   call();
 }
 
