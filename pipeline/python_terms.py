@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from .core.errors import PresetError, Problem, React1Error
+from .core.errors import PresetError, Problem, React1Error, in_terms
 
 _TERMS: tuple[tuple[str, str], ...] = (
     (r"--edit IN-OUT:PROMPT", 'edits="IN-OUT:PROMPT"'),
@@ -36,9 +36,7 @@ _TERMS: tuple[tuple[str, str], ...] = (
 
 def in_python_terms(text: str) -> str:
     """Return a message with the options of the command line replaced by keywords."""
-    for pattern, replacement in _TERMS:
-        text = re.sub(pattern, replacement, text)
-    return text
+    return in_terms(text, _TERMS)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ Messages that list the allowed words also suggest the nearest one.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,18 @@ def list_available(word: str, allowed: Iterable[str]) -> str:
 def shorten(text: str, length: int = 60) -> str:
     """Truncate a text for a message."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def in_terms(text: str, terms: Iterable[tuple[str, str]]) -> str:
+    """Return a message in the terms of another surface than the command line.
+
+    Args:
+        text: the message; it names options of the command line.
+        terms: regular expressions, and what is written instead, in this order.
+    """
+    for pattern, replacement in terms:
+        text = re.sub(pattern, replacement, text)
+    return text
 
 
 class React1Error(Exception):

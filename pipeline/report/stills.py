@@ -76,7 +76,7 @@ def changed_region(before: Sequence[Picture], after: Iterable[Sequence[Picture]]
 
 
 def _changed_blocks(old: Picture, new: Picture) -> NDArray[np.bool_]:
-    """Return which blocks differ, in the mean of the channel that differs most, together with blocks around them."""
+    """Return which blocks differ, in the mean of the channel that differs most, as do enough of those around them."""
     differs = np.abs(_block_means(new) - _block_means(old)).max(axis=2) > _CHANGED
     padded = np.pad(differs, 1).astype(np.uint8)
     rows, columns = differs.shape

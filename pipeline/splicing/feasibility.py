@@ -28,14 +28,13 @@ from ..media.not_applicable import NotApplicable
 from ..media.probe import VIEWS, WITHOUT_STEREO_MODE
 from ..media.timing.clock import describe_frame
 from .codecs.h264_slices import pictures_come
-from .codecs.hevc import lost_metadata
 from .container import container_suffix, remux_refusal
 from .encoders import choose_encoder, codec_change, new_codec
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid
 from .packet_index import codec_family, index_film
 from .pictures.description import require_one_description
-from .pictures.fields import side_data_of
+from .pictures.fields import lost_metadata, side_data_of
 from .pictures.frames import Insert, count_frames
 from .smart_render import NOT_DECODED, RenderPlan, plan_render
 

@@ -106,9 +106,10 @@ def closed_prefixes(pts: Ints) -> Ints:
 
 
 def keyframe_times(grid: FrameGrid, ranges: Sequence[ReencodeRange], changed: Sequence[int]) -> list[int]:
-    """Return the stored times of the film's first picture and of the keyframes from which the ranges are decoded.
+    """Return the stored times of the film's first picture and of the keyframes that describe the ranges' pictures.
 
-    Within the ranges, those count that have other parameter sets than before: `changed`, in showing order.
+    These are the keyframes from which a range's ends are decoded, and those within it that have other parameter sets
+    than the one before: `changed` has their places in showing order.
     """
     keyframes = np.unique([0, *grid.rank[grid.samples.sync]])
     described = [place for item in ranges for place in (item.first, item.end - 1)]

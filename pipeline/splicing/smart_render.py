@@ -35,12 +35,12 @@ from ..media.mp4.boxes import replace_config, single_entry
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable, library_error
 from .codecs.family import MatchedEncoder, SourceVideo, encode_packets
-from .codecs.hevc import lost_metadata
 from .encoders import EncoderSettings
 from .mp4.replace_samples import NewSamples
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, composition_offsets
 from .packet_index import PacketIndex, codec_family
 from .pictures.description import as_described
+from .pictures.fields import lost_metadata
 from .pictures.frames import Insert, count_frames, with_inserts
 from .quantiser import coarser
 from .reencode_ranges import ReencodeRange, keyframe_times, plan_ranges
@@ -92,7 +92,8 @@ def write_packets(
                 packet.duration = packet.duration or durations[packet.pts]
                 out.mux(packet)
     except (av.FFmpegError, ValueError) as error:
-        raise NotApplicable(f"{name} does not take these pictures packet by packet: {library_error(error)}") from error
+        message = f"{name} does not take these pictures packet by packet: {library_error(error)}"
+        raise NotApplicable(message) from error
 
 
 def _add_stream(out: Any, stream: Any, new_config: bytes | None) -> Any:

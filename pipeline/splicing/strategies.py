@@ -25,7 +25,7 @@ from ..media.not_applicable import NotApplicable
 from ..media.timing.clock import timecode_rate
 from . import reencode
 from .codecs.chroma_location import film_chroma_location, with_chroma_location
-from .codecs.hevc import lost_metadata, with_static_hdr
+from .codecs.hevc import with_static_hdr
 from .container import is_mp4, remux_refusal
 from .encoders import X264_RGB, EncoderSettings, choose_encoder, codec_change, loses_rgb, new_codec, with_timecode
 from .job import SpliceJob, UncheckedFilm
@@ -34,7 +34,7 @@ from .mp4.rewrite import rewrite, write_film
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .packet_index import PacketIndex, index_film
 from .pictures.description import as_described
-from .pictures.fields import field_order, gop_timecode, has_repeated_fields
+from .pictures.fields import field_order, gop_timecode, has_repeated_fields, lost_metadata
 from .pictures.frames import count_frames, with_inserts
 from .rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
 from .rate_match import MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps

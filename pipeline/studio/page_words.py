@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from ..core.errors import Interrupted, OverBudget, PresetError, React1Error
+from ..core.errors import Interrupted, OverBudget, PresetError, React1Error, in_terms
 
 EDIT_LABELS = {
     "at": "Place",
@@ -124,9 +124,7 @@ def page_message(error: BaseException) -> str:
 @lru_cache(maxsize=512)
 def in_page_words(text: str) -> str:
     """Return a message with the names of controls, and without options, commands and variables of the environment."""
-    for pattern, replacement in _TERMS:
-        text = re.sub(pattern, replacement, text)
-    parts = [part for part in re.split(r";\s+", text) if part.strip()]
+    parts = [part for part in re.split(r";\s+", in_terms(text, _TERMS)) if part.strip()]
     cause = [_COMMAND.sub("a setting of the studio", part) for part in parts[:1]]
     text = "; ".join([*cause, *(part for part in parts[1:] if not _NOT_ADVICE.search(part))])
     text = _LEADING.sub(lambda match: f"{_LABELS[match[1]]}: ", text)

@@ -24,7 +24,6 @@ from ..providers.choose_provider import get_provider, provider_names, resolve_pr
 from ..providers.prices import current_price
 from ..runner.planning.plan import plan_job, stored_takes
 from ..runner.run_records.outcome import RunResult
-from ..store.atomic import storage_errors
 from ..store.store import Store
 from .answers.general_answers import Bill, BillItem, LedgerAnswer, PaidCall, Provider
 from .answers.job_answers import JobState
@@ -117,15 +116,7 @@ class Studio:
         name = project_id(job)
         with exclusive(f"studio project {name}"):  # a long film takes a while, in which the open ones go on
             if name not in self._projects:
-                values = {"source": film.name if job.parent == film.parent else str(film)}
-                folders: tuple[Path, ...] = ()
-                if job.parent == self.library.jobs:
-                    with storage_errors(job.parent):
-                        job.parent.mkdir(parents=True, exist_ok=True)
-                    folders = (*self.library.writable(), job.parent)
-                    if not os.access(film.parent, os.W_OK):
-                        place = folders[0] if len(folders) > 1 else job.with_suffix("")
-                        values["out"] = str(place / "{source.stem}.react1{source.suffix}")
+                values, folders = self.library.new_job(job, film)
                 project = Project(self.options.home, job, film, self.events.send, new_values=values, folders=folders)
                 project.list.save()
                 with self._lock:

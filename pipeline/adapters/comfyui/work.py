@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...core.cancellation import stop_checked_by
-from ...core.errors import Interrupted, PresetError, Problem, React1Error
+from ...core.errors import Interrupted, PresetError, Problem, React1Error, in_terms
 from ...core.times import frames_text
 from ...runner.events import Event, Message, RunEnded, StepEnded, StepMoved, StepStarted, Waiting
 from ...runner.run_records.outcome import RunResult, SegmentResult
@@ -64,9 +63,7 @@ class BoxError(Exception):
 
 def in_box_terms(message: str) -> str:
     """Return a message with the options of the command line replaced by widgets and settings."""
-    for pattern, replacement in _TERMS:
-        message = re.sub(pattern, replacement, message)
-    return message
+    return in_terms(message, _TERMS)
 
 
 def explain(error: React1Error) -> str:

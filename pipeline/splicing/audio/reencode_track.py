@@ -33,7 +33,10 @@ _EXPERIMENTAL = frozenset({"dts", "mlp", "s302m", "truehd"})
 _UNTOLD_DELAYS = {"dts": 512}
 """Samples by which an encoder's sound is late, of which it says nothing to the muxer."""
 _DELAYS = {"aac": 1024, "ac3": 256, "mp2": 481, "mp3": 1105}
-"""The same where it does, and packets begin that much before the sound; some containers begin at zero all the same."""
+"""The same where it does, and packets begin that much before the sound; some containers begin at zero all the same.
+
+Source: `initial_padding` of ffmpeg's encoders of these names, and of LAME's.
+"""
 _BEGIN_AT_ZERO = frozenset({"avi", "flv"})
 
 

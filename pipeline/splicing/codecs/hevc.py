@@ -36,21 +36,13 @@ from ...media.nal_units import (
 )
 from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, pixel_formats
+from ..pictures.fields import LOST_METADATA
 from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder
 from .h264_headers import BROKEN_SETS
 from .hevc_sps import SPS, first_chroma_location, skip_to_picture_order
 
 _CHROMA_STEPS, _LUMA_STEPS = 50_000, 10_000
 MASTERING_DISPLAY = "MASTERING_DISPLAY_METADATA"
-_DOLBY_VISION = "Dolby Vision metadata"
-LOST_METADATA = {
-    "DYNAMIC_HDR_PLUS": "HDR10+ dynamic metadata",
-    "DOVI_RPU_BUFFER": _DOLBY_VISION,
-    "AMBIENT_VIEWING_ENVIRONMENT": "the ambient viewing environment",
-    "S12M_TIMECODE": "the timecode inside the pictures",
-    "AFD": "the active format description inside the pictures",
-}
-"""Side data that no encoder gets here, by ffmpeg's names, for messages."""
 
 
 def with_static_hdr(settings: EncoderSettings, frame: Any) -> EncoderSettings:
@@ -76,12 +68,6 @@ def mastering_display(data: bytes) -> str:
     )
     minimum, maximum = (round(value * _LUMA_STEPS) for value in values[8:10])
     return f"G{green}B{blue}R{red}WP{white}L({maximum},{minimum})"
-
-
-def lost_metadata(frame: Any) -> tuple[str, ...]:
-    """Name the metadata of a frame that no encoder's pictures will have; static metadata may be the container's."""
-    names = {data.type.name for data in frame.side_data}
-    return tuple(text for name, text in LOST_METADATA.items() if name in names)
 
 
 _OTHER_LAYERS = "the second view of the pictures (MV-HEVC), or another layer above the base,"
@@ -161,7 +147,7 @@ class Hevc:
         )
         lost: tuple[str, ...] = (_OTHER_LAYERS,) if _has_layers(source.first_packet, annexb=annexb) else ()
         if any(hevc_unit_type(unit) == _RPU for unit in split_units(source.first_packet, annexb=annexb) if unit):
-            lost += (_DOLBY_VISION,)  # also where the decoder here cannot read it
+            lost += (LOST_METADATA["DOVI_RPU_BUFFER"],)  # also where the decoder here cannot read it
         relinker = _Relinker(annexb=annexb)
         return MatchedEncoder(settings, config, converter, relinker, same_config=match is not None, lost=lost)
 

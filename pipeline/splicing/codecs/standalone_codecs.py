@@ -141,7 +141,7 @@ ENCODERS = {"prores": "prores_ks", **{name: name for name in _SAME_NAME}}
 _USUAL_SETTINGS = frozenset({"prores", "mjpeg"})
 """Encoded as in a complete re-encode."""
 _ALPHA_TYPE_AT = 8 + 17
-"""In a packet of ProRes: behind its size and `icpf`."""
+"""Bytes into a packet of ProRes: its size and `icpf` take 8."""
 _FFV1_SLICES = ("4", "6", "9", "12", "16", "24", "30")
 _FIXED_SIZE = frozenset({"v210", "rawvideo", "dnxhd"})
 """All packets have the same size."""

@@ -1,5 +1,7 @@
 """Field order of interlaced frames, repeated fields, and the data that come with a frame, such as a timecode.
 
+Some of these data no encoder writes: they are lost where pictures are encoded again, and are named.
+
 Source: ffmpeg's `select` filter reads the field order of a decoded frame; the frame's own attributes only tell whether
 it is interlaced.
 """
@@ -23,6 +25,14 @@ from ...media.probe import parse_gop_timecode
 FieldOrder = Literal["progressive", "top first", "bottom first"]
 _side_data: Any = SideDataContainer
 """Its type annotations say that the constructor takes no arguments."""
+LOST_METADATA = {
+    "DYNAMIC_HDR_PLUS": "HDR10+ dynamic metadata",
+    "DOVI_RPU_BUFFER": "Dolby Vision metadata",
+    "AMBIENT_VIEWING_ENVIRONMENT": "the ambient viewing environment",
+    "S12M_TIMECODE": "the timecode inside the pictures",
+    "AFD": "the active format description inside the pictures",
+}
+"""Side data that no encoder gets here, by ffmpeg's names, for messages."""
 _EXTENSION, _PICTURE_CODING = b"\0\0\1\xb5", 8
 
 
@@ -52,6 +62,12 @@ def side_data_of(frame: VideoFrame) -> Any:
     Not `frame.side_data`: it makes the frame refer to itself, and keeps its picture in memory for long.
     """
     return _side_data(frame)
+
+
+def lost_metadata(frame: Any) -> tuple[str, ...]:
+    """Name the metadata of a frame that no encoder's pictures will have; static metadata may be the container's."""
+    names = {data.type.name for data in frame.side_data}
+    return tuple(text for name, text in LOST_METADATA.items() if name in names)
 
 
 def gop_timecode(frame: VideoFrame) -> Timecode | None:

@@ -18,10 +18,10 @@ from ...media.frames.color import SPACES, is_hd, is_rgb
 from ...media.frames.decode import decode_frames, reformat, visible_rows
 from ...media.mp4.sample_tables import Ints
 from ...media.probe import VIEWS
-from ..codecs.hevc import LOST_METADATA, MASTERING_DISPLAY, mastering_display
+from ..codecs.hevc import MASTERING_DISPLAY, mastering_display
 from ..container import matching_video_index
 from ..pictures.description import changed_color
-from ..pictures.fields import field_order, side_data_of
+from ..pictures.fields import LOST_METADATA, field_order, side_data_of
 from ..pictures.frames import Insert, with_inserts
 from ..pictures.likeness import BEST_PSNR_DB, ssim
 from ..pictures.planes import MATRICES, Plane, working_format

@@ -10,7 +10,10 @@ const MIDDLE = "0.25,0,0.75,1";
 const SAME_FACE = 0.3;
 /** Between the pictures of a board, below each of them, and the title and the controls around all of them. */
 const GAP_PX = 10, CAPTION_PX = 30, AROUND_PX = 150, MARGINS_PX = 32;
-/** Put zooms on one face together, in the order of their first ones; each with the number of its take. @param {Object<string, string>[]} zooms */
+/** The smallest picture in which a face can be judged; a board of more of them is scrolled. */
+const LEAST_PX = 160;
+
+/** Return the takes whose zooms show one face, as groups of their indexes, in the order of the first ones. @param {Object<string, string>[]} zooms */
 function byFace(zooms) {
   const edges = (zoom) => zoom["data-zoom"].split(",").map(Number);
   const groups = /** @type {number[][]} */ ([]);
@@ -21,8 +24,6 @@ function byFace(zooms) {
   });
   return groups;
 }
-/** The smallest picture in which a face can be judged; a board of more of them is scrolled. */
-const LEAST_PX = 160;
 
 class TakePlayer extends HTMLElement {
   connectedCallback() {
@@ -162,7 +163,7 @@ class TakePlayer extends HTMLElement {
       h("span", { className: "divider", "aria-hidden": "true" }), h("span", { className: "tag left", "aria-hidden": "true" }, "Before"), h("span", { className: "tag right", "aria-hidden": "true" }, take.name));
   }
 
-  /** The takes of each face behind the film, which is zoomed on that face too; `leads` are the first take of each. */
+  /** The film, zoomed on a face, and after it the takes of that face, for each face; `leads` are the first takes. */
   board(takes, first, end, zooms, leads) {
     const film = (index) => h("figure", { className: "cell lead", ...zooms[index] },
       this.video("before", url("/clip", { start: first, end }), index ? "" : "before"), h("figcaption", {}, h("b", {}, "film"))); // it is heard once

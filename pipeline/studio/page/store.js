@@ -20,7 +20,7 @@ export function set(changes) {
   for (const name of changed) events.dispatchEvent(new CustomEvent(name));
 }
 
-/** What the server tells at any moment. To draw it waits while a button is pressed: one that is replaced under the pointer gets no click. */
+/** What the server may change at any moment. It is drawn once no button is pressed: one that is replaced under the pointer gets no click. */
 const NEWS = new Set(["job", "library", "faces"]);
 let isPressed = false;
 /** @type {Set<() => void>} */
@@ -139,7 +139,7 @@ function inTurn(act) {
   unsaved.write(); // what was changed before goes first
   const turn = queue.then(act);
   if (!unfinished++) slow = window.setTimeout(() => set({ saving: true }), SLOW_MS);
-  queue = turn.then(() => {}, () => {}).then(() => {
+  queue = turn.catch(() => {}).then(() => {
     if (--unfinished) return;
     clearTimeout(slow);
     set({ saving: false });

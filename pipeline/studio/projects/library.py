@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import InputMediaError, PresetError, shorten
+from ...store.atomic import storage_errors
 
 FILMS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".mxf", ".wmv")
 SOUNDS = (".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".webm", ".aif", ".aiff")
@@ -74,9 +75,22 @@ class Library:
             raise InputMediaError(f"{shorten(path.name)} does not exist any more")
         return path
 
-    def writable(self) -> tuple[Path, ...]:
-        """Return the folders named at the start in which files may be written."""
-        return tuple(folder for folder in self.folders if os.access(folder, os.W_OK))
+    def new_job(self, job: Path, film: Path) -> tuple[dict[str, str], tuple[Path, ...]]:
+        """Return what a new job says, and where its films may be written besides its own folder.
+
+        Raises:
+            StorageFailed: the folder of jobs that are not beside their films cannot be made.
+        """
+        if job.parent != self.jobs:
+            return {"source": film.name if job.parent == film.parent else str(film)}, ()
+        with storage_errors(job.parent):
+            job.parent.mkdir(parents=True, exist_ok=True)
+        writable = tuple(folder for folder in self.folders if os.access(folder, os.W_OK))
+        values = {"source": str(film)}
+        if not os.access(film.parent, os.W_OK):
+            place = writable[0] if writable else job.with_suffix("")
+            values["out"] = str(place / "{source.stem}.react1{source.suffix}")
+        return values, (*writable, job.parent)
 
     def _may_use(self, path: Path) -> bool:
         return any(path.is_relative_to(folder) for folder in (*self.folders, self.jobs))

@@ -51,9 +51,9 @@ def parse_text(text: str, name: str) -> CommentedMap:
 
 
 def indent_of(text: str) -> Indent:
-    """Return the indentation in which a text is written again as it is; the usual one if there is none."""
+    """Return the indentation in which a text, which `parse_text` takes, is written again as it is; else the usual."""
     for indent in _INDENTS:
-        if dump_text(parse_text(text, ""), indent, text) == text:
+        if dump_text(_yaml(indent, text).load(text), indent, text) == text:
             return indent
     return _INDENTS[0]
 

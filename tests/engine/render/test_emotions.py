@@ -12,7 +12,7 @@ import pytest
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.detect.track import smooth_track
 from react1.pipeline.engine.geometry.head_frame import MouthShape
-from react1.pipeline.engine.geometry.mesh import OVAL
+from react1.pipeline.engine.geometry.mesh import EYES, OVAL
 from react1.pipeline.engine.planning.animate import animate, pose_for
 from react1.pipeline.engine.pose.pose import RECIPES
 from react1.pipeline.engine.render.draw import retouch
@@ -99,10 +99,10 @@ def drifting():
 @pytest.mark.slow
 @pytest.mark.parametrize("prompt", list(RECIPES))
 def test_a_moving_face_keeps_its_grain_and_does_not_flicker(drifting, prompt: str) -> None:
-    """The second difference in time rises by at most 8 %; the Laplacian's variance stays at 0.88 or more.
+    """The second difference in time rises by at most 8 %; the Laplacian's variance stays at 0.88 or more, 0.9 at eyes.
 
-    With any warp the first rises: a warped grain differs from frame to frame in its sharpness. Lower lids that a smile
-    has narrowed and that fall (neutral, sad) cost the most of the second: lashes that were seen twice made up for it.
+    With any warp the first rises: a warped grain differs from frame to frame in its sharpness. The second was 0.90 for
+    neutral and sad while a lower lid that falls showed its lashes twice; beside the eyes it is the same without them.
     """
     from fractions import Fraction
 
@@ -119,15 +119,27 @@ def test_a_moving_face_keeps_its_grain_and_does_not_flicker(drifting, prompt: st
     )
     face = _face_mask(line[6], before_grey[6].shape)
     assert _flicker(after_grey, face) <= 1.08 * _flicker(before_grey, face)
-    assert cv2.Laplacian(after_grey[6], cv2.CV_32F)[face].var() >= 0.88 * (
-        cv2.Laplacian(before_grey[6], cv2.CV_32F)[face].var()
-    )
+    details = [cv2.Laplacian(film[6], cv2.CV_32F) for film in (before_grey, after_grey)]
+    for part, least in ((face, 0.88), (_eyes_mask(line[6], face.shape), 0.9)):
+        before, now = (detail[part].var() for detail in details)
+        assert now >= least * before
 
 
 def _retouched(picture: np.ndarray, points: np.ndarray, pose: object) -> np.ndarray:
     from react1.pipeline.engine.geometry.head_frame import FaceFrame
 
     return retouch(picture, FaceFrame(points), pose)
+
+
+def _eyes_mask(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return where the eyes and the lids around them are."""
+    mask = np.zeros(shape, np.uint8)
+    for eye in EYES.values():
+        contour = points[eye.contour, :2]
+        middle = contour.mean(axis=0)
+        around = middle + (contour - middle) * (1.6, 2.6)
+        cv2.fillPoly(mask, [np.round(around).astype(np.int32)], 1)
+    return mask > 0
 
 
 def _face_mask(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

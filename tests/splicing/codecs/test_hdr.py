@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from types import SimpleNamespace
 
-from react1.pipeline.splicing.codecs.hevc import lost_metadata, mastering_display, with_static_hdr
+from react1.pipeline.splicing.codecs.hevc import mastering_display, with_static_hdr
 from react1.pipeline.splicing.encoders import EncoderSettings
+from react1.pipeline.splicing.pictures.fields import lost_metadata
 
 P3 = [34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450]
 

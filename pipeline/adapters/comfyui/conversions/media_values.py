@@ -103,8 +103,8 @@ def _encode(components: Any, progress: Progress) -> Path:
         raise InputMediaError("the VIDEO has no pictures; connect another one")
     rate = Fraction(components.frame_rate).limit_denominator(_MAX_RATE_DENOMINATOR)
     samples, rate_hz = _samples(components.audio) if components.audio else (None, 0)
-    if samples is not None and aac_rate_hz(rate_hz) != rate_hz:
-        samples, rate_hz = resample(samples, rate_hz, aac_rate_hz(rate_hz)), aac_rate_hz(rate_hz)
+    if samples is not None and (coded_hz := aac_rate_hz(rate_hz)) != rate_hz:
+        samples, rate_hz = resample(samples, rate_hz, coded_hz), coded_hz
     hasher = hashlib.sha256(f"{pictures.shape} {rate} {rate_hz} {_CRF}".encode())
     for picture in pictures:
         hasher.update(np.ascontiguousarray(picture).data)
