@@ -11,7 +11,7 @@ here is what the splice and its checks read later; the middle of a long edit is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from .container import container_suffix, remux_refusal
 from .encoders import choose_encoder, codec_change, new_codec
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid
-from .packet_index import codec_family, index_film
+from .packet_index import MPEG_CODECS, described_anew, index_film
 from .pictures.description import require_one_description
 from .pictures.fields import lost_metadata, side_data_of
 from .pictures.frames import Insert, count_frames
@@ -197,7 +197,9 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         if settings.encoder == "libx264" and container_suffix(media) in MATROSKA_SUFFIXES:
             _require_one_view(source, media, str(reason))
         count = media.video.frame_count
-        described = {*(start for start, _ in spans), *_described_anew(source, media), count - 1}
+        described = {*described_anew(source, media), count - 1}
+        if media.video.codec not in MPEG_CODECS:  # their packets tell all
+            described.update(start for start, _ in spans)
         require_one_description(source, media.video, sorted(described))
         require_decodable(source, media, [(0, count), *spans], are_counted=True)
         change = codec_change(media.video, settings)
@@ -211,16 +213,6 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         encoder=plan.encoder.settings.encoder,
         lost=tuple(dict.fromkeys(plan.lost)),
     )
-
-
-def _described_anew(source: Path, media: Media) -> Iterator[int]:
-    """Yield the shown frames whose packets have other parameter sets than before, where packets show it."""
-    assert media.video is not None
-    with suppress(NotApplicable):
-        index = index_film(source, media)
-        for place in index.read_keyframes(codec_family(media.video.codec)).changed:
-            if 0 <= place - index.grid.hidden < media.video.frame_count:
-                yield place - index.grid.hidden
 
 
 def _first_frame(source: Path, media: Media) -> VideoFrame | None:

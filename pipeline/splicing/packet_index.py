@@ -5,9 +5,11 @@ MP4 and MOV are indexed by their sample tables, and only keyframes are read; all
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
@@ -22,6 +24,7 @@ from ..media.not_applicable import NoSampleTable, NotApplicable
 from .codecs.family import CodecFamily, RandomAccess
 from .codecs.h264 import H264
 from .codecs.hevc import Hevc
+from .codecs.keyframe_headers import mpeg_headers, vp8_headers, vp9_headers
 from .codecs.standalone_codecs import ENCODERS, Av1, ClosedGop, IntraOnly
 from .container import copy_refusal, is_mp4
 from .mp4.sample_times import FrameGrid, read_frame_grid
@@ -30,11 +33,15 @@ from .reencode_ranges import RandomAccessPoint, count_leading
 _FAMILIES: dict[str, CodecFamily] = {
     "h264": H264(),
     "hevc": Hevc(),
-    "vp8": ClosedGop(),
-    "vp9": ClosedGop(),
+    "vp8": ClosedGop(vp8_headers),
+    "vp9": ClosedGop(vp9_headers),
     "av1": Av1(),
     **dict.fromkeys(ENCODERS, IntraOnly()),
 }
+
+
+MPEG_CODECS = frozenset({"mpeg1video", "mpeg2video"})
+"""They cannot be spliced packet by packet, but their keyframes tell how the pictures are described."""
 
 
 def codec_family(codec: str) -> CodecFamily:
@@ -73,22 +80,17 @@ class PacketIndex:
 
     def read_keyframes(self, family: CodecFamily) -> Keyframes:
         """Read what the film's keyframes say before their pictures."""
-        points, sets, changed = [], dict[bytes, None](), []
-        previous: tuple[bytes, ...] = ()
+        points, sets = [], dict[int, tuple[bytes, ...]]()
         for sample in np.flatnonzero(self.grid.samples.sync).tolist():
             head = self.keyframe_head(sample) if family.reads_keyframes else b""
-            own = family.parameter_sets(head, annexb=self.annexb)
-            if own and own != previous:
-                changed += [sample] if previous else []
-                previous = own
-            sets.update(dict.fromkeys(own))
+            sets[sample] = family.parameter_sets(head, annexb=self.annexb)
             access = family.random_access(head, annexb=self.annexb)
             broken_link = access is RandomAccess.BROKEN_LINK
             leading = count_leading(self.grid.samples.pts, sample) if broken_link else 0
             if access is not RandomAccess.NONE and leading is not None:
                 points.append(RandomAccessPoint(sample, leading, broken_link))
-        places = np.searchsorted(self.grid.shown, self.grid.samples.pts[changed])
-        return Keyframes(points, tuple(sets), places.tolist())
+        places = np.searchsorted(self.grid.shown, self.grid.samples.pts[list(_changes(sets.items()))])
+        return Keyframes(points, tuple(dict.fromkeys(itertools.chain(*sets.values()))), places.tolist())
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,62 @@ class Keyframes:
     points: list[RandomAccessPoint]
     """The pictures at which decoding can resume."""
     sets: tuple[bytes, ...]
-    """The different parameter sets in the packets."""
+    """The different parameter sets in the packets, or in codecs without them what describes the pictures."""
     changed: list[int]
     """The places, in showing order, of those that have other sets than the keyframe before: the film may be joined."""
+
+
+def _changes(keyframes: Iterable[tuple[int, tuple[bytes, ...]]]) -> Iterator[int]:
+    """Yield the keyframes that have other parameter sets than the last one that has any."""
+    previous: tuple[bytes, ...] = ()
+    for keyframe, sets in keyframes:
+        if sets and sets != previous:
+            if previous:
+                yield keyframe
+            previous = sets
+
+
+def described_anew(source: Path, media: Media) -> Iterator[int]:
+    """Yield the shown frames whose packets describe the pictures otherwise than the ones before, where packets tell.
+
+    Nothing is decoded, and a film that cannot be indexed is read as well as others.
+    """
+    assert media.video is not None
+    video, family = media.video, _FAMILIES.get(media.video.codec)
+    if video.codec in MPEG_CODECS:
+        sets_of = mpeg_headers
+    elif family is not None and family.reads_keyframes:
+        sets_of = partial(family.parameter_sets, annexb=_has_start_codes(source, video))
+    else:
+        return
+    times: Ints = video.timestamps.array
+    for pts in _changes((pts, sets_of(head)) for pts, head in _keyframe_heads(source, media)):
+        frame = int(np.searchsorted(times, pts))
+        if frame < len(times):
+            yield frame
+
+
+def _has_start_codes(source: Path, video: VideoStream) -> bool:
+    with open_input(source) as container:
+        return has_start_codes(bytes(container.streams[video.index].codec_context.extradata or b""))
+
+
+def _keyframe_heads(source: Path, media: Media) -> Iterator[tuple[int, bytes]]:
+    """Yield the time and the first bytes of the packet of each keyframe, in decoding order."""
+    assert media.video is not None
+    if is_mp4(media):
+        with suppress(NoSampleTable, NotApplicable):
+            index = index_mp4(
+                source, media.video, read_frame_grid(source, media.video.timestamps.array, media.video.index)
+            )
+            grid = index.grid
+            for sample in np.flatnonzero(grid.samples.sync).tolist():
+                yield int(grid.samples.pts[sample]) + grid.shift, index.keyframe_head(sample)
+            return
+    with open_input(source) as container:
+        for packet in stoppable(container.demux(container.streams[media.video.index])):
+            if packet.is_keyframe and packet.pts is not None:
+                yield packet.pts, bytes(memoryview(packet)[:_LONG_HEAD_BYTES])
 
 
 def index_film(source: Path, media: Media) -> PacketIndex:

@@ -20,6 +20,7 @@ from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import feasibility
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
+from react1.pipeline.splicing.packet_index import described_anew
 from react1.pipeline.splicing.pictures import description
 
 pytestmark = pytest.mark.slow
@@ -184,6 +185,64 @@ def test_an_edit_over_a_change_of_colors_is_refused_before_anything_is_made(cont
         InputMediaError, match=r"change their color primaries \(bt709, then smpte170m\) before frame 16"
     ):
         check_feasibility(context.path(media.file), media, [span])
+
+
+VP9 = ("-c:v", "libvpx-vp9", "-cpu-used", 8)
+AV1 = ("-c:v", "libsvtav1", "-preset", 10, "-svtav1-params", "keyint=8")
+MPEG2 = ("-c:v", "mpeg2video", "-bf", 2, "-q:v", 2)
+OTHER_COLORS = ("-vf", "setparams=colorspace=smpte170m:color_primaries=smpte170m:color_trc=smpte170m")
+BOTTOM_FIRST = ("-vf", "setfield=bff", "-flags", "+ildct+ilme")
+
+
+def _headed(folder: Path, suffix: str, encoder: tuple, *changes: tuple) -> Path:
+    """Join 16-frame parts in codecs whose keyframes describe themselves, one for each tuple of changes, by copy."""
+    part_suffix = {".mp4": ".mkv"}.get(suffix, suffix)
+    parts = [folder / f"{number}{part_suffix}" for number in range(len(changes))]
+    source = "testsrc2=s=96x64:r=25:d=0.64,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+    for part, changed in zip(parts, changes, strict=True):
+        odd.ffmpeg("-f", "lavfi", "-i", source, *encoder, "-g", 8, "-pix_fmt", "yuv420p", *changed, part)
+    return _copied_together(folder / f"film{suffix}", *parts)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "encoder", "changed", "change"),
+    [
+        (".webm", VP9, OTHER_COLORS, "color matrix"),
+        (".webm", VP9, ("-s", "128x80"), "picture size"),
+        (".mkv", VP9, ("-pix_fmt", "yuv420p10le"), "pixel format"),
+        (".mp4", AV1, OTHER_COLORS, "color primaries"),
+        (".mp4", AV1, ("-pix_fmt", "yuv420p10le"), "pixel format"),
+        (".ts", MPEG2, OTHER_COLORS, "color primaries"),
+        (".mov", MPEG2, ("-pix_fmt", "yuv422p"), "pixel format"),
+        (".mpg", MPEG2, ("-s", "128x80"), "picture size"),
+    ],
+)
+def test_an_edit_over_a_part_that_is_described_otherwise_is_refused_in_every_codec(
+    context, tmp_path, suffix, encoder, changed, change
+):
+    """The parts at both ends of the edit say the same; takes were paid for before the part between them was seen."""
+    media = _read(context, _headed(tmp_path, suffix, encoder, (), changed, ()))
+
+    with pytest.raises(InputMediaError, match=f"change their {change} .* before frame 16"):
+        check_feasibility(context.path(media.file), media, [(12, 36)])
+
+
+def test_a_film_of_mpeg_2_is_refused_where_the_order_of_its_fields_changes(context, tmp_path):
+    """It is re-encoded completely, with one order."""
+    top_first = ("-vf", "setfield=tff", "-flags", "+ildct+ilme")
+    media = _read(context, _headed(tmp_path, ".ts", MPEG2, top_first, BOTTOM_FIRST))
+
+    with pytest.raises(InputMediaError, match=r"change their field order \(top first, then bottom first\)"):
+        check_feasibility(context.path(media.file), media, [(2, 4)])
+
+
+@pytest.mark.parametrize(("suffix", "encoder"), [(".webm", VP9), (".mp4", AV1), (".ts", MPEG2), (".mov", MPEG2)])
+def test_parts_that_say_the_same_are_one_film(context, tmp_path, suffix, encoder):
+    """Headers also hold what varies from keyframe to keyframe, such as the strength of a filter."""
+    path = _headed(tmp_path, suffix, encoder, (), ("-q:v", 9) if encoder is MPEG2 else ("-crf", 60))
+    media = _read(context, path)
+
+    assert list(described_anew(context.path(media.file), media)) == []
 
 
 def _refuse(*_arguments):

@@ -11,7 +11,7 @@ keyframe) and 5.3.2 (units); the AV1 binding to MP4 (no temporal delimiters).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -24,6 +24,7 @@ from ..encoders import EncoderSettings, choose_encoder, pixel_formats
 from ..pictures.fields import field_order
 from .chroma_location import film_chroma_location, with_chroma_location
 from .family import MatchedEncoder, RandomAccess, SourceVideo, as_encoded, open_encoder, unchanged_packet
+from .keyframe_headers import Headers
 
 _SEQUENCE_HEADER, _TEMPORAL_DELIMITER = 1, 2
 _AV1C_HEAD_BYTES = 4
@@ -32,15 +33,18 @@ _AV1C_HEAD_BYTES = 4
 class ClosedGop:
     """The family of VP8 and VP9."""
 
-    reads_keyframes = False
+    reads_keyframes = True
+
+    def __init__(self, headers: Callable[[bytes], Headers]) -> None:
+        self._headers = headers
 
     def random_access(self, packet: bytes, *, annexb: bool) -> RandomAccess:
         """Return CLEAN for every keyframe."""
         return RandomAccess.CLEAN
 
     def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
-        """Return nothing: a keyframe has it all in its header."""
-        return ()
+        """Return what the keyframe's header says of its pictures."""
+        return self._headers(packet)
 
     def sequence_sets(self, config: bytes, in_band: Sequence[bytes], *, annexb: bool) -> frozenset[bytes]:
         """Return nothing: keyframes describe themselves."""
@@ -63,8 +67,9 @@ class Av1:
         return RandomAccess.CLEAN if has_header else RandomAccess.NONE
 
     def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
-        """Return nothing: a sequence header counts until the next one, whatever is in it."""
-        return ()
+        """Return the sequence header; it counts until the next one."""
+        header = sequence_header(packet)
+        return (header,) if header else ()
 
     def sequence_sets(self, config: bytes, in_band: Sequence[bytes], *, annexb: bool) -> frozenset[bytes]:
         """Return nothing: keyframes describe themselves."""

@@ -1,4 +1,4 @@
-"""What a film's pictures say of themselves: pixel format, size, colors and pixel shape, which may change within a film.
+"""What a film's pictures say of themselves, which may change within a film: format, size, colors, shape, fields.
 
 A film that is joined from several by stream copy says one thing in its container, and another at some keyframe. New
 pictures must say what the pictures say that they replace: a player follows the pictures.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ...media.frames.color import PRIMARIES, RANGES, SPACES, TRANSFERS, is_rgb
 from ...media.frames.decode import ENCODE_AGAIN, packets_from
 from ...media.frames.film_readers import open_input
 from ...media.not_applicable import NotApplicable
+from .fields import field_order
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class PictureDescription:
     color_transfer: str
     color_space: str
     sample_aspect: Fraction | None
+    field_order: str = ""
 
     def applied_to(self, video: VideoStream) -> VideoStream:
         """Return the stream with what the keyframe says in place of what the container does."""
@@ -48,10 +50,11 @@ class PictureDescription:
         """Return in which of the fields another keyframe differs, as words; "" if in none.
 
         One that leaves a field open agrees with any other, but for `strict` with limited range and square pixels only.
+        Progressive pictures have no field order, and may lie among interlaced ones.
         """
         for name in names or _LABELS:
             pair = getattr(self, name), getattr(other, name)
-            if strict:
+            if strict and name != "field_order":
                 pair = pair[0] or _ASSUMED.get(name, _UNSPECIFIED), pair[1] or _ASSUMED.get(name, _UNSPECIFIED)
             if all(pair) and pair[0] != pair[1]:
                 return f"{_LABELS[name]} ({pair[0]}, then {pair[1]})"
@@ -66,6 +69,7 @@ _LABELS = {
     "color_transfer": "transfer function",
     "color_space": "color matrix",
     "sample_aspect": "pixel shape",
+    "field_order": "field order",
 }
 """What the fields are called in messages."""
 _UNSPECIFIED = "unspecified"
@@ -84,7 +88,8 @@ def read_description(
         packet = _keyframe(packets_from(container, stream, pts) or container.demux(stream), pts)
         # Its own packet alone: what follows may describe itself otherwise.
         for frame in [*packet.decode(), *stream.codec_context.decode(None)] if packet is not None else ():
-            return _description(frame, stream.codec_context.sample_aspect_ratio or None)
+            order = field_order(frame) if frame.interlaced_frame else ""
+            return replace(_description(frame, stream.codec_context.sample_aspect_ratio or None), field_order=order)
     return None
 
 
@@ -111,8 +116,8 @@ def _description(frame: VideoFrame, sample_aspect: Fraction | None = None) -> Pi
     )
 
 
-_OF_TAKES = ("pix_fmt", "size", "color_range")
-"""Takes are made for what the film begins with."""
+_OF_FILM = ("pix_fmt", "size", "color_range", "field_order")
+"""Takes are made and interlaced pictures are coded as the film begins."""
 
 
 def as_described(
@@ -132,7 +137,7 @@ def as_described(
     by_time = {pts: read_description(source, video.index, pts, options) for pts in dict.fromkeys(times)}
     first, *others = (by_time[pts] for pts in times)
     edited = [description for description in others if description is not None] or ([first] if first else [])
-    changes = [first.difference(each, _OF_TAKES) for each in edited] if first is not None else []
+    changes = [first.difference(each, _OF_FILM) for each in edited] if first is not None else []
     changes += [edited[0].difference(each, strict=True) for each in edited[1:]]
     if change := next(filter(None, changes), ""):
         raise NotApplicable(f"the pictures of the film change their {change}")
