@@ -23,6 +23,8 @@ _PREROLL_S = Fraction(1, 2)
 """Lossy decoders need a few packets to settle after a seek."""
 _GAP_S = Fraction(1, 20)
 """Timestamps further off than this are a gap; less is rounding by the container."""
+_MOST_PLANES = 7
+"""PyAV finds the planes of a frame by the null pointer after them, and from eight channels on there is none."""
 
 
 def read_span(path: Path, stream_index: int, start_s: Fraction, end_s: Fraction) -> tuple[Samples, int]:
@@ -60,8 +62,8 @@ def read_all(path: Path, rate_hz: int, channels: int | None = None) -> Samples:
         layout = "mono" if count == 1 else "stereo"
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate_hz)
         decoded = (frame for frame in decode_tolerant(container, stream) if frame is not None)
-        parts = [part for frame in decoded for part in _resampled(resampler, frame)]
-        parts += _resampled(resampler, None)
+        parts = [part for frame in decoded for part in resampled(resampler, frame)]
+        parts += resampled(resampler, None)
     return np.concatenate(parts, axis=1) if parts else np.zeros((count, 0), np.float32)
 
 
@@ -74,10 +76,10 @@ def resample(samples: Samples, rate_hz: int, to_rate_hz: int, layout: str = "") 
     resampler = av.AudioResampler(format="fltp", layout="mono" if channels == 1 else "stereo", rate=to_rate_hz)
     parts: list[Samples] = []
     for at in range(0, samples.shape[1], rate_hz):
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[:, at : at + rate_hz]), "fltp", name)
-        frame.sample_rate, frame.pts, frame.time_base = rate_hz, at, Fraction(1, rate_hz)
-        parts += _resampled(resampler, frame)
-    parts += _resampled(resampler, None)
+        frame = audio_frame(samples[:, at : at + rate_hz], name, rate_hz)
+        frame.pts, frame.time_base = at, Fraction(1, rate_hz)
+        parts += resampled(resampler, frame)
+    parts += resampled(resampler, None)
     return np.concatenate(parts, axis=1) if parts else samples[:, :0]
 
 
@@ -137,7 +139,7 @@ def _positioned(container: Any, stream: Any, rate: int) -> Iterator[tuple[int, S
         stamp = round(frame.pts * frame.time_base * rate) if frame.pts is not None else None
         if stamp is not None and (position is None or damaged or abs(stamp - position) > _GAP_S * rate):
             position, damaged = stamp, False
-        for samples in _resampled(resampler, frame):
+        for samples in resampled(resampler, frame):
             yield position or 0, samples
             position = (position or 0) + samples.shape[1]
 
@@ -166,8 +168,30 @@ def decode_tolerant(container: Any, stream: Any) -> Iterator[Any]:
                 yield converted
 
 
-def _resampled(resampler: Any, frame: Any) -> Sequence[Samples]:
-    return [part.to_ndarray() for part in resampler.resample(frame)]
+def resampled(resampler: Any, frame: Any) -> Sequence[Samples]:
+    """Return what a resampler to `fltp` gives for a frame, or at the end for None."""
+    return [_samples_of(part) for part in resampler.resample(frame)]
+
+
+def _samples_of(frame: Any) -> Samples:
+    channels = frame.layout.nb_channels
+    if channels <= _MOST_PLANES:
+        planar: Samples = frame.to_ndarray()
+        return planar
+    (packed,) = av.AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate).resample(frame)
+    return np.ascontiguousarray(packed.to_ndarray().reshape(-1, channels).T)
+
+
+def audio_frame(samples: Samples, layout: str, rate_hz: int) -> av.AudioFrame:
+    """Return an `av.AudioFrame` in `fltp` of samples."""
+    if samples.shape[0] <= _MOST_PLANES:
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", layout)
+        frame.sample_rate = rate_hz
+        return frame
+    packed = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T.reshape(1, -1)), "flt", layout)
+    packed.sample_rate = rate_hz
+    (planar,) = av.AudioResampler(format="fltp", layout=layout, rate=rate_hz).resample(packed)
+    return planar
 
 
 def _copy_into(span: Samples, samples: Samples, at: int) -> None:

@@ -22,6 +22,7 @@ from ...core.errors import InputMediaError, ToolFailed
 from ...core.file import File
 from ...core.nodes.node import NodeContext
 from ...core.values import AudioStream, Media, Segment, Take
+from ...media.audio.samples import audio_frame, resampled
 from ...media.frames.film_readers import open_input
 from ...media.mp4.boxes import read_moov
 from ...media.not_applicable import NotApplicable
@@ -324,14 +325,13 @@ def _patch(
 
 def _encode(frame: av.AudioFrame, at: int, line: DialogueLine, audio: AudioStream) -> bytes:
     """Mix a line into one decoded packet and encode it as the track is."""
-    (floats,) = av.AudioResampler(format="fltp", layout=audio.layout, rate=audio.sample_rate_hz).resample(frame)
-    part = floats.to_ndarray().astype(np.float32)
+    to_floats = av.AudioResampler(format="fltp", layout=audio.layout, rate=audio.sample_rate_hz)
+    (part,) = resampled(to_floats, frame)
     mix_into(part, at, line, audio.sample_rate_hz, audio.layout)
     encoder = CodecContext.create(audio.codec, "w")
     assert isinstance(encoder, av.AudioCodecContext)
     encoder.sample_rate, encoder.layout, encoder.format = audio.sample_rate_hz, audio.layout, frame.format
-    mixed = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="fltp", layout=audio.layout)
-    mixed.sample_rate = audio.sample_rate_hz
+    mixed = audio_frame(part, audio.layout, audio.sample_rate_hz)
     fitted = av.AudioResampler(format=frame.format.name, layout=audio.layout, rate=audio.sample_rate_hz).resample(mixed)
     packets = [packet for part in [*fitted, None] for packet in encoder.encode(part)]
     return b"".join(bytes(packet) for packet in packets)

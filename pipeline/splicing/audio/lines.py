@@ -19,7 +19,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ...media.audio.samples import decode_tolerant, first_track
+from ...media.audio.samples import decode_tolerant, first_track, resampled
 from ...media.frames.film_readers import open_input
 
 Sound = NDArray[np.float32]
@@ -108,13 +108,13 @@ def _read_recording(path: Path, rate_hz: int, layout: str, count: int) -> tuple[
             if frame is None:
                 continue
             frame.pts = None
-            new = [part.to_ndarray() for part in resampler.resample(frame)]
+            new = resampled(resampler, frame)
             parts += new
             decoded += sum(part.shape[1] for part in new)
             if decoded >= count:
                 break
         else:
-            parts += [part.to_ndarray() for part in resampler.resample(None)]
+            parts += resampled(resampler, None)
     channels = 1 if mono else av.AudioLayout(layout).nb_channels
     samples = np.concatenate(parts, 1)[:, :count] if parts else np.zeros((channels, 0), np.float32)
     recorded = samples.shape[1]

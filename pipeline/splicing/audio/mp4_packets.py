@@ -18,6 +18,7 @@ from av.codec.context import CodecContext, Flags
 from numpy.typing import NDArray
 
 from ...core.values import AudioStream, Media
+from ...media.audio.samples import audio_frame
 from ...media.frames.film_readers import open_input
 from ...media.mp4 import sample_tables
 from ...media.mp4.boxes import Box
@@ -48,10 +49,9 @@ def encode(film: Path, audio: AudioStream, stretch: Sound, begin: int) -> dict[i
         frame = None
         if at is not None:
             part = stretch[:, at : at + step]
-            part = np.ascontiguousarray(np.pad(part, ((0, 0), (0, step - part.shape[1]))))
-            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=audio.layout)
-            frame.sample_rate, frame.pts = audio.sample_rate_hz, begin + at
-            frame.time_base = Fraction(1, audio.sample_rate_hz)
+            part = np.pad(part, ((0, 0), (0, step - part.shape[1])))
+            frame = audio_frame(part, audio.layout, audio.sample_rate_hz)
+            frame.pts, frame.time_base = begin + at, Fraction(1, audio.sample_rate_hz)
         packets |= {packet.pts: bytes(packet) for packet in encoder.encode(frame) if packet.pts is not None}
     return packets
 

@@ -13,7 +13,7 @@ from av.stream import Disposition
 
 from ...core.errors import InputMediaError
 from ...core.values import AudioStream, Media
-from ...media.audio.samples import decode_tolerant
+from ...media.audio.samples import decode_tolerant, resampled
 from ...media.clip_writer import ClipWriter
 from ...media.frames.film_readers import open_input
 from ...media.tools.ffmpeg import has_encoder
@@ -85,8 +85,8 @@ def decode_audio(film: Path, audio: AudioStream, begin: int, options: dict[str, 
                 if damaged:
                     yield from _silence(expected, at, audio)
             damaged = False
-            for part in resampler.resample(frame):
-                yield at, part.to_ndarray().astype(np.float32)
+            for part in resampled(resampler, frame):
+                yield at, part
             expected = at + frame.samples
 
 

@@ -19,7 +19,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from ...core.values import AudioStream, Media
-from ...media.audio.samples import first_track
+from ...media.audio.samples import first_track, resampled
 from ...media.frames.film_readers import open_input
 from ...media.not_applicable import NotApplicable
 from .lines import DialogueLine, Sound, mix_into
@@ -163,7 +163,7 @@ def _decode_stretch(film: Path, audio: AudioStream, stretch: _Stretch, payloads:
     resampler = av.AudioResampler(format="fltp", layout=audio.layout, rate=audio.sample_rate_hz)
     for index in range(max(low - _WARM_UP_PACKETS, 0), stretch.high):
         frames = decoder.decode(Packet(payloads[index]))
-        samples = [part.to_ndarray() for frame in frames for part in resampler.resample(frame)]
+        samples = [part for frame in frames for part in resampled(resampler, frame)]
         if len(samples) != 1 or samples[0].shape[1] != step:
             raise NotApplicable("the sound's packets do not decode one by one")
         if index >= low:

@@ -73,6 +73,19 @@ def test_resampling_keeps_time_and_mixes_surround_to_stereo(tmp_path):
     assert click_times_s(mono[0], threshold=0.5) == pytest.approx([0.998], abs=0.0005)
 
 
+@pytest.mark.parametrize("channels", [8, 16])
+def test_every_one_of_many_channels_is_read(tmp_path, channels):
+    """PyAV reads past the planes of a frame with eight channels or more, and then the process is gone."""
+    samples = np.repeat(np.linspace(-0.8, 0.8, channels, dtype=np.float32)[:, None], 9600, axis=1)
+    path = write_wav(tmp_path / "a.wav", samples, 48000)
+
+    span, _ = read_span(path, 0, Fraction(0), Fraction(1, 5))
+
+    assert np.array_equal(span, samples)
+    assert read_all(path, 48000).shape == (2, 9600)
+    assert resample(span[:8], 48000, 48000, "7.1").shape == (2, 9600)
+
+
 def test_a_wav_is_read_back_unchanged(tmp_path):
     """Floats stay floats, and the bytes do not change from run to run."""
     samples = np.linspace(-1, 1, 2000, dtype=np.float32).reshape(2, 1000)

@@ -372,6 +372,21 @@ def test_a_mono_line_keeps_its_level_in_every_layout(context):
     assert abs(levels.pop("FC") - 0.5) < 1e-4 and not any(levels.values())
 
 
+@pytest.mark.parametrize(("suffix", "codec", "most"), [(".mov", "pcm_s16le", 0), (".mp4", "aac", 0.1)])
+def test_a_line_reaches_the_centre_of_eight_channels(context, suffix, codec, most):
+    """The other seven are silent as before, and all of them sound as before around the line."""
+    silent = "|".join(f"c{number}=0*c0" for number in range(1, 8))
+    media = mux_clip(context, suffix, "-c:v", "copy", "-af", f"pan=7.1|c0=c0|{silent}", "-c:a", codec)
+
+    result, source = splice_line(context, media, 20, 30)
+
+    before, after = (read_span(path, 1, Fraction(0), Fraction(2))[0] for path in (source, result.path))
+    assert before.shape == after.shape == (8, 96_000)
+    inside = np.abs(after[:, 40_000:56_000]).max(axis=1)
+    assert inside[2] > 0.1 and np.delete(inside, 2).max() < 0.01
+    assert np.abs(after - before)[:, np.r_[0:36_000, 60_000:96_000]].max() <= most
+
+
 def test_between_two_lines_that_meet_the_films_own_sound_is_silent(context):
     """The first line's recording goes on under the second's fade; the film's own sound returns at the ends only."""
     left, right = write_wave(context, np.full((1, 9600), 0.25)), write_wave(context, np.full((1, 9600), 0.5))

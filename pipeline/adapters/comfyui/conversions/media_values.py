@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....core.errors import InputMediaError
+from ....core.errors import InputMediaError, shorten
 from ....core.values import Media
 from .. import folders, host
 
@@ -56,12 +56,37 @@ def film_file(video: Any, progress: Progress) -> FilmFile:
     if not hasattr(video, "get_components"):
         raise InputMediaError(f"video: {type(video).__name__} is no VIDEO; connect Load film or Load Video")
     components = video.get_components()
-    return FilmFile(_encode(components, progress), ENCODED_NOTE + _lost(components.images))
+    pictures = _pictures(components.images)
+    sound = _Sound.read(components.audio) if components.audio is not None else None
+    rate = Fraction(components.frame_rate).limit_denominator(_MAX_RATE_DENOMINATOR)
+    if rate <= 0:
+        raise InputMediaError("the VIDEO has a frame rate of 0; set fps of the box that makes it")
+    note = ENCODED_NOTE + _lost(pictures) + (sound.note if sound else "")
+    return FilmFile(_encode(pictures, rate, sound, progress), note)
 
 
-def _lost(images: Any) -> str:
+def _pictures(images: Any) -> NDArray[Any]:
+    """Return `(frames, height, width, channels)` floats of an `IMAGE`; a grey picture has one channel.
+
+    Raises:
+        InputMediaError: there are none, or they are no pictures of floats.
+    """
+    pictures = _numpy(images)
+    if pictures.ndim != 4 or not len(pictures):
+        raise InputMediaError("the VIDEO has no pictures; connect another one")
+    height, width, channels = pictures.shape[1:]
+    if min(height, width) < 2 or channels not in (1, 3, 4):
+        raise InputMediaError(
+            f"the VIDEO has pictures of {width}x{height} with {channels} channels; a film has at least 2x2, grey or RGB"
+        )
+    if pictures.dtype.kind != "f":
+        raise InputMediaError(f"the VIDEO has pictures of {pictures.dtype}, and ComfyUI's are floats from 0 to 1")
+    return pictures
+
+
+def _lost(pictures: NDArray[Any]) -> str:
     """Return what of the pictures H.264 has no room for: an edge, since its sizes are even, and transparency."""
-    height, width, channels = images.shape[1:4]
+    height, width, channels = pictures.shape[1:]
     edge = " and ".join([*(["the last column"] if width % 2 else []), *(["the last row"] if height % 2 else [])])
     text = f"; {edge} of the {width}x{height} pictures is left out, because H.264 has even sizes" if edge else ""
     return f"{text}; their transparency is left out" if channels > 3 else text
@@ -94,15 +119,11 @@ def _once(name: str, write: Callable[[Path], object]) -> Path:
     return path
 
 
-def _encode(components: Any, progress: Progress) -> Path:
+def _encode(pictures: NDArray[Any], rate: Fraction, sound: _Sound | None, progress: Progress) -> Path:
     from ....media.audio.samples import resample
     from ....media.clip_writer import aac_rate_hz
 
-    pictures = _numpy(components.images)
-    if pictures.ndim != 4 or not len(pictures):
-        raise InputMediaError("the VIDEO has no pictures; connect another one")
-    rate = Fraction(components.frame_rate).limit_denominator(_MAX_RATE_DENOMINATOR)
-    samples, rate_hz = _samples(components.audio) if components.audio else (None, 0)
+    samples, rate_hz = (sound.samples, sound.rate_hz) if sound and sound.samples.shape[1] else (None, 0)
     if samples is not None and (coded_hz := aac_rate_hz(rate_hz)) != rate_hz:
         samples, rate_hz = resample(samples, rate_hz, coded_hz), coded_hz
     hasher = hashlib.sha256(f"{pictures.shape} {rate} {rate_hz} {_CRF}".encode())
@@ -136,7 +157,7 @@ def _write_film(
             writer.add_audio("aac", rate_hz, "mono" if samples.shape[0] == 1 else "stereo", 192_000)
         for number, picture in enumerate(pictures):
             shown = np.clip(np.rint(picture[: size[1], : size[0], :3] * 255.0), 0, 255).astype(np.uint8)
-            frame = rgb_frame(shown)
+            frame = rgb_frame(np.repeat(shown, 3, axis=-1) if shown.shape[-1] == 1 else shown)
             frame.pts, frame.time_base = number, 1 / rate
             writer.write_frame(frame)
             progress((number + 1) / count)
@@ -151,20 +172,54 @@ def line_file(audio: Any) -> Path:
     """Return the WAV of an `AUDIO`, a new line of dialogue; the same samples give the same file."""
     from ....media.audio.samples import write_wav
 
-    samples, rate_hz = _samples(audio)
-    if not samples.shape[1]:
+    sound = _Sound.read(audio)
+    if not sound.samples.shape[1]:
         raise InputMediaError("the AUDIO of the new line is empty; connect another one")
+    if sound.note:
+        raise InputMediaError(f"the AUDIO of the new line is a batch of {sound.batch}; connect one of them")
+    samples, rate_hz = sound.samples, sound.rate_hz
     name = hashlib.sha256(np.ascontiguousarray(samples).tobytes() + str(rate_hz).encode()).hexdigest()[:32]
     return _once(f"line-{name}.wav", lambda part: write_wav(part, samples, rate_hz))
 
 
-def _samples(audio: Any) -> tuple[NDArray[np.float32], int]:
-    """Return `(channels, samples) float32`, at most two channels, and the rate of an `AUDIO` in Hz."""
-    waveform = _numpy(audio["waveform"]).astype(np.float32)
-    channels = waveform.reshape(-1, waveform.shape[-1]) if waveform.ndim < 3 else waveform[0]
-    if channels.shape[0] > 2:
-        channels = channels.mean(axis=0, keepdims=True, dtype=np.float32)
-    return channels, int(audio["sample_rate"])
+@dataclass(frozen=True)
+class _Sound:
+    """The sound of an `AUDIO`: the first of its batch."""
+
+    samples: NDArray[np.float32]
+    """`(channels, samples)`; more than two channels are mixed to stereo."""
+    rate_hz: int
+    batch: int
+
+    @property
+    def note(self) -> str:
+        """What of the batch is left out; empty if nothing is."""
+        return f"; only the first of the batch of {self.batch} sounds is kept" if self.batch > 1 else ""
+
+    @classmethod
+    def read(cls, audio: Any) -> _Sound:
+        """Read an `AUDIO`; without samples it has no channels either.
+
+        Raises:
+            InputMediaError: it is no sound of floats, or the box that gives it cannot read it.
+        """
+        from ....media.audio.samples import resample
+
+        try:  # packs read the sound of a film when it is asked for
+            waveform, rate_hz = _numpy(audio["waveform"]), int(audio["sample_rate"])
+        except Exception as error:
+            reason = shorten(next(iter(str(error).splitlines()), type(error).__name__).rstrip(" :"))
+            advice = "if the film has none, leave audio unconnected"
+            raise InputMediaError(f"the AUDIO cannot be read: {reason}; {advice}") from error
+        batch = waveform.shape[0] if waveform.ndim > 2 else 1
+        if not waveform.size:
+            return cls(np.zeros((0, 0), np.float32), rate_hz, batch)
+        channels = waveform[0] if waveform.ndim > 2 else np.atleast_2d(waveform)
+        if waveform.dtype.kind != "f" or not np.isfinite(channels).all() or rate_hz <= 0:
+            raise InputMediaError(
+                f"the AUDIO has samples of {waveform.dtype} at {rate_hz} Hz; ComfyUI's are finite floats from -1 to 1"
+            )
+        return cls(resample(channels.astype(np.float32), rate_hz, rate_hz), rate_hz, batch)
 
 
 def audio_value(path: Path, rate_hz: int = 48_000) -> dict[str, Any] | None:
@@ -211,7 +266,9 @@ def decode_jpeg(content: bytes) -> NDArray[np.uint8]:
 
 
 def _numpy(tensor: Any) -> NDArray[Any]:
-    """Return a tensor of any device as a numpy array."""
+    """Return a tensor of any device as a numpy array, which has no bfloat16."""
+    if "bfloat16" in str(getattr(tensor, "dtype", "")):
+        tensor = tensor.float()
     for step in ("detach", "cpu", "numpy"):
         tensor = getattr(tensor, step)() if hasattr(tensor, step) else tensor
     return np.asarray(tensor)
