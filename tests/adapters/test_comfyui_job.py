@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from comfyui_jobs import digest, luma, packets, saved, workflow
 
-from react1.pipeline.media.probe import WITHOUT_STEREO_MODE, probe_path
+from react1.pipeline.media.probe import WITHOUT_STEREO_MODE
 
 SPAN = range(10, 25)
 RAMP = 3
@@ -77,55 +77,6 @@ def test_a_video_of_pictures_works_and_is_said_to_be_encoded(server):
     assert film[14] < film[2] - 4
     assert "came as pictures" in outcome.ui["3"]["text"][0]
     assert "is left out" not in outcome.ui["3"]["text"][0]
-
-
-def test_a_video_of_transparent_pictures_says_what_is_left_out(server):
-    """As Join Image with Alpha gives them."""
-    from fractions import Fraction
-
-    from comfyui import video_of_pictures
-
-    from react1.pipeline.adapters.comfyui.conversions.media_values import film_file
-
-    film = film_file(video_of_pictures(np.full((3, 72, 96, 4), 0.5, np.float32), Fraction(25), None), lambda _: None)
-
-    assert film.note.endswith("; their transparency is left out")
-    assert abs(luma(film.path).mean() - 127) < 3
-
-
-def test_a_video_of_pictures_of_odd_size_says_what_is_left_out(server):
-    """H.264 has even sizes, so that the film is smaller than the pictures."""
-    from fractions import Fraction
-
-    from comfyui import video_of_pictures
-
-    from react1.pipeline.adapters.comfyui.conversions.media_values import film_file
-
-    film = film_file(video_of_pictures(np.zeros((3, 71, 97, 3), np.float32), Fraction(25), None), lambda _: None)
-
-    assert film.note.endswith(
-        "the last column and the last row of the 97x71 pictures is left out, because H.264 has even sizes"
-    )
-
-
-@pytest.mark.parametrize("rate_hz", [12_345, 44_056, 192_000])
-def test_the_sound_of_pictures_may_have_any_rate(server, rate_hz):
-    """Also one that AAC does not have; the tone and the length stay."""
-    from fractions import Fraction
-
-    from comfyui import video_of_pictures
-    from comfyui_jobs import spectrum_peak_hz
-
-    from react1.pipeline.adapters.comfyui.conversions.media_values import film_file
-
-    tone = np.sin(2 * np.pi * 1000 * np.arange(rate_hz) / rate_hz).astype(np.float32) * 0.3
-    sound = {"waveform": np.stack([tone, tone])[None], "sample_rate": rate_hz}
-
-    film = film_file(video_of_pictures(np.zeros((25, 72, 96, 3), np.float32), Fraction(25), sound), lambda _: None)
-
-    assert abs(spectrum_peak_hz(film.path, 0.2, 0.8) - 1000) < 5
-    (track,) = probe_path(film.path).audio
-    assert abs(track.duration_s - 1) < 0.001
 
 
 def test_results_and_progress_are_shown(server):

@@ -29,6 +29,8 @@ ENCODED_NOTE = (
 _CRF, _THREADS = "12", 2
 _SLICE_SAMPLES = 1024
 _MAX_RATE_DENOMINATOR = 1001
+_MOST_CHANNELS = 8
+"""Of 7.1; more have no layout by which they could be mixed."""
 Progress = Callable[[float], None]
 
 
@@ -215,9 +217,11 @@ class _Sound:
         if not waveform.size:
             return cls(np.zeros((0, 0), np.float32), rate_hz, batch)
         channels = waveform[0] if waveform.ndim > 2 else np.atleast_2d(waveform)
-        if waveform.dtype.kind != "f" or not np.isfinite(channels).all() or rate_hz <= 0:
+        is_sound = waveform.dtype.kind == "f" and np.isfinite(channels).all()
+        if not is_sound or rate_hz <= 0 or len(channels) > _MOST_CHANNELS:
             raise InputMediaError(
-                f"the AUDIO has samples of {waveform.dtype} at {rate_hz} Hz; ComfyUI's are finite floats from -1 to 1"
+                f"the AUDIO has {waveform.dtype} of {len(channels)} channels at {rate_hz} Hz; a sound is finite floats "
+                f"of at most {_MOST_CHANNELS} channels"
             )
         return cls(resample(channels.astype(np.float32), rate_hz, rate_hz), rate_hz, batch)
 
