@@ -6,6 +6,7 @@ chapters, dispositions, colors and attachments come from the source; times are c
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,6 +29,10 @@ _MP4_SUFFIXES = (".mp4", ".mov", ".m4v")
 _FILE_TYPE = ("major_brand", "minor_version", "compatible_brands")
 """What a reader gives as tags of an MP4, and is none: its muxer writes its own file type."""
 _PACK_START = b"\0\0\1\xba"
+_CLOCK_LEAD_S, _MOST_PRELOAD_S = 0.7, 0.5
+"""The defaults of ffmpeg: how long before its decode time a packet is sent at most, and the first one."""
+_FIRST_PACKETS = 100
+"""Among which those of every stream with the first decode times are."""
 _NO_STREAM = "9999?"
 """An optional stream that does not exist: the film stays the first input even if only its tags are used."""
 
@@ -124,7 +129,7 @@ def replace_streams_argv(
         "map_chapters": "0",
         **{f"map_metadata:s:{place}": f"0:s:{index}" for place, index in enumerate(copied)},
         **program_options(programs, {index: place for place, index in enumerate(copied)}),
-        **muxer_options(output.suffix),
+        **_muxer_options(film, output.suffix),
         **_program_stream_format(film, output.suffix),
         **more,
     }
@@ -217,13 +222,27 @@ def stream_choices(media: Media, covers: Container[int] = ()) -> tuple[list[int]
     return indices, [index for index in indices if index not in data]
 
 
-def muxer_options(suffix: str) -> dict[str, str]:
-    """Return the options with which a muxer keeps times as they are; pure."""
+def _muxer_options(film: Path, suffix: str) -> dict[str, str]:
+    """Return the options with which a muxer keeps times as they are."""
     options = {"avoid_negative_ts": "disabled"}
     if suffix in (*TRANSPORT_SUFFIXES, *PROGRAM_SUFFIXES):
-        options |= {"muxdelay": "0", "muxpreload": "0"}
+        lead_s = _clock_lead_s(film)
+        options |= {"muxdelay": f"{lead_s:.3f}", "muxpreload": f"{min(lead_s, _MOST_PRELOAD_S):.3f}"}
     if suffix in TRANSPORT_SUFFIXES:
-        options["mpegts_copyts"] = "1"
+        # A sound packet with others in front has no time of its own, but one that readers round.
+        options |= {"mpegts_copyts": "1", "pes_payload_size": "0"}
     if suffix in _MP4_SUFFIXES:
         options["movflags"] = "use_metadata_tags"
     return options
+
+
+def _clock_lead_s(film: Path) -> float:
+    """Return by how much packets are sent before they are decoded: as ffmpeg does it, but not before the clock's zero.
+
+    Without a lead, packets would arrive at a receiver after the time at which it needs them. Source: ISO/IEC 13818-1,
+    2.4.2 and 2.5.2 (the system target decoders: a packet is complete at its decode time, and at most 1 s old).
+    """
+    with open_input(film) as container:
+        packets = itertools.islice(container.demux(), _FIRST_PACKETS)
+        times = [packet.dts * packet.time_base for packet in packets if packet.dts is not None]
+    return min(_CLOCK_LEAD_S, max(0.0, float(min(times, default=0))))

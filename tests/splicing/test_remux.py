@@ -1,4 +1,4 @@
-"""What Matroska and WebM say of the picture, beside its packets: flags and colours."""
+"""What the muxers write beside the packets: the flags and colors of the picture, timecodes, clocks."""
 
 from __future__ import annotations
 
@@ -184,3 +184,31 @@ def test_a_timecode_that_the_rate_does_not_have_is_reported(context, monkeypatch
     monkeypatch.setattr(strategies, "gop_timecode", lambda _: Timecode(1, 0, 0, 0, drop=True))
 
     assert "the timecode inside the pictures could not be kept" in spliced(context, media).notes
+
+
+def _clock_leads(path: Path) -> list[float]:
+    """Return by how many seconds the clock of a transport stream is behind each packet's decode time."""
+    data, leads, clock = path.read_bytes(), list[float](), None
+    for at in range(0, len(data), 188):
+        cell = data[at : at + 188]
+        start = 5 + cell[4] if cell[3] & 0x20 else 4
+        if cell[3] & 0x20 and cell[4] and cell[5] & 0x10:
+            clock = int.from_bytes(cell[6:11], "big") >> 7
+        if clock is not None and cell[1] & 0x40 and cell[start : start + 3] == b"\0\0\1":
+            times = cell[start + 9 :]
+            code = times[5:10] if cell[start + 7] >> 6 == 3 else times[:5]
+            ticks = (code[0] >> 1 & 7) << 30 | code[1] << 22 | code[2] >> 1 << 15 | code[3] << 7 | code[4] >> 1
+            leads.append((ticks - clock) / 90000)
+    return leads
+
+
+@pytest.mark.parametrize(("delay_s", "lead_s"), [(0.7, 0.7), (0, 0)])
+def test_a_transport_stream_is_sent_before_it_is_decoded(context, delay_s, lead_s):
+    """A receiver would have its pictures and its sound too late; a film from time 0 on cannot be sent earlier."""
+    options = ("-muxdelay", str(delay_s), "-mpegts_copyts", str(int(not delay_s)))
+    media = described(context, ".ts", *options, bframes=0, audio_codec="aac")
+
+    result = spliced(context, media)
+
+    leads = _clock_leads(result.path)
+    assert lead_s - 0.1 <= min(leads) <= max(leads) < lead_s + 0.2
