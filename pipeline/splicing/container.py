@@ -131,21 +131,27 @@ _INEXACT_TIMES = frozenset({".avi", ".wmv", ".asf", ".ogv", ".ogg", ".gif"})
 """Muxers that count frames, round their times, or do not take the pictures of any encoder here."""
 _OWN_CODEC_ONLY = frozenset({".mxf"})
 """Muxers that do not take the pictures of the encoder that replaces one that is not there."""
+_COPIED_ONLY = frozenset({"dv", "rm", "yuv4mpegpipe"})
+"""Formats of ffmpeg whose muxers take no pictures of an encoder here, or not at the film's times."""
 _WEB_CODECS = frozenset({"vp8", "vp9", "av1", "opus", "vorbis"})
 _QUICKTIME_CODECS = frozenset({"prores", "mjpeg", "dnxhd", "cfhd", "qtrle", "rawvideo", "v210", "ffv1"})
 
 
 def container_suffix(media: Media) -> str:
     """Return a suffix by which tools recognise the film's container, such as `.mp4`."""
-    suffix, known = media.file.suffix, _SUFFIXES.get(media.container.split(",")[0])
+    suffix, known = media.file.suffix, _SUFFIXES.get(_format_name(media))
     if known is None:
         return suffix or ".mkv"
     return suffix if suffix in known else _usual_suffix(media, known[0])
 
 
+def _format_name(media: Media) -> str:
+    return media.container.split(",")[0]
+
+
 def is_mp4(media: Media) -> bool:
     """Return whether the film is an MP4 or a MOV, whatever its name."""
-    return media.container.split(",")[0] == "mov"
+    return _format_name(media) == "mov"
 
 
 def _usual_suffix(media: Media, first: str) -> str:
@@ -163,7 +169,7 @@ def clock_wraps(media: Media) -> bool:
     Readers then give negative times before the restart, which no muxer here can write.
     """
     video = media.video
-    return media.container.split(",")[0] == "mpegts" and video is not None and int(video.timestamps.array[0]) < 0
+    return _format_name(media) == "mpegts" and video is not None and int(video.timestamps.array[0]) < 0
 
 
 _TIMED_IN_AVI = frozenset({"ac3", "adpcm_ima_wav", "adpcm_ms", "mp2", "mp3"})
@@ -175,6 +181,8 @@ def copy_refusal(media: Media) -> str:
     """Return why no muxer here puts copied packets at the film's times, or ""."""
     if clock_wraps(media):
         return "the transport stream clock wraps around"
+    if _format_name(media) not in _SUFFIXES:
+        return f"{container_suffix(media)} files cannot be spliced packet by packet"
     others = [track.codec for track in media.audio if not track.codec.startswith("pcm_")]
     untimed = next((codec for codec in others if codec not in _TIMED_IN_AVI), "")
     if media.container == "avi" and untimed:
@@ -185,7 +193,7 @@ def copy_refusal(media: Media) -> str:
 
 
 def _has_other_clock(media: Media) -> bool:
-    is_matroska = media.container.split(",")[0] == "matroska"
+    is_matroska = _format_name(media) == "matroska"
     return is_matroska and media.video is not None and media.video.time_base != _MATROSKA_TICK_S
 
 
@@ -211,6 +219,8 @@ def remux_refusal(media: Media, new_codec: str = "") -> str:
         reason = "the muxer for Matroska counts milliseconds, and the film has times between these"
     elif media.container == "mpeg" and any(track.codec == "pcm_dvd" for track in media.audio):
         reason = "the muxer for program streams cuts linear PCM into other packets"
+    elif _format_name(media) in _COPIED_ONLY:
+        reason = f"no muxer for {suffix} files takes pictures that are encoded again"
     elif suffix in _INEXACT_TIMES:
         reason = f"{suffix} files cannot hold re-encoded pictures at their exact times"
     elif suffix == ".mxf" and not new_codec and media.video is not None and media.video.codec == "h264":

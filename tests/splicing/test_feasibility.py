@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
+import odd
 import pytest
 from numbered_clips import frame_number, make_clip
 from takes import film, numbered_take, packets, segment, shown
@@ -102,6 +103,17 @@ def test_an_mxf_whose_codec_would_change_is_refused_by_the_plan(context):
         check_feasibility(context.path(media.file), media, [(2, 4)])
     with pytest.raises(InputMediaError, match=r"\.mxf files cannot hold the h264"):
         splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 2, 4))])
+
+
+@pytest.mark.parametrize(("suffix", "options"), [(".dv", ("-s", "720x576", "-c:v", "dvvideo")), (".y4m", ())])
+def test_a_file_whose_muxer_takes_no_other_pictures_is_refused_by_the_plan(context, tmp_path, suffix, options):
+    """A capture of a tape and raw pictures; both failed when their takes were paid for."""
+    path = tmp_path / f"film{suffix}"
+    odd.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=0.32", "-pix_fmt", "yuv420p", *options, path)
+    file = context.store(path)
+
+    with pytest.raises(InputMediaError, match=rf"no muxer for \{suffix} files takes .*; copy the film into \.mkv"):
+        check_feasibility(context.path(file), probe(context.path(file), file), [(2, 4)])
 
 
 @pytest.mark.slow
