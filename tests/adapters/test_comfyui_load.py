@@ -149,7 +149,10 @@ def test_v1_validators_name_the_inputs_that_they_want():
 
 
 def test_the_registry_and_the_manager_find_what_they_need():
-    """`[tool.comfy]` has a name and a publisher, and requirements.txt installs the pack with its local engine."""
+    """`[tool.comfy]` has a name and a publisher, and requirements.txt installs the pack with its local engine.
+
+    The Manager looks in the source for a literal dictionary of boxes, and where there is none, in node_list.json.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     comfy = project["tool"]["comfy"]
     lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
@@ -157,3 +160,4 @@ def test_the_registry_and_the_manager_find_what_they_need():
 
     assert {"PublisherId", "DisplayName", "Icon"} <= comfy.keys()
     assert lines == [*project["project"]["dependencies"], *extra]
+    assert json.loads((ROOT / "node_list.json").read_text()) == {name: box.title for name, box in all_boxes().items()}
