@@ -204,6 +204,13 @@ def test_films_and_lists_of_the_input_folder_can_be_chosen(server):
     assert not server.run(load_and_save("reel 2/film.mp4")).errors
 
 
+def test_load_film_has_no_widget_that_a_video_cannot_carry(server):
+    """A step of its own has the manifest, which a workflow could name anywhere and which no next box would get."""
+    names = [item.name for item in all_boxes()["react1_load_film"].inputs()]
+
+    assert names == ["file", "url", "max_size_mb"]
+
+
 @pytest.mark.parametrize("form", ["absolute", "dots", "annotated"])
 def test_nothing_outside_comfyuis_folders_is_read(server, tmp_path, monkeypatch, form):
     """Unless a setting of the server allows the folder."""

@@ -25,8 +25,8 @@ NO_FILE = "none"
 
 
 def _fetch_widgets() -> tuple[Widget, ...]:
-    """Return the limits of a download, as the step `fetch` declares them."""
-    return widgets_of(load_registry().get("fetch").ports.params, leave_out=("uri", "subtitles", "start_tc"))
+    """Return the limits of a download, as the step `fetch` declares them; a `VIDEO` is only a film."""
+    return widgets_of(load_registry().get("fetch").ports.params, leave_out=("uri", "subtitles", "start_tc", "manifest"))
 
 
 class LoadFilmBox(Box):
