@@ -459,6 +459,46 @@ def test_a_line_that_a_list_names_is_read_again_when_it_was_written(server, name
     assert server.classes["react1_edits_from_text"].IS_CHANGED(text="", file=name) not in fingerprints
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "wrong", "where"),
+    [
+        ("edits.yaml", "- {in: 10f, out: 25f, prompt: sad}", "- {in: 10f, out: 25f, prompt: saad}", "edits.yaml:1"),
+        ("edits.yml", "edits:\n  - {in: 10f, out: 25f, prompt: sad}", "edits:\n  - {in: 30f}", "edits.yml:2"),
+        ("edits.txt", "# a comment\n10f-25f:sad", "10f-25f:sad\n30f", "edits.txt:2"),
+    ],
+)
+def test_a_file_has_edits_as_they_are_written_into_the_box(server, name, text, wrong, where):
+    """It is checked before the workflow is queued, and read again when it was written."""
+    listed = server.folder / "input" / name
+    job = workflow()
+    job["2"] = {"class_type": "react1_edits_from_text", "inputs": {"text": "", "file": name}}
+
+    listed.write_text(text)
+    outcome = server.run(job)
+    again = server.run(job)
+    listed.write_text(text.replace("25f", "24f"))
+    changed = server.run(job)
+    listed.write_text(wrong)
+    refused = server.run(job)
+
+    assert not outcome.errors and again.ran == []
+    assert "frames 10–24" in outcome.ui["3"]["text"][0] and "frames 10–23" in changed.ui["3"]["text"][0]
+    assert refused.refused and where in refused.errors["2"]
+
+
+def test_no_path_of_the_server_is_in_a_fingerprint(server):
+    """Save Video writes it into the film's metadata, with the workflow."""
+    (server.folder / "input" / "edits.txt").write_text("10f-25f:sad")
+    classes = server.classes
+
+    for box, inputs in (
+        ("react1_edits_from_text", {"text": "", "file": "edits.txt"}),
+        ("react1_edit", {"consent_document": "release.pdf"}),
+        ("react1_cost", {}),
+    ):
+        assert str(server.folder) not in classes[box].IS_CHANGED(**inputs)
+
+
 def test_edits_of_a_file_are_read_with_the_film(server):
     """Its times are in frames of the film; the box before it adds its own."""
     (server.folder / "input" / "cut.edl").write_text(

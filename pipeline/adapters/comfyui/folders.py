@@ -202,7 +202,9 @@ def _stamp(path: Path) -> Stamp | None:
 
 ALLOWED_FOLDERS = "REACT1_COMFYUI_FOLDERS"
 FILM_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".mxf")
-LIST_SUFFIXES = (".yaml", ".yml", ".json", ".edl", ".otio", ".fcpxml", ".xml", ".srt", ".vtt", ".csv", ".tsv", ".txt")
+TEXT_SUFFIXES = (".yaml", ".yml", ".txt")
+"""Files of edits as they may be written into a box."""
+LIST_SUFFIXES = (*TEXT_SUFFIXES, ".json", ".edl", ".otio", ".fcpxml", ".srt", ".vtt", ".csv", ".tsv")
 _ANNOTATION = re.compile(r"\s*\[(input|output|temp)\]$")
 
 

@@ -7,7 +7,9 @@ https://docs.comfy.org/custom-nodes/backend/server_overview
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -122,11 +124,15 @@ def check_message(box: type[Box], values: Mapping[str, Any]) -> bool | str:
 
 
 def box_fingerprint(box: type[Box], values: Mapping[str, Any], node_id: str) -> str:
-    """Return the fingerprint of a box; an error becomes one too, so that the box runs and says what is wrong."""
+    """Return the fingerprint of a box; an error becomes one too, so that the box runs and says what is wrong.
+
+    It is a digest, because Save Video writes it into the film's metadata, and paths of the server are in it.
+    """
     try:
-        return box.fingerprint(values, node_id or host.running_node_id())
+        state = box.fingerprint(values, node_id or host.running_node_id())
     except React1Error as error:
-        return f"error: {error}"
+        state = f"error: {error}"
+    return hashlib.sha256(os.fsencode(state)).hexdigest()
 
 
 def _plain(box: type[Box], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ....core.edits.choices import React1Choices
@@ -10,6 +11,7 @@ from ....core.edits.edit import Edit
 from ....core.edits.takes import Matrix
 from ....core.errors import PresetError
 from ....interchange.entries import ListFile
+from ....interchange.limits import read_text
 from ....located_yaml.explain import is_url, validate
 from ....located_yaml.located import Location, Problems, from_plain
 from .. import folders, host
@@ -138,7 +140,7 @@ class EditsFromTextBox(Box):
     title: ClassVar[str] = "React1 Edits from text or file"
     about: ClassVar[str] = (
         "Edits as text, one per line such as `1.0-3.0:sad:0.8`, or as YAML; or from a file of the input folder: an "
-        "EDL, OTIO or FCPXML timeline, markers, subtitles, a table or YAML."
+        "EDL, OTIO or FCPXML timeline, markers, subtitles, a table, or the same text or YAML."
     )
     outputs: ClassVar[tuple[Output, ...]] = (Output(EDITS, "edits", "all edits, for Re-express"),)
     checked: ClassVar[tuple[str, ...]] = ("text", "file")
@@ -181,8 +183,9 @@ class EditsFromTextBox(Box):
     @classmethod
     def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
         """Return the state of the file, and of the files that the text names."""
-        has_edits = bool(values.get("text")) or str(values.get("file") or NO_FILE) != NO_FILE
-        return folders.file_states(local_files(_read(values))) if has_edits else ""
+        path = _file(values)
+        files = [path] if path else []
+        return folders.file_states([*files, *local_files(_read(values))]) if values.get("text") or path else ""
 
     @classmethod
     def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:
@@ -196,11 +199,19 @@ def _list_widgets() -> tuple[Widget, ...]:
     return widgets_of(ListFile, leave_out=("file",))
 
 
-def _read(values: Mapping[str, Any]) -> EditList:
+def _file(values: Mapping[str, Any]) -> Path | None:
     name = str(values.get("file") or NO_FILE)
+    return None if name == NO_FILE else folders.input_file(name, "file")
+
+
+def _read(values: Mapping[str, Any]) -> EditList:
     edits = EditList().add(*parse_edits(str(values.get("text") or ""), host.folder("input")))
-    path = "" if name == NO_FILE else str(folders.input_file(name, "file"))
-    files = ({"file": path, **read_widgets(_list_widgets(), values)},) if path else ()
+    path = _file(values)
+    files: tuple[Mapping[str, Any], ...] = ()
+    if path is not None and path.suffix.lower() in folders.TEXT_SUFFIXES:
+        edits = edits.add(*parse_edits(read_text(path, path.name), path.parent, path.name))
+    elif path is not None:
+        files = ({"file": str(path), **read_widgets(_list_widgets(), values)},)
     if not edits.edits and not files:
         raise PresetError("no edits: write one such as 1.0-3.0:sad:0.8 into text, or choose a file")
     return EditList(edits.edits, files)

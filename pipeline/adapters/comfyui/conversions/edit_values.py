@@ -94,8 +94,10 @@ def make_edit(fields: Mapping[str, Any], folder: Path, label: str = "") -> Edit:
     return edit
 
 
-def parse_edits(text: str, folder: Path) -> tuple[Edit, ...]:
+def parse_edits(text: str, folder: Path, name: str = "edits") -> tuple[Edit, ...]:
     """Read edits: a short form per line, such as `1.0-3.0:sad:0.8`, or YAML; `#` begins a comment.
+
+    `name` is that of the text in messages.
 
     Raises:
         PresetError: a line or an entry is wrong; has its line.
@@ -106,9 +108,9 @@ def parse_edits(text: str, folder: Path) -> tuple[Edit, ...]:
     if not lines:
         return ()
     if any(parse_edit(line) for _, line in lines) or not any(":" in line and " " in line for _, line in lines):
-        trees = [_short_form(line, Location("edits", folder, number, 1), problems) for number, line in lines]
+        trees = [_short_form(line, Location(name, folder, number, 1), problems) for number, line in lines]
     else:
-        trees = _yaml_entries(text, folder, problems)
+        trees = _yaml_entries(text, folder, name, problems)
     edits = [edit for tree in trees if tree is not None and (edit := _validated(tree, problems)) is not None]
     problems.raise_if_any()
     return tuple(edits)
@@ -127,8 +129,8 @@ def _short_form(line: str, location: Location, problems: Problems) -> Located | 
     return from_plain(fields, location)
 
 
-def _yaml_entries(text: str, folder: Path, problems: Problems) -> list[Located | None]:
-    tree = parse_yaml(text.encode(), "edits", folder, problems)
+def _yaml_entries(text: str, folder: Path, name: str, problems: Problems) -> list[Located | None]:
+    tree = parse_yaml(text.encode(), name, folder, problems)
     if tree is None:
         return []
     if isinstance(tree.value, Mapping):
@@ -140,5 +142,5 @@ def _yaml_entries(text: str, folder: Path, problems: Problems) -> list[Located |
         else:
             entries.append(entry)
     if not entries:
-        raise PresetError("edits: expected a list of edits, such as `- {in: 1.0, out: 3.0, prompt: sad}`")
+        raise PresetError(f"{name}: expected a list of edits, such as `- {{in: 1.0, out: 3.0, prompt: sad}}`")
     return entries
