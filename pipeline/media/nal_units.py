@@ -91,7 +91,7 @@ def hevc_picture_type(packet: bytes, *, annexb: bool) -> int:
 def split_start_codes(stream: bytes) -> list[bytes]:
     """Split a byte stream at its start codes."""
     starts = [match.end() for match in _START_CODE.finditer(stream)]
-    ends = [*(start - 3 for start in starts[1:]), len(stream)]
+    ends = [*(start - 3 for start in starts[1:]), len(stream)][: len(starts)]
     return [stream[start:end].rstrip(b"\x00") for start, end in zip(starts, ends, strict=True)]
 
 
@@ -156,8 +156,13 @@ def refreshes_gradually(packet: Any, *, annexb: bool) -> bool:
 
 
 def sei_payload(unit: bytes, kind: int) -> bytes:
-    """Return the payload of the first message of a kind in an SEI unit (7.3.2.3.1); empty if there is none."""
-    data, position = unescape(unit[1:]), 0
+    """Return the payload of the first message of a kind in an SEI unit of H.264; empty if there is none."""
+    return next((payload for code, payload in sei_messages(unit, 1) if code == kind), b"")
+
+
+def sei_messages(unit: bytes, skip: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the type and the payload of each message after an SEI unit's header of `skip` bytes (H.264, 7.3.2.3.1)."""
+    data, position = unescape(unit[skip:]), 0
     while position + 2 < len(data):
         numbers = []
         for _ in range(2):
@@ -166,10 +171,8 @@ def sei_payload(unit: bytes, kind: int) -> bytes:
                 number, position = number + 0xFF, position + 1
             numbers.append(number + int.from_bytes(data[position : position + 1], "big"))
             position += 1
-        if numbers[0] == kind:
-            return data[position : position + numbers[1]]
+        yield numbers[0], data[position : position + numbers[1]]
         position += numbers[1]
-    return b""
 
 
 class FieldPairs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -162,6 +163,20 @@ class SequenceParameters:
     """Whether pictures may be coded as two fields."""
     buffers: tuple[tuple[int, int], ...]
     """The rate in bits/s and the size in bits of each buffer model."""
+    timing: TimingLayout
+    """The fields of picture timing messages."""
+
+
+@dataclass(frozen=True)
+class TimingLayout:
+    """Which fields picture timing messages have (D.1.3)."""
+
+    delay_bits: int = 0
+    """Of the delays of a buffer model, which come first."""
+    offset_bits: int = 24
+    """Of the time offset of each clock timestamp."""
+    has_clocks: bool = False
+    """Whether they say how a picture is shown, with clock timestamps."""
 
 
 def parse_sps(sps: bytes) -> SequenceParameters:
@@ -170,16 +185,32 @@ def parse_sps(sps: bytes) -> SequenceParameters:
     Raises:
         NotApplicable: it has scaling matrices, pic_order_cnt_type 1, or a number that it cannot have.
     """
+    sequence, has_scaling = _parse_sps(sps)
+    if has_scaling:
+        raise NotApplicable("the SPS has scaling matrices")
+    return sequence
+
+
+def timing_layout(sps: bytes) -> TimingLayout | None:
+    """Return the fields of picture timing messages; None if the sequence parameter set is not understood."""
+    with suppress(NotApplicable):
+        return _parse_sps(sps)[0].timing
+    return None
+
+
+def _parse_sps(sps: bytes) -> tuple[SequenceParameters, bool]:
+    """Parse a sequence parameter set; also return whether it has scaling matrices."""
     bits = BitReader(sps, 1)
     profile, _, level, number = bits.u(8), bits.u(8), bits.u(8), bits.ue()
-    chroma_format, separate_planes, luma_bits = 1, False, 8
+    chroma_format, separate_planes, luma_bits, has_scaling = 1, False, 8, False
     if profile in _HIGH_PROFILES:
         chroma_format = bits.ue()
         separate_planes = chroma_format == 3 and bool(bits.u())
         luma_bits += bits.ue()
         bits.ue(), bits.u()
-        if bits.u():
-            raise NotApplicable("the SPS has scaling matrices")
+        has_scaling = bool(bits.u())
+        if has_scaling:
+            _skip_scaling_lists(bits, 12 if chroma_format == 3 else 8)
     frame_number_bits = _limited(bits.ue() + 4, _MOST_COUNTER_BITS)
     order_type = bits.ue()
     if order_type == 1:
@@ -194,9 +225,9 @@ def parse_sps(sps: bytes) -> SequenceParameters:
     bits.u()
     if bits.u():
         [bits.ue() for _ in range(4)]
-    nothing = (None, False, 0, None, False, ())
-    reordered, aspect, chroma_location, tick, fixed, buffers = _parse_vui(bits) if bits.u() else nothing
-    return SequenceParameters(
+    nothing = (None, False, 0, None, False, (), TimingLayout())
+    reordered, aspect, chroma_location, tick, fixed, buffers, timing = _parse_vui(bits) if bits.u() else nothing
+    sequence = SequenceParameters(
         profile=profile,
         level=level,
         number=number,
@@ -214,7 +245,19 @@ def parse_sps(sps: bytes) -> SequenceParameters:
         fixed_rate=fixed,
         fields=fields,
         buffers=buffers,
+        timing=timing,
     )
+    return sequence, has_scaling
+
+
+def _skip_scaling_lists(bits: BitReader, count: int) -> None:
+    """Skip scaling lists (7.3.2.1.1.1): the first six have 16 numbers, the others 64."""
+    for number in range(count):
+        last = following = 8
+        for _ in range((16 if number < 6 else 64) if bits.u() else 0):
+            if following:
+                following = (last + bits.se()) % 256
+            last = following or last
 
 
 def _limited(value: int, most: int) -> int:
@@ -238,8 +281,11 @@ def skip_to_chroma_location(bits: BitReader) -> bool:
     return aspect
 
 
-def _parse_vui(bits: BitReader) -> tuple[int | None, bool, int, Fraction | None, bool, tuple[tuple[int, int], ...]]:
-    """Return max_num_reorder_frames, and the fields of `SequenceParameters` from the aspect ratio to the buffers."""
+_Vui = tuple[int | None, bool, int, Fraction | None, bool, tuple[tuple[int, int], ...], TimingLayout]
+
+
+def _parse_vui(bits: BitReader) -> _Vui:
+    """Return max_num_reorder_frames, and the fields of `SequenceParameters` from the aspect ratio to the timing."""
     aspect = skip_to_chroma_location(bits)
     chroma_location = 0
     if bits.u():
@@ -248,27 +294,28 @@ def _parse_vui(bits: BitReader) -> tuple[int | None, bool, int, Fraction | None,
     if bits.u():
         units_in_tick, scale, fixed = bits.u(32), bits.u(32), bool(bits.u())
         tick = Fraction(2 * units_in_tick, scale) if scale else None
-    nal_hrd, vcl_hrd = _parse_hrd(bits), _parse_hrd(bits)
+    (nal_hrd, nal_timing), (vcl_hrd, vcl_timing) = _parse_hrd(bits), _parse_hrd(bits)
     if nal_hrd or vcl_hrd:
         bits.u()
-    bits.u()
+    timing = replace(nal_timing if nal_hrd else vcl_timing, has_clocks=bool(bits.u()))
     if not bits.u():
-        return None, aspect, chroma_location, tick, fixed, nal_hrd
+        return None, aspect, chroma_location, tick, fixed, nal_hrd, timing
     bits.u(), bits.ue(), bits.ue(), bits.ue(), bits.ue()
-    return bits.ue(), aspect, chroma_location, tick, fixed, nal_hrd
+    return bits.ue(), aspect, chroma_location, tick, fixed, nal_hrd, timing
 
 
-def _parse_hrd(bits: BitReader) -> tuple[tuple[int, int], ...]:
-    """Return the rate in bits/s and the size in bits of each buffer; empty if there are no HRD parameters."""
+def _parse_hrd(bits: BitReader) -> tuple[tuple[tuple[int, int], ...], TimingLayout]:
+    """Return the rate in bits/s and the size in bits of each buffer, and the layout; empty without HRD parameters."""
     if not bits.u():
-        return ()
+        return (), TimingLayout()
     count, rate_scale, size_scale = _limited(bits.ue() + 1, _MOST_BUFFERS), bits.u(4), bits.u(4)
     buffers = []
     for _ in range(count):
         buffers.append((bits.ue() + 1 << 6 + rate_scale, bits.ue() + 1 << 4 + size_scale))
         bits.u()
-    bits.u(20)
-    return tuple(buffers)
+    bits.u(5)
+    delay_bits = bits.u(5) + 1 + bits.u(5) + 1
+    return tuple(buffers), TimingLayout(delay_bits, bits.u(5))
 
 
 @dataclass(frozen=True)
