@@ -14,6 +14,7 @@ _SENTENCES = {
     "sound_identical": "all sound is the source's own, bit for bit",
     "other_sound_identical": "the sound tracks without a new line are the source's own, bit for bit",
     "colour_equal": "the colours are described as in the source",
+    "metadata_equal": "the metadata inside the pictures, such as HDR10+ or a timecode, are the source's own",
     "strict_decode": "ffmpeg decodes the film strictly, without an error",
 }
 """What is said of a metric that is true."""

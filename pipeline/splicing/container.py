@@ -82,6 +82,21 @@ def program_options(programs: Sequence[Program], output_index: Mapping[int, int]
     return options
 
 
+_PROGRAM_MAP = re.compile(rb"\x47[\x40-\x5f].[\x10-\x1f]\x00\x02(.{182})", re.DOTALL)
+_DOLBY_VISION_DESCRIPTOR = re.compile(rb"\xb0[\x05\x07]\x01\x00")
+_HEAD_BYTES = 1 << 20
+
+
+def maps_dolby_vision(path: Path) -> bool:
+    """Return whether a program map of a transport stream describes Dolby Vision, which ffmpeg's muxer does not write.
+
+    Source: ISO/IEC 13818-1, 2.4.3.2 and 2.4.4.9; Dolby Vision Streams Within the MPEG-2 Transport Stream Format.
+    """
+    with path.open("rb") as stream:
+        maps = _PROGRAM_MAP.finditer(stream.read(_HEAD_BYTES))
+    return any(_DOLBY_VISION_DESCRIPTOR.search(item[1]) for item in maps)
+
+
 _SYNC, _PACKET_BYTES, _STAMP_BYTES = 0x47, 188, 4
 _PACKETS_AT_ONCE = 1 << 16
 _SERVICE_PID, _NULL_PID = 0x0011, 0x1FFF

@@ -247,6 +247,14 @@ def codec_change(video: VideoStream, settings: EncoderSettings) -> str:
     return f"{video.codec} ({video.pix_fmt}) is not encoded in its own codec here: the pictures become {name}"
 
 
+def change_notes(video: VideoStream, settings: EncoderSettings) -> tuple[str, ...]:
+    """Return sentences that say what changes of the codec and of the pixel format; none if both stay."""
+    notes = [change] if (change := codec_change(video, settings)) else []
+    if settings.pix_fmt not in (video.pix_fmt, X264_RGB.get(video.pix_fmt)):
+        notes.append(f"the pixel format changed from {video.pix_fmt} to {settings.pix_fmt}")
+    return tuple(notes)
+
+
 def new_codec(settings: EncoderSettings) -> str:
     """Return the name of the codec that replaces the film's; "" if it stays."""
     return "" if settings.same_codec else str(Codec(settings.encoder, "w").canonical_name)

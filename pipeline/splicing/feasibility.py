@@ -28,13 +28,14 @@ from ..media.not_applicable import NotApplicable
 from ..media.probe import VIEWS, WITHOUT_STEREO_MODE
 from ..media.timing.clock import describe_frame
 from .codecs.h264_slices import pictures_come
-from .container import container_suffix, remux_refusal
+from .codecs.kept_metadata import DOLBY_VISION_CONFIGURATION, lost_in_complete
+from .container import TRANSPORT_SUFFIXES, container_suffix, maps_dolby_vision, remux_refusal
 from .encoders import choose_encoder, codec_change, new_codec
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid
 from .packet_index import MPEG_CODECS, described_anew, index_film
 from .pictures.description import require_one_description
-from .pictures.fields import lost_metadata, side_data_of
+from .pictures.fields import require_known_colors, side_data_of
 from .pictures.frames import Insert, count_frames
 from .smart_render import NOT_DECODED, RenderPlan, plan_render
 
@@ -147,7 +148,7 @@ class Feasibility:
     codec_change: str = ""
     """That the codec changes, and why; empty if it stays."""
     lost: tuple[str, ...] = ()
-    """What the film's first picture says that re-encoded ones will not."""
+    """What the film's pictures say that re-encoded ones will not."""
 
     def summary(self) -> str:
         """Return it as one line."""
@@ -186,6 +187,8 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
     """
     assert media.video is not None
     inserts = [Insert(start, end, Path()) for start, end in spans]
+    is_mapped = container_suffix(media) in TRANSPORT_SUFFIXES and maps_dolby_vision(source)
+    lost = (DOLBY_VISION_CONFIGURATION,) if is_mapped else ()
     try:
         with kept_open(source):
             plan = _smart_plan(source, media, inserts)
@@ -203,7 +206,9 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         require_one_description(source, media.video, sorted(described))
         require_decodable(source, media, [(0, count), *spans], are_counted=True)
         change = codec_change(media.video, settings)
-        lost = lost_metadata(first) if (first := _first_frame(source, media)) is not None else ()
+        if (first := _first_frame(source, media)) is not None:
+            require_known_colors(first)
+            lost = tuple(dict.fromkeys((*lost, *lost_in_complete(source, media, first, settings))))
         return Feasibility("reencoded-picture", str(reason), encoder=settings.encoder, codec_change=change, lost=lost)
     return Feasibility(
         "exact",
@@ -211,7 +216,7 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         encoded_frames=plan.encoded_frames,
         same_config=plan.encoder.same_config,
         encoder=plan.encoder.settings.encoder,
-        lost=tuple(dict.fromkeys(plan.lost)),
+        lost=tuple(dict.fromkeys((*plan.lost, *lost))),
     )
 
 

@@ -22,7 +22,8 @@ from .codecs.declared_rates import DeclaredRate, declared_rates
 from .packet_index import PacketIndex
 from .quantiser import COARSEST_STEPS, has_quantiser
 from .rate_match import first_guess
-from .smart_render import EncodedRange, RenderPlan
+from .reencode_ranges import EncodedRange
+from .smart_render import RenderPlan
 
 Floats = NDArray[np.float64]
 _TRIES = 6

@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 
 from ..core.cancellation import stoppable
@@ -21,6 +22,8 @@ from ..media.mp4.boxes import merge_entries, read_moov
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable, library_error
 from ..media.timing.clock import timecode_rate
+from .codecs.kept_metadata import NewMetadata, SourceMetadata
+from .codecs.picture_metadata import metadata_codec
 from .encoders import (
     EncoderSettings,
     color_conversion,
@@ -44,18 +47,20 @@ def encode(
     progress: Callable[[int], None],
     times: Ints | None = None,
     keyframes: Collection[int] = (),
+    metadata: SourceMetadata | None = None,
 ) -> int:
     """Encode numbered frames into `output`; return their number.
 
     Every encoder gets a constant frame rate, because some accept only certain rates. `times` (units of the stream's
     time base, one per number) puts the packets of an encoder that does not reorder at their true times. The frames with
-    the numbers `keyframes` become keyframes, beside those that the encoder chooses.
+    the numbers `keyframes` become keyframes, beside those that the encoder chooses. `metadata` is that of the film's
+    pictures of the same numbers, which pictures of the same codec get.
 
     Raises:
         NotApplicable: there are no frames, or the encoder or muxer refuses them.
     """
     try:
-        return _encode(frames, output, video, settings, progress, times, keyframes)
+        return _encode(frames, output, video, settings, progress, times, keyframes, metadata)
     except (av.FFmpegError, ValueError) as error:
         raise NotApplicable(f"{settings.encoder} does not take these pictures: {library_error(error)}") from error
 
@@ -68,6 +73,7 @@ def _encode(
     progress: Callable[[int], None],
     times: Ints | None,
     keyframes: Collection[int],
+    metadata: SourceMetadata | None,
 ) -> int:
     settings = with_keyframes(settings) if keyframes else settings
     count, rate = 0, encoder_rate(settings, timecode_rate(video))
@@ -80,19 +86,41 @@ def _encode(
             stream.time_base = video.time_base
         with normal_priority():
             out.start_encoding()
+        new_metadata = _new_metadata(stream, settings, metadata)
         for source, number in stoppable(frames):
             frame = reformat(source, pix_fmt=settings.pix_fmt, **conversion)
             frame.pts, frame.time_base = number, 1 / rate
             frame.pict_type = PictureType.I if number in keyframes else PictureType.NONE
             for packet in stream.encode(frame):
-                out.mux(_set_times(packet, video, times))
+                out.mux(_set_times(_with_metadata(packet, new_metadata), video, times))
             count += 1
             progress(count)
         if not count:
             raise NotApplicable("the picture stream has no frames")
         for packet in stream.encode(None):
-            out.mux(_set_times(packet, video, times))
+            out.mux(_set_times(_with_metadata(packet, new_metadata), video, times))
     return count
+
+
+def _new_metadata(stream: Any, settings: EncoderSettings, source: SourceMetadata | None) -> NewMetadata | None:
+    if source is None or not settings.same_codec:
+        return None
+    # NAL units follow start codes, whatever the muxer makes of them.
+    config = bytes(stream.codec_context.extradata or b"\0\0\1")
+    return NewMetadata(metadata_codec(stream.codec_context.codec.canonical_name, config), source)
+
+
+def _with_metadata(packet: Any, metadata: NewMetadata | None) -> Any:
+    if metadata is None or packet.pts is None:
+        return packet
+    own = bytes(packet)
+    data = metadata.put(own, packet.pts, key=packet.is_keyframe)
+    if data == own:
+        return packet
+    changed: Any = Packet(data)
+    for name in ("stream", "pts", "dts", "time_base", "duration", "is_keyframe"):
+        setattr(changed, name, getattr(packet, name))
+    return changed
 
 
 def _set_times(packet: Any, video: VideoStream, times: Ints | None) -> Any:

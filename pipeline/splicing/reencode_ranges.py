@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..media.mp4.sample_tables import Ints
 from .mp4.sample_times import FrameGrid
@@ -46,6 +48,18 @@ class ReencodeRange:
     def copied_from(self) -> int:
         """The first slot after the range whose packet is an unchanged copy."""
         return self.end + (self.relinked is not None)
+
+
+@dataclass(frozen=True)
+class EncodedRange:
+    """The new packets of one range, in decoding order, one after the other in a file."""
+
+    range: ReencodeRange
+    file: Path
+    sizes: Ints
+    composition: Ints
+    """pts minus dts of each, on the source's dts slots."""
+    sync: NDArray[np.bool_]
 
 
 def plan_ranges(

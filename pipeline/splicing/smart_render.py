@@ -1,10 +1,7 @@
 """Smart rendering: re-encode only the pictures of the edits and of their partial GOPs, packet by packet.
 
 `plan_render` chooses the encoder and the re-encode ranges, `encode_ranges` encodes them. `place_in_slots` puts the
-packets into the slots of an MP4 or MOV; for other containers, they are written among the film's own.
-
-Without sample tables the file has the pictures alone, in the film's own kind of container; `remux.py` adds the other
-streams.
+packets into the slots of an MP4 or MOV; for other containers, `remux.py` writes them among the film's own.
 """
 
 from __future__ import annotations
@@ -16,151 +13,30 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
-from av.packet import Packet
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
-from ..core.cancellation import stoppable
 from ..core.freed_memory import return_freed_memory
 from ..core.side_by_side import run_side_by_side, usable_cores
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
-from ..media.frames.film_readers import open_input
 from ..media.mp4 import sample_tables
 from ..media.mp4.boxes import replace_config, single_entry
 from ..media.mp4.sample_tables import Ints
-from ..media.not_applicable import NotApplicable, library_error
+from ..media.not_applicable import NotApplicable
 from .codecs.family import MatchedEncoder, SourceVideo, encode_packets
+from .codecs.kept_metadata import NewMetadata, source_metadata, unkept_metadata
+from .codecs.picture_metadata import metadata_codec
 from .encoders import EncoderSettings
 from .mp4.replace_samples import NewSamples
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, composition_offsets
 from .packet_index import PacketIndex, codec_family
 from .pictures.description import as_described
-from .pictures.fields import lost_metadata
+from .pictures.fields import lost_metadata, require_known_colors
 from .pictures.frames import Insert, count_frames, with_inserts
 from .quantiser import coarser
-from .reencode_ranges import ReencodeRange, keyframe_times, plan_ranges
-
-_BITEXACT = {"fflags": "+bitexact"}
-_FORMATS = {
-    ".mkv": ("matroska", {}),
-    ".webm": ("matroska", {}),
-    ".ts": ("mpegts", {"mpegts_copyts": "1"}),
-    ".mp4": ("mp4", {}),
-    ".mov": ("mov", {}),
-    ".avi": ("avi", {}),
-    ".flv": ("flv", {}),
-    ".nut": ("nut", {}),
-    ".mxf": ("mxf", {}),
-}
-"""The muxer and its options, by the film's suffix."""
-_TAGGED = frozenset({"avi", "nut"})
-"""Formats whose tag of a codec may tell the pixel format, too."""
-_SAME_FORMAT = {".m2ts": ".ts", ".mts": ".ts", ".m2t": ".ts", ".m4v": ".mp4"}
-
-
-def write_packets(
-    source: Path,
-    output: Path,
-    video: VideoStream,
-    index: PacketIndex,
-    encoder: MatchedEncoder,
-    encoded: Sequence[EncodedRange],
-) -> None:
-    """Write the pictures of the film into `output`.
-
-    Raises:
-        NotApplicable: the muxer does not take these packets.
-    """
-    name, options = _format(output.suffix)
-    try:
-        with (
-            open_input(source) as container,
-            av.open(str(output), "w", format=name, options={**_BITEXACT, **options}) as out,
-        ):
-            stream = container.streams[video.index]
-            target = _add_stream(out, stream, encoder.config if encoder.config != index.config else None)
-            if name in _TAGGED:
-                target.codec_context.codec_tag = stream.codec_context.codec_tag
-            durations = _durations(index, video)
-            for packet in _packets(container, stream, index, encoder, encoded):
-                packet.stream = target
-                packet.duration = packet.duration or durations[packet.pts]
-                out.mux(packet)
-    except (av.FFmpegError, ValueError) as error:
-        message = f"{name} does not take these pictures packet by packet: {library_error(error)}"
-        raise NotApplicable(message) from error
-
-
-def _add_stream(out: Any, stream: Any, new_config: bytes | None) -> Any:
-    # The configuration can be changed only in a stream that is opened as an encoder's.
-    target = out.add_stream_from_template(stream, opaque=new_config is None)
-    if new_config is not None:
-        target.codec_context.extradata = new_config
-    target.time_base = stream.time_base
-    return target
-
-
-def _durations(index: PacketIndex, video: VideoStream) -> dict[int | None, int]:
-    """Map the time of each picture to its duration; a muxer may leave out a last picture without one."""
-    shown = index.grid.shown.tolist()
-    ends = [*shown[1:], shown[-1] + video.timestamps.last_duration]
-    return {start: end - start for start, end in zip(shown, ends, strict=True)}
-
-
-def _format(suffix: str) -> tuple[str, dict[str, str]]:
-    known = _FORMATS.get(_SAME_FORMAT.get(suffix, suffix))
-    if known is None:
-        raise NotApplicable(f"{suffix} files cannot be spliced packet by packet")
-    return known
-
-
-def _packets(
-    container: Any, stream: Any, index: PacketIndex, encoder: MatchedEncoder, encoded: Sequence[EncodedRange]
-) -> Iterator[Packet[Any]]:
-    """Yield all packets in decoding order; those of the ranges are the new ones."""
-    remaining, slots, time_base = list(encoded), index.grid.samples.dts, stream.time_base
-    relinked: Packet[Any] | None = None
-    sample = -1
-    for packet in stoppable(container.demux(stream)):
-        if not packet.size:
-            continue
-        sample += 1
-        packet.dts = int(slots[sample])
-        if remaining and sample == remaining[0].range.first:
-            yield from _new_packets(remaining[0], slots, time_base)
-        if not remaining or sample < remaining[0].range.first:
-            yield packet
-            continue
-        item = remaining[0].range
-        if sample == item.relinked:
-            relinked = _relink(packet, encoder, int(slots[item.end]))
-        if sample == item.copied_from - 1:
-            remaining.pop(0)
-            if relinked is not None:
-                yield relinked
-                relinked = None
-
-
-def _new_packets(encoded: EncodedRange, slots: Any, time_base: Any) -> Iterator[Packet[Any]]:
-    with encoded.file.open("rb") as stream:
-        for number, size in enumerate(encoded.sizes.tolist()):
-            packet: Packet[Any] = Packet(stream.read(size))
-            packet.dts = int(slots[encoded.range.first + number])
-            packet.pts = packet.dts + int(encoded.composition[number])
-            packet.time_base, packet.is_keyframe = time_base, bool(encoded.sync[number])
-            yield packet
-
-
-def _relink(packet: Packet[Any], encoder: MatchedEncoder, slot: int) -> Packet[Any]:
-    relinked: Packet[Any] = Packet(encoder.relink_packet(bytes(packet)))
-    relinked.pts, relinked.dts, relinked.time_base, relinked.is_keyframe = packet.pts, slot, packet.time_base, True
-    return relinked
-
+from .reencode_ranges import EncodedRange, ReencodeRange, keyframe_times, plan_ranges
 
 _USE_ALL_CORES = frozenset({"libx265", "libsvtav1"})
 """Encoders that do, whatever number of threads they are told."""
@@ -215,23 +91,12 @@ class RenderPlan:
         return replace(self, coarser_steps=every, thorough=thorough, least_steps=least_steps, unlimited=unlimited)
 
 
-@dataclass(frozen=True)
-class EncodedRange:
-    """The new packets of one range, in decoding order, one after the other in a file."""
-
-    range: ReencodeRange
-    file: Path
-    sizes: Ints
-    composition: Ints
-    """pts minus dts of each, on the source's dts slots."""
-    sync: NDArray[np.bool_]
-
-
 def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: Sequence[Insert]) -> RenderPlan:
     """Choose the encoder and the re-encode ranges.
 
     Raises:
         NotApplicable: no encoder matches the film, or nothing could be copied.
+        InputMediaError: nothing here knows the colors of its pictures.
     """
     if index.grid.track is not None:
         single_entry(sample_tables.stbl(index.grid.track).require(b"stsd").body)
@@ -240,11 +105,12 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
         frame = next(frames, None)
     if frame is None:
         raise NotApplicable("the picture stream has no frames")
+    require_known_colors(frame)
     keyframes = index.read_keyframes(family)
     ranges = plan_ranges(index.grid, inserts, keyframes.points)
     changes = len(family.sequence_sets(index.config, keyframes.sets, annexb=index.annexb)) != 1
     times = keyframe_times(index.grid, ranges if changes else (), keyframes.changed)
-    options = IGNORE_EDIT_LIST if index.grid.track is not None else None
+    options = _demuxer_options(index.grid)
     video = as_described(source, video, times, options)
     reorder = min(index.grid.reorder(item.first, item.end) for item in ranges)
     film_reorder = min(index.grid.film_reorder, reorder)
@@ -254,7 +120,11 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
     complete = len(ranges) == 1 and ranges[0].first == 0 and ranges[0].end == index.grid.samples.count
     if complete and count_frames((insert.start, insert.end) for insert in inserts) < video.frame_count:
         raise NotApplicable("no keyframe lies outside the edit and its partial GOP: nothing could be copied")
-    return RenderPlan(tuple(ranges), encoder, video, (*encoder.lost, *lost_metadata(frame)))
+    if metadata_codec(video.codec, index.config) is None:
+        lost = lost_metadata(frame)
+    else:
+        lost = unkept_metadata(source, video, [_stored_times(index.grid, item) for item in ranges], options)
+    return RenderPlan(tuple(ranges), encoder, video, (*encoder.lost, *lost))
 
 
 def encode_ranges(
@@ -302,11 +172,14 @@ def _encode_range(
 ) -> EncodedRange:
     item = plan.ranges[number]
     sizes, numbers, sync = list[int](), list[int](), list[bool]()
-    with file.open("wb") as out:
+    times, options = _stored_times(index.grid, item), _demuxer_options(index.grid)
+    with file.open("wb") as out, source_metadata(source, video.index, times, options) as source_messages:
+        metadata = NewMetadata(metadata_codec(video.codec, plan.encoder.config), source_messages)
         pictures = _pictures(source, video, index.grid, item)
         keyframes = {sample - item.first for sample in index.grid.fragment_keyframes if item.first < sample < item.end}
         for packet in encode_packets(pictures, video, plan.settings(number), keyframes):
             data = plan.encoder.convert_packet(packet.data, packet.key)
+            data = metadata.put(data, packet.number, key=packet.key)
             out.write(data)
             sizes.append(len(data))
             numbers.append(packet.number)
@@ -337,12 +210,11 @@ def _pictures(
 
 
 def _source_frames(source: Path, video: VideoStream, grid: FrameGrid, item: ReencodeRange) -> Iterator[VideoFrame]:
-    times = grid.shown[item.first : item.end] + grid.stored_shift
+    times = _stored_times(grid, item)
     start = int(times[0])
     remaining = iter(times.tolist())
     expected = next(remaining)
-    options = IGNORE_EDIT_LIST if grid.track is not None else None
-    for frame in decode_frames(source, video.index, options=options, start_pts=start):
+    for frame in decode_frames(source, video.index, options=_demuxer_options(grid), start_pts=start):
         if frame.pts is None or frame.pts < start:
             continue
         if frame.pts != expected:
@@ -352,6 +224,15 @@ def _source_frames(source: Path, video: VideoStream, grid: FrameGrid, item: Reen
         if following is None:
             return
         expected = following
+
+
+def _stored_times(grid: FrameGrid, item: ReencodeRange) -> Ints:
+    """Return the times of a range's pictures, as a reader with `_demuxer_options` gives them."""
+    return grid.shown[item.first : item.end] + grid.stored_shift
+
+
+def _demuxer_options(grid: FrameGrid) -> dict[str, str] | None:
+    return IGNORE_EDIT_LIST if grid.track is not None else None
 
 
 def place_in_slots(

@@ -20,6 +20,7 @@ from .job import Quality, SpliceJob, UncheckedFilm
 from .pictures.seams import plan_inserts
 from .splice_params import CUT, DEFAULT_PARAMS, Seam, SoundParams, Thresholds
 from .strategies import reencode_and_remux, reencode_in_mp4, smart_render
+from .verification.metadata_check import compare_metadata
 from .verification.picture_diff import compare_pictures, diff_metrics
 from .verification.stream_contents import FilmContents, read_contents
 from .verification.verify import Comparison, compare, strict_decode_error
@@ -198,13 +199,16 @@ def _changed_programs(job: SpliceJob, output: Path) -> list[str]:
 def _compare_all_pictures(job: SpliceJob, film: UncheckedFilm) -> tuple[UncheckedFilm, str]:
     """Compare pictures that were all re-encoded; their packets do not tell what they show."""
     diff = compare_pictures(job.source, film.path, job.video.index, job.inserts)
+    metadata = compare_metadata(job, film.path, [range(job.video.frame_count)])
     metrics = {
         **film.metrics,
         "pictures_alike": not diff.failure,
         **diff_metrics([diff], interlaced=job.video.interlaced),
+        **metadata.metrics,
     }
-    notes = [f"{name} could not be kept" for name in diff.lost]
-    return replace(film, metrics=metrics, notes=tuple(dict.fromkeys((*film.notes, *notes)))), diff.failure
+    lost = [name for name in (*diff.lost, *metadata.lost) if not any(note.startswith(name) for note in film.notes)]
+    notes = (*film.notes, *dict.fromkeys(f"{name} could not be kept" for name in lost))
+    return replace(film, metrics=metrics, notes=notes), diff.failure or metadata.failure
 
 
 def _strict_decode_error(job: SpliceJob, film: UncheckedFilm) -> str:

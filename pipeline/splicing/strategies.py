@@ -25,31 +25,35 @@ from ..media.not_applicable import NotApplicable
 from ..media.timing.clock import timecode_rate
 from . import reencode
 from .codecs.chroma_location import film_chroma_location, with_chroma_location
+from .codecs.h264 import with_clocks
 from .codecs.hevc import with_static_hdr
+from .codecs.kept_metadata import DOLBY_VISION_CONFIGURATION, lost_in_complete, source_metadata
 from .container import is_mp4, remux_refusal
-from .encoders import X264_RGB, EncoderSettings, choose_encoder, codec_change, loses_rgb, new_codec, with_timecode
+from .encoders import EncoderSettings, change_notes, choose_encoder, loses_rgb, new_codec, with_timecode
 from .job import SpliceJob, UncheckedFilm
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.rewrite import rewrite, write_film
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .packet_index import PacketIndex, index_film
 from .pictures.description import as_described
-from .pictures.fields import field_order, gop_timecode, has_repeated_fields, lost_metadata
+from .pictures.fields import field_order, gop_timecode, has_repeated_fields, require_known_colors
 from .pictures.frames import count_frames, with_inserts
 from .rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
 from .rate_match import MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
 from .reencode import encode
-from .remux import picture_options, remux_argv, restore_description, stale_tags, stream_choices, write_covers
-from .smart_render import (
-    EncodedRange,
-    RenderPlan,
-    encode_ranges,
-    place_in_slots,
-    plan_render,
-    worker_count,
+from .reencode_ranges import EncodedRange
+from .remux import (
+    picture_options,
+    remux_argv,
+    restore_description,
+    stale_tags,
+    stream_choices,
+    write_covers,
     write_packets,
 )
+from .smart_render import RenderPlan, encode_ranges, place_in_slots, plan_render, worker_count
 from .splice_params import failures_of
+from .verification.metadata_check import compare_metadata, distinct_labels
 from .verification.packet_comparison import Bools
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
 from .verification.seam_meter import SeamMeter, SeamRow
@@ -117,13 +121,15 @@ def _render(
 def _write_streamed(
     job: SpliceJob, output: Path, index: PacketIndex, plan: RenderPlan, encoded: Sequence[EncodedRange]
 ) -> None:
-    # Matroska stores no decode times: if a reader does not find out all, it would not here, either. MOV stores them.
+    # Matroska stores no decode times: if a reader does not find out all, it would not here, either. MP4 and MOV store
+    # them; only ffmpeg's MP4 says what the container says of Dolby Vision.
     needs_times = not index.has_decode_times and job.suffix in MATROSKA_SUFFIXES
-    pictures = job.context.temp_path("pictures" + (".mov" if needs_times else job.suffix))
+    with_times = ".mp4" if job.video.codec == "hevc" else ".mov"
+    pictures = job.context.temp_path("pictures" + (with_times if needs_times else job.suffix))
     try:
         write_packets(job.source, pictures, job.video, index, plan.encoder, encoded)
     except NotApplicable:
-        if pictures.suffix == ".mov":
+        if pictures.suffix == ".mov" or needs_times:
             raise
         # Some muxers do not take every codec of their container in a file of its own; MOV takes nearly all.
         pictures = job.context.temp_path("pictures.mov")
@@ -181,6 +187,7 @@ def _check_ranges(
         for number, (diff, seams, steps) in enumerate(zip(diffs, rows, plan.coarser_steps, strict=False))
         if (finer := _finer_steps(job, diff, seams, steps, is_limited=number in plan.least_steps)) < steps
     }
+    metadata = compare_metadata(job, output, shown_ranges)
     edited = count_frames((insert.start, insert.end) for insert in job.inserts)
     metrics = {
         "twin": plan.encoder.same_config,
@@ -189,10 +196,12 @@ def _check_ranges(
         "relinked_packets": len(relinked),
         **({"coarser_steps": list(plan.coarser_steps)} if plan.coarser_steps else {}),
         **diff_metrics(diffs, interlaced=job.video.interlaced),
+        **metadata.metrics,
         **write_metrics,
     }
-    lost = sorted({*plan.lost, *(name for diff in diffs for name in diff.lost)})
-    notes = [f"{name} could not be kept in the edits" for name in lost]
+    lost = distinct_labels([*plan.lost, *metadata.lost, *(name for diff in diffs for name in diff.lost)])
+    place = {DOLBY_VISION_CONFIGURATION: ""}
+    notes = [f"{name} could not be kept{place.get(name, ' in the edits')}" for name in lost]
     if write_metrics.get("index_moved"):
         notes.append("edited in place: the film's index is now at its end, so web players must fetch the end first")
     film = UncheckedFilm(
@@ -201,7 +210,7 @@ def _check_ranges(
         plan.encoded_frames,
         tuple(notes),
         untouched,
-        failure=next((diff.failure for diff in diffs if diff.failure), ""),
+        failure=next((diff.failure for diff in diffs if diff.failure), metadata.failure),
         metrics=metrics,
         has_new_audio=bool(job.audio_samples) and grid.track is not None,
         seams=tuple(row for seams in rows for row in seams),
@@ -299,14 +308,15 @@ def reencode_in_mp4(job: SpliceJob) -> UncheckedFilm:
     settings, lost = _choose_encoder(job, grid.film_reorder)
     pictures = job.context.temp_path("pictures" + (".mov" if job.suffix == ".mov" else ".mp4"))
     progress = _progress(job, grid.samples.count)
-    frames = _stored_frames(job, grid)
-    count = encode(frames, pictures, job.video, settings, progress, None, grid.fragment_keyframes)
+    frames, times = _stored_frames(job, grid), grid.shown + grid.stored_shift
+    with source_metadata(job.source, job.video.index, times, IGNORE_EDIT_LIST, from_start=True) as metadata:
+        count = encode(frames, pictures, job.video, settings, progress, None, grid.fragment_keyframes, metadata)
     if count != grid.samples.count:
         raise NotApplicable(f"{grid.samples.count} pictures are stored, but {count} decode")
     output = job.context.temp_path("film" + job.suffix)
     rewrite(job.source, output, [reencode.place_in_slots(grid, pictures), *job.audio_samples])
     pictures.unlink()
-    notes = (*_codec_notes(job, settings), *lost)
+    notes = (*change_notes(job.video, settings), *lost)
     return UncheckedFilm(output, "reencoded-picture", count, notes, has_new_audio=bool(job.audio_samples))
 
 
@@ -336,13 +346,15 @@ def reencode_and_remux(job: SpliceJob) -> UncheckedFilm:
                 raise NotApplicable(f"{len(times)} frames were expected, but more decode")
             yield frame, index
 
-    count = encode(shown_frames(), pictures, job.video, settings, _progress(job, len(times)), times)
+    progress = _progress(job, len(times))
+    with source_metadata(job.source, job.video.index, times, from_start=True) as metadata:
+        count = encode(shown_frames(), pictures, job.video, settings, progress, times, (), metadata)
     if count != len(times):
         raise NotApplicable(f"{len(times)} frames were expected, but {count} decode")
     output = job.context.temp_path("film" + job.suffix)
     _remux(job, pictures, output, settings)
     pictures.unlink()
-    return UncheckedFilm(output, "reencoded-picture", count, (*_codec_notes(job, settings), *lost))
+    return UncheckedFilm(output, "reencoded-picture", count, (*change_notes(job.video, settings), *lost))
 
 
 def _as_pictures_say(job: SpliceJob) -> SpliceJob:
@@ -358,7 +370,8 @@ def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tupl
     if first is None:
         raise InputMediaError("the picture stream has no frames")
     settings = choose_encoder(job.video, reorder, job.suffix, field_order(first), finer=job.finer)
-    lost = [*lost_metadata(first)]
+    require_known_colors(first)
+    lost = [*lost_in_complete(job.source, job.media, first, settings)]
     if job.video.codec == "mpeg2video" and has_repeated_fields(job.source, job.video.index):
         lost.append("repeated fields (2:3 pulldown)")
     timecode = gop_timecode(first)
@@ -369,16 +382,9 @@ def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tupl
     with open_media(job.source) as container:
         config = bytes(container.streams[job.video.index].codec_context.extradata or b"")
     settings = with_chroma_location(settings, film_chroma_location(job.video.codec, config))
+    if job.video.codec == "h264":
+        settings = with_clocks(settings, config)
     return with_static_hdr(settings, first), tuple(f"{name} could not be kept" for name in lost)
-
-
-def _codec_notes(job: SpliceJob, settings: EncoderSettings) -> tuple[str, ...]:
-    notes = []
-    if not settings.same_codec:
-        notes.append(codec_change(job.video, settings))
-    if settings.pix_fmt not in (job.video.pix_fmt, X264_RGB.get(job.video.pix_fmt)):
-        notes.append(f"the pixel format changed from {job.video.pix_fmt} to {settings.pix_fmt}")
-    return tuple(notes)
 
 
 def _progress(job: SpliceJob, total: int) -> Callable[[int], None]:

@@ -11,6 +11,7 @@ EXACT = {
     "untouched_identical": True,
     "sound_identical": True,
     "colour_equal": True,
+    "metadata_equal": True,
     "strict_decode": True,
 }
 REENCODED = {"way": "reencoded-picture", "reason": "it is MPEG-2", "pictures_alike": True, "strict_decode": True}
@@ -24,7 +25,7 @@ REENCODED = {"way": "reencoded-picture", "reason": "it is MPEG-2", "pictures_ali
     ],
 )
 def test_only_what_failed_is_not_as_it_should_be(metrics, number):
-    """In the order of the sentences: picture, sound, colours, decode."""
+    """In the order of the sentences: picture, sound, colours, metadata, decode."""
     passed = [finding.passed for finding in film_findings(metrics, 1)]
 
     assert passed == [place != number for place in range(len(passed))]
@@ -40,8 +41,8 @@ def test_the_frames_that_are_re_encoded_beside_the_edits_are_counted():
 @pytest.mark.parametrize(
     ("metrics", "tracks", "count"),
     [
-        (EXACT, 0, 3),
-        (EXACT, 1, 4),
+        (EXACT, 0, 4),
+        (EXACT, 1, 5),
         ({"way": "exact", "untouched_identical": True, "other_sound_identical": True}, 1, 1),
         ({"way": "exact", "untouched_identical": True, "other_sound_identical": True}, 2, 2),
     ],
@@ -101,5 +102,5 @@ def test_a_report_also_compares_the_film_with_its_source():
     }
     findings = report_findings(report)
 
-    assert [finding.passed for finding in findings] == [True, True, True, True, False]
+    assert [finding.passed for finding in findings] == [True, True, True, True, True, False]
     assert findings[-1].text == "same shown size as the source"

@@ -20,10 +20,13 @@ from ..not_applicable import NoSampleTable, NotApplicable
 ENTRY_HEAD_BYTES = 8 + 78
 """Of a visual sample entry, box header included; its child boxes follow."""
 _CONFIGS = frozenset({b"avcC", b"hvcC", b"vpcC", b"av1C", b"esds", b"glbl"})
-_STALE = _CONFIGS | {b"btrt", b"dvcC", b"dvvC", b"dvwC", b"lhvC"}
+_STALE = _CONFIGS | {b"btrt", b"lhvC"}
+_DOLBY_VISION = frozenset({b"dvcC", b"dvvC", b"dvwC"})
 _PALETTE_DEPTHS = frozenset(bytes([0, bits]) for bits in (1, 2, 4, 8))
 """Bits of a pixel in QuickTime's sample description, if these are the index of a color."""
 _INTERCHANGEABLE = ((b"avc1", b"avc3"), (b"hvc1", b"hev1"))
+_OF_DOLBY_VISION = {b"dvh1": b"hvc1", b"dvhe": b"hev1", b"dva1": b"avc1", b"dvav": b"avc3", b"dav1": b"av01"}
+"""The names of entries whose codec's own name tells nothing of Dolby Vision."""
 
 
 def single_entry(stsd: bytes) -> bytes:
@@ -72,7 +75,12 @@ def merge_entries(source: bytes, encoded: bytes) -> bytes:
     if depth in _PALETTE_DEPTHS and color_table[:2] == bytes(2):
         raise NotApplicable("the sample description has a color table")
     codec = source_entry[4:8] if _same_codec(source_entry, encoded_entry) else encoded_entry[4:8]
-    shape = [box for box in parse_boxes(source_entry[ENTRY_HEAD_BYTES:]) if box.kind not in _STALE]
+    shape = [
+        box
+        for box in parse_boxes(source_entry[ENTRY_HEAD_BYTES:])
+        if box.kind not in _STALE
+        and (box.kind not in _DOLBY_VISION or _describes(box, source_entry[4:8], encoded_entry[4:8]))
+    ]
     encoded_boxes = parse_boxes(encoded_entry[ENTRY_HEAD_BYTES:])
     config = [box for box in encoded_boxes if box.kind in _CONFIGS]
     if any(_has_no_matrix(box) for box in shape):
@@ -83,6 +91,16 @@ def merge_entries(source: bytes, encoded: bytes) -> bytes:
 
 def _has_no_matrix(box: Box) -> bool:
     return box.kind == b"colr" and box.body[:4] in (b"nclc", b"nclx") and box.body[8:10] == bytes(2)
+
+
+def _describes(dolby_vision: Box, source: bytes, encoded: bytes) -> bool:
+    """Return whether Dolby Vision's own description holds for new pictures: those of the codec, in one layer.
+
+    Source: Dolby Vision Streams Within the ISO Base Media File Format, 3.2 (el_present_flag).
+    """
+    source = _OF_DOLBY_VISION.get(source, source)
+    same_codec = source == encoded or any({source, encoded} <= {*names} for names in _INTERCHANGEABLE)
+    return same_codec and not int.from_bytes(dolby_vision.body[3:4], "big") & 2
 
 
 def _same_codec(source_entry: bytes, encoded_entry: bytes) -> bool:

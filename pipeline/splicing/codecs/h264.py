@@ -16,13 +16,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ...core.values import VideoStream
-from ...media.nal_units import PacketConverter, split_start_codes, split_units
+from ...media.nal_units import PacketConverter, has_start_codes, split_start_codes, split_units
 from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, pixel_formats
 from ..pictures.fields import field_order
 from . import h264_headers
 from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder, unchanged_packet
-from .h264_headers import AvcConfig, PictureParameters, SequenceParameters
+from .h264_headers import AvcConfig, PictureParameters, SequenceParameters, TimingLayout
 
 FieldOptions = Mapping[str, str]
 """x264's options for interlaced pictures, and for two views in one."""
@@ -143,7 +143,7 @@ def _candidates(
         **_FAST,
         "psy-rd": noted.get("psy_rd", "1.00:0.00").replace(":", ","),
     }
-    params |= _chroma_options(sequence)
+    params |= _chroma_options(sequence) | _clock_options(sequence.timing)
     if sequence.fixed_rate:
         params["force-cfr"] = "1"
     if noted.get("bluray_compat", "0") != "0":
@@ -197,12 +197,30 @@ def encoder_with_free_ids(
     for sps in config.sps[:1]:
         with suppress(NotApplicable):
             params |= _chroma_options(h264_headers.parse_sps(sps))
+    for sps in config.sps:
+        params |= _clock_options(h264_headers.timing_layout(sps))
     return _settings(video, _FINE_CRF, params)
 
 
 def _chroma_options(sequence: SequenceParameters) -> dict[str, str]:
     """Return the option that says where chroma lies: a player would shift that of new pictures."""
     return {"chromaloc": str(sequence.chroma_location)} if sequence.chroma_location else {}
+
+
+def with_clocks(settings: EncoderSettings, config: bytes) -> EncoderSettings:
+    """Return settings with which pictures can have clock timestamps if those of a film of H.264 can."""
+    if settings.encoder != "libx264":
+        return settings
+    with suppress(NotApplicable):
+        sets = (h264_headers.parse_in_band if has_start_codes(config) else h264_headers.parse_avcc)(config)
+        for options in (_clock_options(h264_headers.timing_layout(sps)) for sps in sets.sps):
+            settings = _with_params(settings, options)
+    return settings
+
+
+def _clock_options(timing: TimingLayout | None) -> dict[str, str]:
+    """Return the option with which pictures can have clock timestamps."""
+    return {"pic-struct": "1"} if timing is not None and timing.has_clocks else {}
 
 
 def _settings(video: VideoStream, crf: str, params: dict[str, str]) -> EncoderSettings:

@@ -36,7 +36,6 @@ from ...media.nal_units import (
 )
 from ...media.not_applicable import NotApplicable
 from ..encoders import EncoderSettings, pixel_formats
-from ..pictures.fields import LOST_METADATA
 from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder
 from .h264_headers import BROKEN_SETS
 from .hevc_sps import SPS, first_chroma_location, skip_to_picture_order
@@ -74,7 +73,7 @@ _OTHER_LAYERS = "the second view of the pictures (MV-HEVC), or another layer abo
 _CLEAN, _CRA, _BLA_WITHOUT_LEADING = (16, 17, 18, 19, 20), 21, 18
 """BLA and IDR pictures are clean; a CRA becomes a BLA without leading pictures."""
 _FIRST_KEY, _LAST_KEY, _FIRST_NOT_PICTURE = 16, 23, 32
-_VPS, _PPS, _SEI, _RPU = 32, 34, 39, 62
+_VPS, _PPS, _SEI = 32, 34, 39
 _SETS = (_VPS, SPS, _PPS)
 _UNREGISTERED, _X265_ID = 5, bytes.fromhex("2ca2de09b51747dbbb55a4fe7fc2fc4e")
 _BITS_BEFORE_LEVEL = 8 + 88
@@ -145,9 +144,7 @@ class Hevc:
             convert_unit=_own_message if match is not None else _renumber,
             is_stale=_is_encoder_note,
         )
-        lost: tuple[str, ...] = (_OTHER_LAYERS,) if _has_layers(source.first_packet, annexb=annexb) else ()
-        if any(hevc_unit_type(unit) == _RPU for unit in split_units(source.first_packet, annexb=annexb) if unit):
-            lost += (LOST_METADATA["DOVI_RPU_BUFFER"],)  # also where the decoder here cannot read it
+        lost = (_OTHER_LAYERS,) if _has_layers(source.first_packet, annexb=annexb) else ()
         relinker = _Relinker(annexb=annexb)
         return MatchedEncoder(settings, config, converter, relinker, same_config=match is not None, lost=lost)
 

@@ -26,7 +26,7 @@ from .chroma_location import film_chroma_location, with_chroma_location
 from .family import MatchedEncoder, RandomAccess, SourceVideo, as_encoded, open_encoder, unchanged_packet
 from .keyframe_headers import Headers
 
-_SEQUENCE_HEADER, _TEMPORAL_DELIMITER = 1, 2
+_SEQUENCE_HEADER, _TEMPORAL_DELIMITER, _METADATA = 1, 2, 5
 _AV1C_HEAD_BYTES = 4
 
 
@@ -101,12 +101,12 @@ def split_obus(packet: bytes) -> Iterator[tuple[int, bytes]]:
         position += 2 if head & 4 else 1
         size = len(packet) - position
         if head & 2:
-            size, position = _leb128(packet, position)
+            size, position = leb128(packet, position)
         position += size
         yield head >> 3 & 15, packet[start:position]
 
 
-def _leb128(data: bytes, start: int) -> tuple[int, int]:
+def leb128(data: bytes, start: int) -> tuple[int, int]:
     """Return a LEB128 number and the position after it."""
     value = 0
     for place in range(8):
@@ -115,6 +115,23 @@ def _leb128(data: bytes, start: int) -> tuple[int, int]:
         if not byte & 128:
             return value, start + place + 1
     return value, start + 8
+
+
+def obu_payload(unit: bytes) -> bytes:
+    """Return a unit without its header."""
+    start = 2 if unit[0] & 4 else 1
+    if unit[0] & 2:
+        _, start = leb128(unit, start)
+    return unit[start:]
+
+
+def metadata_obu(payload: bytes) -> bytes:
+    """Return a metadata unit with its size."""
+    size, sizes = len(payload), bytearray()
+    while size > 127:
+        sizes.append(size & 127 | 128)
+        size >>= 7
+    return bytes([_METADATA << 3 | 2, *sizes, size]) + payload
 
 
 def sequence_header(data: bytes) -> bytes:

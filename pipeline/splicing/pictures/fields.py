@@ -18,6 +18,7 @@ from av.filter import Graph
 from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 
+from ...core.errors import InputMediaError
 from ...core.times import Timecode, order_key
 from ...media.frames.film_readers import open_input
 from ...media.probe import parse_gop_timecode
@@ -27,6 +28,7 @@ _side_data: Any = SideDataContainer
 """Its type annotations say that the constructor takes no arguments."""
 LOST_METADATA = {
     "DYNAMIC_HDR_PLUS": "HDR10+ dynamic metadata",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid dynamic metadata",
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
     "AMBIENT_VIEWING_ENVIRONMENT": "the ambient viewing environment",
     "S12M_TIMECODE": "the timecode inside the pictures",
@@ -68,6 +70,31 @@ def lost_metadata(frame: Any) -> tuple[str, ...]:
     """Name the metadata of a frame that no encoder's pictures will have; static metadata may be the container's."""
     names = {data.type.name for data in frame.side_data}
     return tuple(text for name, text in LOST_METADATA.items() if name in names)
+
+
+def require_known_colors(frame: VideoFrame) -> None:
+    """Check that a frame's colors are not those that only Dolby Vision's metadata explain (profiles 5 and 10.0).
+
+    Raises:
+        InputMediaError: they are: decoders here take their IPT for luma and chroma.
+    """
+    for data in side_data_of(frame):
+        if data.type.name == "DOVI_METADATA" and _has_dolby_colors(bytes(data)):
+            raise InputMediaError(
+                "the film's colors are Dolby Vision's own (profile 5, IPT), and every take would be made of wrong "
+                "ones; convert it to HDR10 first (ffmpeg -i film -vf libplacebo=apply_dolbyvision=true:"
+                "colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084 -c:v libx265 -c:a copy hdr10.mp4)"
+            )
+
+
+def _has_dolby_colors(data: bytes) -> bool:
+    """Return whether the header of ffmpeg's AVDOVIMetadata names the profile, and a full range, of IPT pictures.
+
+    Source: libavutil/dovi_meta.h, and `ff_dovi_guess_profile_hevc`.
+    """
+    (header,) = struct.unpack_from("=Q", data)
+    profile, full_range = (data[header + place : header + place + 1] for place in (4, 10))
+    return profile == b"\0" and full_range == b"\1"
 
 
 def gop_timecode(frame: VideoFrame) -> Timecode | None:

@@ -47,9 +47,10 @@ _SEI_LABELS = {
     MASTERING_DISPLAY: STATIC_HDR,
     "CONTENT_LIGHT_LEVEL": STATIC_HDR,
     VIEWS: "how the two views of a picture are packed, inside the pictures",
-    **LOST_METADATA,
+    **{name: label for name, label in LOST_METADATA.items() if name != "S12M_TIMECODE"},
 }
-"""Side data of a decoded frame, by ffmpeg's names, that a camera or a broadcaster may write for every picture."""
+"""Side data of a decoded frame, by ffmpeg's names, that a camera or a broadcaster may write for every picture. The
+timecode that ffmpeg's H.264 decoder gives with a frame is that of the last packet it has read, so packets tell it."""
 _ENCODER_NOTES = (b"x264 - core", b"x265 (build")
 """An encoder's note of its options: new pictures have another."""
 _BAND_ROWS = 4 * _BLOCK_PX

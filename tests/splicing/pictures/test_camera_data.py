@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import odd
@@ -11,38 +12,42 @@ import pytest
 from numbered_clips import make_clip
 from takes import film, numbered_take, segment
 
-from react1.pipeline.media.nal_units import join_units, split_units
+from react1.pipeline.media.nal_units import escape, has_start_codes, hevc_unit_type, join_units, split_units
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs.family import open_encoder
+from react1.pipeline.splicing.codecs.kept_metadata import metadata_rows
 from react1.pipeline.splicing.encoders import EncoderSettings
 from react1.pipeline.splicing.feasibility import check_feasibility
 from react1.pipeline.splicing.pictures.fields import side_data_of
 from react1.pipeline.splicing.pictures.frames import blend
 from react1.pipeline.splicing.pictures.planes import frame_planes
+from react1.pipeline.splicing.verification.metadata_check import compare_metadata
 
 CODECS = {
     "libx264": (b"\x06", {"options": {"x264-params": "pic-struct=1:scenecut=0"}}),
     "libx265": (b"\x4e\x01", {"options": {"x265-params": "log-level=none:open-gop=0:bframes=0"}}),
 }
 """The header of an SEI unit, and what the film is made with."""
-PICTURE_TIMING, REGISTERED, UNREGISTERED, TIME_CODE, MASTERING = 1, 4, 5, 136, 137
+PICTURE_TIMING, REGISTERED, UNREGISTERED, TIME_CODE, MASTERING, AMBIENT = 1, 4, 5, 136, 137, 148
 CAPTION = b"\xb5\x00\x31GA94\x03\xc1\xff\xfc"
 """What comes before a pair of caption bytes (ATSC A/53, user data type 3)."""
 OWN_ID = bytes(range(16))
 
 
 def _message(head: bytes, kind: int, payload: bytes) -> bytes:
-    unit = head + bytes([kind, *[255] * (len(payload) // 255), len(payload) % 255]) + payload + b"\x80"
+    unit = escape(head + bytes([kind, *[255] * (len(payload) // 255), len(payload) % 255]) + payload + b"\x80")
     return len(unit).to_bytes(4, "big") + unit
 
 
-def _camera_film(context, codec, kind, payload, head=b""):
+def _camera_film(context, codec, kind, payload, head=b"", suffix=".mp4", gop=8):
     """Make a film of which every packet has an SEI message with `payload(number)`, or a unit with another `head`."""
     usual_head, changes = CODECS[codec]
     head = head or usual_head
-    clip = make_clip(context.temp_path("plain.mp4"), frames=16, size=(96, 64), gop=8, tracks=0, codec=codec, **changes)
+    clip = make_clip(
+        context.temp_path("plain.mp4"), frames=16, size=(96, 64), gop=gop, tracks=0, codec=codec, **changes
+    )
     path = context.temp_path("film.mp4")
     with av.open(str(clip)) as source, av.open(str(path), "w") as out:
         stream = out.add_stream_from_template(source.streams.video[0])
@@ -55,6 +60,8 @@ def _camera_film(context, codec, kind, payload, head=b""):
             copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
             copy.is_keyframe, copy.duration, copy.stream = packet.is_keyframe, packet.duration, stream
             out.mux(copy)
+    if suffix != ".mp4":
+        odd.ffmpeg("-i", path, "-c", "copy", path := path.with_suffix(suffix))
     file = context.store(path)
     return probe(context.path(file), file)
 
@@ -110,34 +117,150 @@ def test_every_picture_keeps_its_camera_s_own_data(context, codec):
     assert result.notes == ()
 
 
+def _hdr10_plus(number: int) -> bytes:
+    """Return HDR10+ metadata of one window (SMPTE ST 2094-40; CTA-861.4, annex S), with zeros that need prevention."""
+    fields = (
+        (1, 2),
+        (1000, 27),
+        (0, 1),
+        (0, 17),
+        (number, 17),
+        (7, 17),
+        (5, 17),
+        (0, 4),
+        (9, 10),
+        (0, 1),
+        (0, 1),
+        (0, 1),
+    )
+    text = "".join(f"{value:0{bits}b}" for value, bits in fields).ljust(120, "0")
+    return b"\xb5\x00\x3c\x00\x01\x04\x01" + int(text, 2).to_bytes(15, "big")
+
+
+def _active_format(number: int) -> bytes:
+    return b"\xb5\x00\x31DTG1" + bytes([0x41, 0xF8 | number % 4])
+
+
+def _ambient(number: int) -> bytes:
+    return struct.pack(">I2H", 3_140_000 + number, 15635, 16450)
+
+
+def _values(path, name):
+    """List what each frame says; of a timecode, ffmpeg leaves unused values as they were in memory."""
+    rows = _camera_data(path, name)
+    return [[data[:8] for data in row] for row in rows] if name == "S12M_TIMECODE" else rows
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("codec", "message", "timecode"),
-    [("libx265", TIME_CODE, _time_code), ("libx264", PICTURE_TIMING, _clock_timestamp)],
+    ("codec", "suffix", "message", "payload", "name"),
+    [
+        ("libx265", ".mp4", REGISTERED, _hdr10_plus, "DYNAMIC_HDR_PLUS"),
+        ("libx265", ".ts", REGISTERED, _hdr10_plus, "DYNAMIC_HDR_PLUS"),
+        ("libx265", ".mkv", AMBIENT, _ambient, "AMBIENT_VIEWING_ENVIRONMENT"),
+        ("libx265", ".mp4", TIME_CODE, _time_code, "S12M_TIMECODE"),
+        ("libx264", ".mp4", PICTURE_TIMING, _clock_timestamp, "S12M_TIMECODE"),
+        ("libx264", ".ts", REGISTERED, _active_format, "AFD"),
+    ],
 )
-def test_a_timecode_inside_the_pictures_that_no_encoder_writes_is_reported(context, codec, message, timecode):
-    """HEVC's time code message, and the clock timestamp of H.264's picture timing message."""
-    media = _camera_film(context, codec, message, timecode)
-    assert all(_camera_data(context.path(media.file), "S12M_TIMECODE"))
+def test_every_picture_keeps_metadata_that_no_encoder_writes(context, codec, suffix, message, payload, name):
+    """In showing order, as ffmpeg reads them in each frame, also of those that the edit replaces."""
+    media = _camera_film(context, codec, message, payload, suffix=suffix)
+    before = _values(context.path(media.file), name)
+    assert all(before) and len({tuple(row) for row in before}) >= 4
     plan = check_feasibility(context.path(media.file), media, [(5, 7)])
 
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
 
-    assert result.notes == ("the timecode inside the pictures could not be kept in the edits",)
-    assert plan.metrics()["lost"] == ["the timecode inside the pictures"]
-    assert plan.summary().endswith("; these lose the timecode inside the pictures")
+    assert result.metrics["way"] == "exact" and result.metrics["encoded_packets"] >= 2
+    assert _values(result.path, name) == before
+    assert result.notes == () and "lost" not in plan.metrics() and result.metrics["metadata_equal"] is True
 
 
 @pytest.mark.slow
-def test_dolby_vision_that_the_decoder_cannot_read_is_said_to_be_lost(context):
-    """A unit of type 62 in every packet, before paying and afterwards; ffmpeg's decoder drops what is odd in it."""
-    media = _camera_film(context, "libx265", 25, lambda number: bytes([8, 9, number]), head=bytes([62 << 1, 1]))
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_dolby_vision_is_kept_byte_for_byte_at_the_end_of_each_packet(context, suffix):
+    """A unit of type 62, with zeros and prevention bytes in it."""
+    units = [b"\x7c\x01\x19\x08\x00\x00\x03\x01" + bytes([number]) + b"\x00\x00\x03\x00\x80" for number in range(16)]
+    media = _with_units(context, lambda number: [units[number]], suffix)
 
     plan = check_feasibility(context.path(media.file), media, [(5, 7)])
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
 
-    assert plan.lost == ("Dolby Vision metadata",)
-    assert result.notes == ("Dolby Vision metadata could not be kept in the edits",)
+    with av.open(str(result.path)) as container:
+        annexb = has_start_codes(bytes(container.streams.video[0].codec_context.extradata))
+        packets = [
+            list(split_units(bytes(packet), annexb=annexb)) for packet in container.demux(video=0) if packet.size
+        ]
+    assert [packet[-1] for packet in packets] == units  # without B-frames
+    assert [sum(hevc_unit_type(unit) == 62 for unit in packet) for packet in packets] == [1] * 16
+    assert plan.lost == () and result.notes == () and result.metrics["encoded_packets"] >= 2
+
+
+@pytest.mark.slow
+def test_dolby_vision_of_two_layers_is_said_to_be_lost(context):
+    """Before paying and afterwards, also where it begins after the first picture."""
+    layers = [b"\x7e\x01\x26\x01\xaf", b"\x7c\x01\x19\x08\x80"]
+    media = _with_units(context, lambda number: layers if number > 4 else [], ".mp4")
+
+    plan = check_feasibility(context.path(media.file), media, [(5, 7)])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+
+    (lost,) = plan.lost
+    assert lost.startswith("Dolby Vision metadata (of two layers")
+    assert result.notes == (f"{lost} could not be kept in the edits",)
+
+
+def _with_units(context, units, suffix):
+    """Make a film of HEVC with `units(number)` at the end of each packet."""
+    options = {"x265-params": "log-level=none:open-gop=0:bframes=0"}
+    clip = make_clip(
+        context.temp_path("plain.mp4"), frames=16, size=(96, 64), gop=8, tracks=0, codec="libx265", options=options
+    )
+    path = context.temp_path("film.mp4")
+    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
+            copy = av.Packet(bytes(packet) + join_units(units(number), annexb=False))
+            copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+            copy.is_keyframe, copy.duration, copy.stream = packet.is_keyframe, packet.duration, stream
+            out.mux(copy)
+    if suffix != ".mp4":
+        odd.ffmpeg("-i", path, "-c", "copy", path := path.with_suffix(suffix))
+    file = context.store(path)
+    return probe(context.path(file), file)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("message", "payload"), [(PICTURE_TIMING, _clock_timestamp), (REGISTERED, _active_format)])
+def test_metadata_are_kept_where_all_pictures_are_encoded_again(context, message, payload):
+    """A film with one keyframe; all pictures before and after the edit, too, at their times."""
+    media = _camera_film(context, "libx264", message, payload, suffix=".mkv", gop=250)
+    plan = check_feasibility(context.path(media.file), media, [(0, 12)])
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 0, 12))])
+
+    assert plan.way == result.metrics["way"] == "reencoded-picture" and plan.lost == () and len(result.notes) == 1
+    before, after = (dict(metadata_rows(path, 0)) for path in (context.path(media.file), result.path))
+    assert after == before and len(set(before.values())) >= 4 and result.metrics["metadata_equal"] is True
+
+
+@pytest.mark.slow
+def test_metadata_that_are_missing_or_others_do_not_pass(context):
+    """A missing kind is named; another message fails the film."""
+    source, other = (
+        _camera_film(context, "libx265", REGISTERED, make) for make in (_hdr10_plus, lambda _: _hdr10_plus(3))
+    )
+    without = _camera_film(context, "libx265", UNREGISTERED, lambda number: OWN_ID)
+    job = SimpleNamespace(source=context.path(source.file), video=source.video)
+
+    missing = compare_metadata(job, context.path(without.file), [range(2, 6)])
+    changed = compare_metadata(job, context.path(other.file), [range(2, 6)])
+    same = compare_metadata(job, job.source, [range(2, 6)])
+
+    assert missing.lost == ("HDR10+ dynamic metadata",) and missing.metrics == {"metadata_equal": False}
+    assert changed.failure == "frame 2 does not have the source's HDR10+ dynamic metadata"
+    assert same.metrics == {"metadata_equal": True} and same.lost == () and not same.failure
 
 
 @pytest.mark.slow

@@ -24,20 +24,14 @@ def caption_message(number: int) -> bytes:
     return len(nal).to_bytes(4, "big") + nal
 
 
-def format_message(_number: int) -> bytes:
-    """Encode an active format description, 16:9, as a length-prefixed SEI NAL of H.264 (ETSI TS 101 154, annex B)."""
-    nal = b"\x06\x04\x09\xb5\x00\x31DTG1\x41\xfa\x80"
-    return len(nal).to_bytes(4, "big") + nal
-
-
-def captioned_film(context, suffix, message=caption_message, **changes):
-    """Make a film of which every frame carries its own caption pair, or another message."""
+def captioned_film(context, suffix, **changes):
+    """Make a film of which every frame carries its own caption pair."""
     plain = make_clip(context.temp_path("plain.mp4"), tracks=0, **changes)
     path = context.temp_path(f"film{suffix}")
     with av.open(str(plain)) as source, av.open(str(path), "w") as out:
         stream = out.add_stream_from_template(source.streams.video[0])
         for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
-            fresh = av.Packet(message(number) + bytes(packet))
+            fresh = av.Packet(caption_message(number) + bytes(packet))
             fresh.pts, fresh.dts, fresh.time_base = packet.pts, packet.dts, packet.time_base
             fresh.is_keyframe, fresh.duration, fresh.stream = packet.is_keyframe, packet.duration, stream
             out.mux(fresh)
@@ -52,16 +46,6 @@ def captions(path):
             [bytes(data) for data in frame.side_data if data.type.name == "A53_CC"]
             for frame in container.decode(video=0)
         ]
-
-
-@pytest.mark.slow
-def test_a_format_description_that_the_encoder_does_not_write_is_reported(context):
-    """A television chooses its picture's shape by it."""
-    media = captioned_film(context, ".mp4", format_message, frames=24, gop=6)
-
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])
-
-    assert any("active format description" in note for note in result.notes)
 
 
 def refuse(_job):
