@@ -12,7 +12,7 @@ import pytest
 from numbered_clips import make_clip
 from takes import film, numbered_take, segment
 
-from react1.pipeline.media.nal_units import escape, has_start_codes, hevc_unit_type, join_units, split_units
+from react1.pipeline.media.nal_units import escape, join_units, split_units
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
@@ -175,60 +175,6 @@ def test_every_picture_keeps_metadata_that_no_encoder_writes(context, codec, suf
     assert result.metrics["way"] == "exact" and result.metrics["encoded_packets"] >= 2
     assert _values(result.path, name) == before
     assert result.notes == () and "lost" not in plan.metrics() and result.metrics["metadata_equal"] is True
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
-def test_dolby_vision_is_kept_byte_for_byte_at_the_end_of_each_packet(context, suffix):
-    """A unit of type 62, with zeros and prevention bytes in it."""
-    units = [b"\x7c\x01\x19\x08\x00\x00\x03\x01" + bytes([number]) + b"\x00\x00\x03\x00\x80" for number in range(16)]
-    media = _with_units(context, lambda number: [units[number]], suffix)
-
-    plan = check_feasibility(context.path(media.file), media, [(5, 7)])
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
-
-    with av.open(str(result.path)) as container:
-        annexb = has_start_codes(bytes(container.streams.video[0].codec_context.extradata))
-        packets = [
-            list(split_units(bytes(packet), annexb=annexb)) for packet in container.demux(video=0) if packet.size
-        ]
-    assert [packet[-1] for packet in packets] == units  # without B-frames
-    assert [sum(hevc_unit_type(unit) == 62 for unit in packet) for packet in packets] == [1] * 16
-    assert plan.lost == () and result.notes == () and result.metrics["encoded_packets"] >= 2
-
-
-@pytest.mark.slow
-def test_dolby_vision_of_two_layers_is_said_to_be_lost(context):
-    """Before paying and afterwards, also where it begins after the first picture."""
-    layers = [b"\x7e\x01\x26\x01\xaf", b"\x7c\x01\x19\x08\x80"]
-    media = _with_units(context, lambda number: layers if number > 4 else [], ".mp4")
-
-    plan = check_feasibility(context.path(media.file), media, [(5, 7)])
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
-
-    (lost,) = plan.lost
-    assert lost.startswith("Dolby Vision metadata (of two layers")
-    assert result.notes == (f"{lost} could not be kept in the edits",)
-
-
-def _with_units(context, units, suffix):
-    """Make a film of HEVC with `units(number)` at the end of each packet."""
-    options = {"x265-params": "log-level=none:open-gop=0:bframes=0"}
-    clip = make_clip(
-        context.temp_path("plain.mp4"), frames=16, size=(96, 64), gop=8, tracks=0, codec="libx265", options=options
-    )
-    path = context.temp_path("film.mp4")
-    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
-        stream = out.add_stream_from_template(source.streams.video[0])
-        for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
-            copy = av.Packet(bytes(packet) + join_units(units(number), annexb=False))
-            copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
-            copy.is_keyframe, copy.duration, copy.stream = packet.is_keyframe, packet.duration, stream
-            out.mux(copy)
-    if suffix != ".mp4":
-        odd.ffmpeg("-i", path, "-c", "copy", path := path.with_suffix(suffix))
-    file = context.store(path)
-    return probe(context.path(file), file)
 
 
 @pytest.mark.slow
