@@ -115,9 +115,7 @@ def _header(profile, full_range):
     return struct.pack("=Q", offset).ljust(offset, b"\0") + header
 
 
-@pytest.mark.parametrize(
-    ("profile", "full_range", "refused"), [(0, 1, True), (0, 0, False), (1, 0, False), (1, 1, False)]
-)
+@pytest.mark.parametrize(("profile", "full_range", "own"), [(0, 1, True), (0, 0, False), (1, 0, False), (1, 1, False)])
 def test_a_film_in_dolby_vision_s_own_colors_is_refused_before_paying(context, monkeypatch, profile, full_range, own):
     """Profile 5 has no colors that a decoder here knows; profile 8 has those of HDR10, HLG or SDR."""
 
