@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..core.cancellation import raise_if_stopped, stoppable
 from ..core.errors import InputMediaError
 from ..core.values import Media, VideoStream
-from .frames.decode import ENCODE_AGAIN, reformat
+from .frames.decode import COPY_FIRST, ENCODE_AGAIN, reformat
 from .frames.film_readers import open_input
 
 _AAC_RATES_HZ = frozenset(
@@ -94,6 +94,11 @@ def require_lossless(media: Media) -> None:
     video = media.video
     if video is None:
         return
+    if media.container == "avi" and video.codec == "h264" and int(video.timestamps.array[0]) > 0:
+        # Readers guess a delay from the headers, and not all of them the same one.
+        raise InputMediaError(
+            f"AVI stores no times for H.264, and readers of this film differ by a frame or more; {COPY_FIRST}"
+        )
     advice, hint = "encode it again first", _DEEP_AGAIN if video.bit_depth > 8 else ENCODE_AGAIN
     if _FLOATING_POINT.fullmatch(video.pix_fmt):
         reason = "are of floating point"

@@ -20,7 +20,7 @@ import numpy as np
 from ..core.cancellation import stoppable
 from ..core.nodes.node import NodeContext
 from ..core.values import Media
-from ..media.frames.decode import ENCODE_AGAIN
+from ..media.frames.decode import COPY_FIRST, ENCODE_AGAIN
 from ..media.frames.film_readers import open_input
 
 _PROGRAM = re.compile(r"^  Program (\d+)")
@@ -246,7 +246,7 @@ def remux_refusal(media: Media, new_codec: str = "") -> str:
         return ""
     if media.video is not None and media.video.codec == "gif":  # no other container takes it
         return f"{reason}; encode it again first ({ENCODE_AGAIN})"
-    return f"{reason}; copy the film into .mkv or .mov first (ffmpeg -fflags +genpts -i film -c copy film.mkv)"
+    return f"{reason}; {COPY_FIRST}"
 
 
 def as_numbered_in(media: Media, path: Path) -> Media:

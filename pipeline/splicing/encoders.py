@@ -22,7 +22,7 @@ from ..core.times import Timecode, timecode_to_frames
 from ..core.values import VideoStream
 from ..media.clip_writer import BT709, FULL_RANGE, TV_RANGE
 from ..media.frames.color import is_rgb
-from .pictures.fields import FieldOrder
+from .pictures.fields import FieldOrder, has_keyframes_only
 
 _MPEG_RATES = (
     *(Fraction(rate * 1000, 1001) for rate in (24, 30, 60)),
@@ -213,6 +213,12 @@ def with_timecode(settings: EncoderSettings, timecode: Timecode, rate: Fraction)
         timecode_to_frames(timecode, encoder_rate(settings, rate))
         return replace(settings, options={**settings.options, "gop_timecode": str(timecode)})
     return None
+
+
+def as_intra_only(settings: EncoderSettings, film: Path, stream: int) -> EncoderSettings:
+    """Return settings with which every picture is a keyframe, if those of the film are and its codec stays."""
+    is_kept = settings.same_codec and has_keyframes_only(film, stream)
+    return replace(settings, options={**settings.options, "g": "1"}) if is_kept else settings
 
 
 def with_keyframes(settings: EncoderSettings) -> EncoderSettings:

@@ -29,7 +29,7 @@ from .codecs.h264 import with_clocks
 from .codecs.hevc import with_static_hdr
 from .codecs.kept_metadata import DOLBY_VISION_CONFIGURATION, lost_in_complete, source_metadata
 from .container import is_mp4, remux_refusal
-from .encoders import EncoderSettings, change_notes, choose_encoder, loses_rgb, new_codec, with_timecode
+from .encoders import EncoderSettings, as_intra_only, change_notes, choose_encoder, loses_rgb, new_codec, with_timecode
 from .job import SpliceJob, UncheckedFilm
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.rewrite import rewrite, write_film
@@ -381,6 +381,7 @@ def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tupl
         lost += [] if timed else ["the timecode inside the pictures"]
     with open_media(job.source) as container:
         config = bytes(container.streams[job.video.index].codec_context.extradata or b"")
+    settings = as_intra_only(settings, job.source, job.video.index)
     settings = with_chroma_location(settings, film_chroma_location(job.video.codec, config))
     if job.video.codec == "h264":
         settings = with_clocks(settings, config)

@@ -187,6 +187,21 @@ def test_spans_begin_and_end_exactly_where_a_tick_is_a_frame(context, suffix, co
     assert [numbers(context, segment.media) for segment in segments] == [list(range(*span)) for span in spans]
 
 
+def test_h264_in_avi_is_refused_with_what_helps(context, tmp_path):
+    """Readers guess its times, not all alike: its edits were planned, and then failed without advice."""
+    media = film(context, ".avi", frames=40, tracks=0, bframes=0, time_base=Fraction(1, 25))
+
+    with pytest.raises(InputMediaError, match=r"AVI stores no times for H\.264") as caught:
+        trimmed(context, media, ("30f", "33f"), handles="0f")
+
+    copy = tmp_path / "film.mkv"
+    words = caught.value.message.partition("(ffmpeg ")[2].rpartition(")")[0].split()
+    odd.ffmpeg(*({"film": context.path(media.file), "film.mkv": copy}.get(word, word) for word in words))
+    copied = context.store(copy)
+    (segment,) = trimmed(context, probe(context.path(copied), copied), ("30f", "33f"), handles="0f")
+    assert numbers(context, segment.media) == [30, 31, 32]
+
+
 def test_uneven_times_are_kept(context):
     """Rebased to 0, on the same time base, held frames held."""
     pts = (0, 40, 80, 120, 400, 440, 480, 900, 940, 1000)

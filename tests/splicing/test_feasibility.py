@@ -236,3 +236,16 @@ def test_what_is_re_encoded_completely_is_not_edited_in_place_and_reports_it(con
     result = splicing.splice(context, ffmpeg_path(), media, [take], in_place=True)
 
     assert result.metrics["in_place"] is False and "re-encoded" in result.metrics["in_place_reason"]
+
+
+@pytest.mark.slow
+def test_pictures_that_are_all_keyframes_stay_so_where_all_are_encoded_again(context):
+    """As tapes in MXF (IMX) have them: they became groups of fifteen."""
+    changes = {"codec": "mpeg2video", "gop": 1, "bframes": 0, "time_base": Fraction(1, 25)}
+    media = film(context, ".mxf", frames=8, tracks=0, **changes)
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 2, 4))])
+
+    assert result.metrics["way"] == "reencoded-picture"
+    with av.open(str(result.path)) as container:
+        assert all(packet.is_keyframe for packet in container.demux(video=0) if packet.size)

@@ -113,6 +113,8 @@ def visible_rows(frame: VideoFrame) -> Iterator[NDArray[np.uint8]]:
 
 ENCODE_AGAIN = "ffmpeg -i film -c:v libx264 -crf 12 -c:a copy film.mkv"
 """What helps if a film's packets do not fit its pictures; for messages."""
+COPY_FIRST = "copy the film into .mkv or .mov first (ffmpeg -fflags +genpts -i film -c copy film.mkv)"
+"""What helps if only its container is at fault."""
 LARGE_PX = 4_000_000
 """Pictures above this size are decoded by at most four threads, not by one per core: each holds pictures, at 4K with
 ten bits 30 MB of them."""

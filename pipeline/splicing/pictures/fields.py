@@ -8,6 +8,7 @@ it is interlaced.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -35,6 +36,7 @@ LOST_METADATA = {
     "AFD": "the active format description inside the pictures",
 }
 """Side data that no encoder gets here, by ffmpeg's names, for messages."""
+_FIRST_PACKETS = 100
 _EXTENSION, _PICTURE_CODING = b"\0\0\1\xb5", 8
 
 
@@ -105,6 +107,14 @@ def gop_timecode(frame: VideoFrame) -> Timecode | None:
     codes = [bytes(data) for data in side_data_of(frame) if data.type.name == "GOP_TIMECODE"]
     timecode = parse_gop_timecode(struct.unpack("=q", codes[0][:8])[0]) if codes else Timecode(0, 0, 0, 0)
     return timecode if any(order_key(timecode)) else None
+
+
+def has_keyframes_only(path: Path, stream: int) -> bool:
+    """Return whether the first packets of a picture stream are all keyframes, as tapes and cameras have them."""
+    with open_input(path) as container:
+        packets = itertools.islice(container.demux(container.streams[stream]), _FIRST_PACKETS)
+        kinds = [packet.is_keyframe for packet in packets if packet.size]
+    return len(kinds) > 1 and all(kinds)
 
 
 def has_repeated_fields(path: Path, stream: int) -> bool:
