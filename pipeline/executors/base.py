@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -101,15 +102,14 @@ def execute_call(call: Call, store: Store, monitor: CallMonitor | None = None) -
     refuse_other_tools(call, type(node))
     began = time.monotonic()
     context = StoreContext(store, monitor or CallMonitor(), began + call.timeout_s)
+    run = partial(_run_node, call, node, params, inputs)
     try:
-        traced = worker_span(f"execute {call.fn}", call.traceparent, {"code.function.name": call.fn.replace(":", ".")})
-        with stop_checked_by(context.raise_if_stopped), traced:
-            value = to_json(node.run(context, params, **inputs))  # type: ignore[attr-defined]
-    except (KeyboardInterrupt, SystemExit) as stop:  # a node must not end the process
-        raise RuntimeError(f"{call.fn} raised {type(stop).__name__}") from stop
-    finally:
-        context.close()
-        return_freed_memory()
+        value = run(context)
+    except (React1Error, OSError) as error:
+        if isinstance(error, Interrupted) or node.workload == "paid" or not context.has_moved_input():
+            raise
+        context = StoreContext(store, monitor or CallMonitor(), began + call.timeout_s)
+        value = run(context)
     context.confirm_inputs()
     seconds = time.monotonic() - began
     stored = store.put_result(call.key, value, call.args["parts"], seconds)
@@ -117,6 +117,19 @@ def execute_call(call: Call, store: Store, monitor: CallMonitor | None = None) -
         for file in context.stored:
             store.recipes.put(file, {"key": call.key, "fn": call.fn, "args": call.args})
     return Result(stored["value"], seconds, reused=False)
+
+
+def _run_node(call: Call, node: Node, params: Params, inputs: dict[str, Any], context: StoreContext) -> Any:
+    """Run a node; return its value as JSON."""
+    try:
+        traced = worker_span(f"execute {call.fn}", call.traceparent, {"code.function.name": call.fn.replace(":", ".")})
+        with stop_checked_by(context.raise_if_stopped), traced:
+            return to_json(node.run(context, params, **inputs))  # type: ignore[attr-defined]
+    except (KeyboardInterrupt, SystemExit) as stop:  # a node must not end the process
+        raise RuntimeError(f"{call.fn} raised {type(stop).__name__}") from stop
+    finally:
+        context.close()
+        return_freed_memory()
 
 
 def remake_content(store: Store, recipe: dict[str, Any]) -> None:
@@ -195,14 +208,21 @@ class StoreContext(ContextClips):
         self._store, self._monitor, self._deadline = store, monitor, deadline
         self._folder: Path | None = None
         self._temp_paths = 0
-        self._read: set[File] = set()
+        self._read: dict[File, Path] = {}
         self.stored: list[File] = []
         """The files that the call has stored."""
 
     def path(self, file: File) -> Path:
         """Return a path from which this content can be read."""
-        self._read.add(file)
-        return self._store.path(file)
+        self._read[file] = self._store.path(file)
+        return self._read[file]
+
+    def has_moved_input(self) -> bool:
+        """Return whether a file that was read is elsewhere by now: another run has delivered the same film from here.
+
+        Whoever opens it once more at the path that it had does not find it.
+        """
+        return any(not path.exists() and self._store.has(file) for file, path in self._read.items())
 
     def confirm_inputs(self) -> None:
         """Check that the files that were read have not changed, so that no wrong result is published.

@@ -27,6 +27,7 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.process import run_tool
 from react1.pipeline.splicing.packet_index import index_stream
 from react1.pipeline.splicing.verification.stream_contents import read_contents
+from react1.pipeline.store.export import export
 from react1.pipeline.store.store import Store
 
 RELEASE = threading.Event()
@@ -123,6 +124,26 @@ def test_a_node_that_ends_the_process_ends_only_its_call(store, monkeypatch):
 
     with pytest.raises(RuntimeError, match="raised SystemExit"):
         execute_call(_call(), store)
+
+
+def test_a_call_whose_input_another_run_delivers_meanwhile_is_run_again(store, tmp_path, monkeypatch):
+    """Two batches that make the same film: the first to deliver moves it out of the store that both read."""
+    film = tmp_path / "film.txt"
+    film.write_text("film")
+    file = store.add_file(film)
+    delivered = tmp_path / "delivered.txt"
+
+    def run(self, context, params: WriteParams) -> Media:
+        SEEN.append(params.text)
+        path = context.path(file)
+        if not delivered.exists():
+            export(store, file, delivered, "another job")
+        return Media(file=file, container=path.read_text(), start_s=0, duration_s=1)
+
+    monkeypatch.setattr(Write, "run", run)
+
+    assert execute_call(_call(), store).value["container"] == "film"
+    assert len(SEEN) == 2
 
 
 def test_a_result_of_a_changed_file_is_not_published(store, tmp_path, monkeypatch):
