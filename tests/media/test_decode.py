@@ -1,13 +1,16 @@
 """Frames come by their index, or with a clear word that they do not."""
 
+import contextlib
+import errno
 from fractions import Fraction
 
+import av
 import numpy as np
 import odd
 import pytest
 from numbered_clips import frame_number, make_clip
 
-from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.core.errors import InputMediaError, ToolFailed
 from react1.pipeline.core.values import Timestamps
 from react1.pipeline.media.frames import decode
 from react1.pipeline.media.frames.decode import decode_frames, exact_frames, images, turn_coded, turn_upright
@@ -140,3 +143,25 @@ def test_data_of_an_unknown_kind_beside_a_picture_is_no_error(tmp_path, probed):
     assert media.video.frame_count == 5
     kinds = {data.type.name for frame in decode_frames(path) for data in frame.side_data}
     assert any(kind.startswith("UNKNOWN") for kind in kinds)
+
+
+@pytest.mark.parametrize("read", [lambda path, _: decode_frames(path), exact_frames], ids=["in order", "by index"])
+def test_a_process_without_memory_or_threads_left_is_not_a_damaged_film(tmp_path, probed, monkeypatch, read):
+    """A user would look for a fault of the film, and a batch would say that running again cannot help."""
+    path = make_clip(tmp_path / "film.mkv", frames=4, size=(96, 64), tracks=0)
+    video = probed(path).video
+    real = decode.open_packets
+
+    class Starved:
+        def decode(self):
+            raise av.error.BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    @contextlib.contextmanager
+    def open_starved(*arguments):
+        with real(*arguments) as (container, _):
+            yield container, iter([Starved()])
+
+    monkeypatch.setattr(decode, "open_packets", open_starved)
+
+    with pytest.raises(ToolFailed, match=r"no more memory or threads .*nothing is damaged"):
+        list(read(path, video))

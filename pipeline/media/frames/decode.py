@@ -27,13 +27,13 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from ...core.cancellation import stoppable
-from ...core.errors import InputMediaError
+from ...core.errors import InputMediaError, ToolFailed
 from ...core.side_by_side import thread_count
 from ...core.times import clock_text, frames_text
 from ...core.values import VideoStream
 from ..nal_units import has_start_codes, refreshes_gradually
 from .color import full_color
-from .film_readers import open_reader
+from .film_readers import media_error, open_reader
 
 _MAX_CONVERTERS = 16
 """Converters per thread; each holds filters and a few lines of pictures."""
@@ -166,9 +166,7 @@ def decode_frames(
             for packet in packets:
                 yield from packet.decode()
         except av.FFmpegError as error:
-            raise InputMediaError(
-                f"the picture is damaged and cannot be decoded to its end: {error.strerror}"
-            ) from error
+            raise media_error(error, "the picture is damaged and cannot be decoded to its end") from error
 
 
 def exact_frames(path: Path, video: VideoStream, start: int = 0, end: int | None = None) -> Iterator[tuple[int, Any]]:
@@ -258,6 +256,8 @@ def _tolerant(packets: Iterator[Any], errors: list[str]) -> Iterator[Any]:
         try:
             yield from (frame for frame in packet.decode() if frame.pts is not None)
         except av.FFmpegError as error:
+            if isinstance(failure := media_error(error, ""), ToolFailed):
+                raise failure from error
             errors.append(error.strerror or "invalid data")
 
 

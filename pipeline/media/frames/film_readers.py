@@ -17,7 +17,7 @@ import av
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 
-from ...core.errors import InputMediaError
+from ...core.errors import InputMediaError, React1Error, ToolFailed
 
 
 def _unknown_side_data(cls: type[SideDataType], value: object) -> SideDataType:
@@ -83,7 +83,17 @@ def _damage_named(name: str) -> Iterator[None]:
     try:
         yield
     except av.FFmpegError as error:
-        raise InputMediaError(f"{name} is damaged: {error.strerror}") from error
+        raise media_error(error, f"{name} is damaged") from error
+
+
+def media_error(error: av.FFmpegError, damage: str) -> React1Error:
+    """Return the error that stands for one of the library: `damage`, unless this machine has too little left."""
+    if isinstance(error, MemoryError | BlockingIOError):  # the latter where no thread can be started
+        return ToolFailed(
+            f"pictures cannot be decoded: this process gets no more memory or threads ({error.strerror}); nothing is "
+            "damaged. Run fewer films at once (--jobs 1), or raise its limits (ulimit)"
+        )
+    return InputMediaError(f"{damage}: {error.strerror}")
 
 
 def _why_unreadable(path: Path) -> str:
