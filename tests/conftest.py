@@ -22,7 +22,7 @@ from command_line import react1
 from forked_commands import forked_commands
 from hypothesis import settings
 from loopback_only import loopback_only
-from remembered_faces import RememberingDetector
+from remembered_faces import RememberingDetector, RememberingMesh
 from selection import selects_nothing
 from web import open_web
 
@@ -114,6 +114,7 @@ def faces_found_once() -> Iterator[None]:
     """Look for faces in each small picture once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(landmarker, "Detector", RememberingDetector)
+        patch.setattr(landmarker, "FaceMesh", RememberingMesh)
         yield
 
 

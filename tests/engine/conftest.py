@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from react1.pipeline.engine.landmarks import landmarker
 from react1.pipeline.engine.landmarks.detector import Detector
+from react1.pipeline.engine.landmarks.face_mesh import FaceMesh
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,11 @@ class Portrait:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def real_detector() -> Iterator[None]:
+def real_networks() -> Iterator[None]:
     """Look for faces as the engine does, whatever other tests remember."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(landmarker, "Detector", Detector)
+        patch.setattr(landmarker, "FaceMesh", FaceMesh)
         yield
 
 

@@ -11,6 +11,7 @@ pytest.importorskip("fastapi", reason="the studio needs the extra studio")
 
 from browser import NO_SUGGESTIONS, find_browser
 from running_studio import Studio, start_studio, stop_studio
+from studio_page import open_tab
 
 FLAGS = [NO_SUGGESTIONS, "--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 MICROPHONE = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
@@ -27,6 +28,14 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *MICROPHONE])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def tab(chromium):
+    """One page for all studios of a module's tests: each new one costs Chromium a process, a third of what it takes."""
+    opened = open_tab(chromium)
+    yield opened
+    opened.context.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from numbered_clips import make_clip
 from PIL import Image
 from running_studio import start_studio, stop_studio, wait_for
-from studio_page import close_page, open_page, shown_frame, until, wait_for_frame
+from studio_page import leave_page, show, shown_frame, until, wait_for_frame
 
 from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.probe import probe_path, require_video
@@ -38,11 +38,11 @@ def studio(tmp_path):
 
 
 @pytest.fixture
-def page(chromium, studio):
-    opened = open_page(chromium, studio.url)
+def page(tab, studio):
+    opened = show(tab, studio.url)
     opened.wait_for_selector("canvas[data-shows]")
     yield opened
-    close_page(opened)
+    leave_page(opened)
 
 
 def test_a_film_that_another_program_writes_is_shown_as_it_is_now(page, studio, tmp_path):
@@ -232,7 +232,7 @@ def test_a_new_edit_says_no_region_where_the_first_one_is_wrong(page, studio):
 
 
 @pytest.mark.parametrize(("suffix", "rate"), [(".mkv", Fraction(30000, 1001)), (".mkv", Fraction(24)), (".mov", 30)])
-def test_a_playing_film_names_the_frame_that_is_shown(chromium, studio, suffix, rate):
+def test_a_playing_film_names_the_frame_that_is_shown(tab, studio, suffix, rate):
     """Also where the container has rounded its times, as Matroska to milliseconds."""
     film = studio.folder / f"rounded{suffix}"
     ticks = {".mkv": 1000, ".mov": 600}[suffix]
@@ -240,14 +240,14 @@ def test_a_playing_film_names_the_frame_that_is_shown(chromium, studio, suffix, 
     make_clip(film, frames=60, size=(64, 48), tracks=0, pts=pts, time_base=Fraction(1, ticks))
     video = require_video(probe_path(film))
     times_s = [float(tick * video.time_base) for tick in video.timestamps.array.tolist()]
-    page = open_page(chromium, studio.url)
+    page = show(tab, studio.url)
     page.click("#open-library")
     page.click(f'.files button[data-path="{film}"]')
     until(page, f"document.getElementById('film-name').textContent === '{film.name}'")
 
     script = "(times) => import('/page/viewer.js').then((viewer) => times.map(viewer.frameBeginningAt))"
     named = page.evaluate(script, times_s)
-    close_page(page)
+    leave_page(page)
 
     assert video.constant_rate
     assert named == list(range(60))

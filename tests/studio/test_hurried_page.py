@@ -11,7 +11,7 @@ import pytest
 from numbered_clips import make_clip
 from PIL import Image
 from running_studio import start_studio, stop_studio, wait_for
-from studio_page import close_page, open_page, until, wait_for_frame
+from studio_page import leave_page, show, until, wait_for_frame
 
 from react1.pipeline.media.audio.samples import write_wav
 
@@ -45,12 +45,12 @@ def job_of(folder):
 
 
 @pytest.fixture
-def page(chromium, studio):
-    opened = open_page(chromium, studio.url)
+def page(tab, studio):
+    opened = show(tab, studio.url)
     opened.wait_for_selector("canvas[data-shows]")
     yield opened
     opened.complaints[:] = [text for text in opened.complaints if "422" not in text]  # what was refused
-    close_page(opened)
+    leave_page(opened)
 
 
 def edits_in(job) -> int:
