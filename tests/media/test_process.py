@@ -77,3 +77,20 @@ def test_ffmpeg_s_failure_is_told_by_its_cause(tmp_path):
         run_tool([ffmpeg_path(), *raw, "-c:v", "libx264", str(tmp_path / "odd.mp4")])
 
     assert "Conversion failed" not in failed.value.message
+
+
+def test_an_ended_tool_is_not_waited_for():
+    """While it writes its log, nothing sleeps until it is looked at again: the end of the log wakes who waits."""
+    ended, limits = threading.Event(), []
+    log_reader = threading.Thread(target=ended.wait)
+    log_reader.start()
+
+    class Tool:
+        def wait(self, limit_s):
+            limits.append(limit_s)
+            if log_reader.is_alive():
+                raise subprocess.TimeoutExpired("tool", limit_s)
+
+    process._wait(Tool(), log_reader, 60, ended.set)
+
+    assert len(limits) > 1 and not any(limits[:-1])

@@ -38,10 +38,10 @@ class _Remembering:
         if key in self._finds:
             return self._finds[key]
         self._loaded = self._loaded or self._network(*self._args)
-        found = self._loaded.find(picture, region)
+        faces = self._loaded.find(picture, region)
         if picture.nbytes <= LARGE_BYTES:
-            self._finds[key] = found
-        return found
+            self._finds[key] = faces
+        return faces
 
 
 class RememberingDetector(_Remembering):

@@ -102,7 +102,7 @@ def run_tool(
     with child:
         readers = [_reader(child.stderr, tail.append), _reader(child.stdout, on_line or (lambda _: None))]
         try:
-            _wait(child, timeout_s, check)
+            _wait(child, readers[0], timeout_s, check)
         finally:
             if child.poll() is None:
                 child.kill()
@@ -176,11 +176,18 @@ def _reader(stream: IO[str] | None, on_line: Callable[[str], object]) -> threadi
     return thread
 
 
-def _wait(child: subprocess.Popen[str], timeout_s: float, check: Callable[[], None]) -> None:
+def _wait(
+    child: subprocess.Popen[str], log_reader: threading.Thread, timeout_s: float, check: Callable[[], None]
+) -> None:
+    """Wait until a tool has ended, which the end of its log tells at once.
+
+    `Popen.wait` with a limit only looks after ever longer sleeps, which cost 20 to 30 ms of each short run.
+    """
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
+        log_reader.join(0.1)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(0.1)
+            child.wait(0 if log_reader.is_alive() else 0.1)
             return
         check()
 
