@@ -11,28 +11,21 @@ import pytest
 from numbered_clips import make_clip
 from PIL import Image
 from running_studio import start_studio, stop_studio, wait_for
-from studio_page import leave_page, show, shown_frame, until, wait_for_frame
+from studio_page import FACES, TWO_FACES, leave_page, make_edited_film, show, shown_frame, until, wait_for_frame
 
 from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.probe import probe_path, require_video
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
 pytestmark = pytest.mark.slow
-SIDES = {"top": 0.2, "bottom": 0.6, "frames": 40}
-FACES = [{"number": 1, "left": 0.1, "right": 0.3, **SIDES}, {"number": 2, "left": 0.6, "right": 0.8, **SIDES}]
-TWO_FACES = {"share": 1, "problem": "", "shot": [0, 40], "faces": FACES, "in_shot": 2}
 CHOSEN = "[...document.querySelectorAll('.face-row button')].map((face) => face.getAttribute('aria-pressed')).join()"
 
 
 @pytest.fixture
 def studio(tmp_path):
     """A studio on a film of 40 frames with one edit."""
-    folder = tmp_path / "films"
-    folder.mkdir()
-    film = make_clip(folder / "film.mp4", frames=40, size=(64, 48), tracks=0)
-    edit = "{name: edit-1, in: 10f, out: 30f, prompt: sad, temperature: 1}"
-    film.with_name("film.mp4.react1.yaml").write_text(f"preset: emotion-edit\nsource: film.mp4\nedits:\n  - {edit}\n")
-    running = start_studio(tmp_path / "home", folder, film)
+    film = make_edited_film(tmp_path / "films")
+    running = start_studio(tmp_path / "home", film.parent, film)
     yield running
     stop_studio(running)
 

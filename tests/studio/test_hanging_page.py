@@ -7,9 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from numbered_clips import make_clip
 from running_studio import wait_for
-from studio_page import close_page, open_page, until
+from studio_page import close_page, make_edited_film, open_page, until
 
 pytestmark = pytest.mark.slow
 SEEK = "(frame) => import('/page/viewer.js').then((viewer) => viewer.seek(frame))"
@@ -18,10 +17,7 @@ SEEK = "(frame) => import('/page/viewer.js').then((viewer) => viewer.seek(frame)
 @pytest.fixture
 def film(tmp_path):
     """A film of 40 frames with one edit."""
-    film = make_clip(tmp_path / "film.mp4", frames=40, size=(64, 48), tracks=0)
-    edit = "{name: edit-1, in: 10f, out: 30f, prompt: sad, temperature: 1}"
-    film.with_name("film.mp4.react1.yaml").write_text(f"preset: emotion-edit\nsource: film.mp4\nedits:\n  - {edit}\n")
-    return film
+    return make_edited_film(tmp_path / "films")
 
 
 @pytest.fixture

@@ -6,8 +6,22 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
+from numbered_clips import make_clip
 
+_SIDES = {"top": 0.2, "bottom": 0.6, "frames": 40}
+FACES = [{"number": 1, "left": 0.1, "right": 0.3, **_SIDES}, {"number": 2, "left": 0.6, "right": 0.8, **_SIDES}]
+TWO_FACES = {"share": 1, "problem": "", "shot": [0, 40], "faces": FACES, "in_shot": 2}
+"""What the studio answers of a frame with two faces."""
 VIEWPORT = {"width": 1440, "height": 900}
+
+
+def make_edited_film(folder: Path) -> Path:
+    """Make a film of 40 frames in a new folder, and its job with one edit."""
+    folder.mkdir()
+    film = make_clip(folder / "film.mp4", frames=40, size=(64, 48), tracks=0)
+    edit = "{name: edit-1, in: 10f, out: 30f, prompt: sad, temperature: 1}"
+    film.with_name("film.mp4.react1.yaml").write_text(f"preset: emotion-edit\nsource: film.mp4\nedits:\n  - {edit}\n")
+    return film
 
 
 def open_page(chromium, url, **options):
