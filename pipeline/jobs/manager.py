@@ -32,6 +32,7 @@ from .compaction import compact
 from .connection import Hosts, ProviderConnection, open_uploads
 from .context import JobContext
 from .ledger import Ledger
+from .ledger_entry import Entry
 from .request import Clock, JobRequest
 from .take_download import JobResult
 from .uploads import Uploads
@@ -131,24 +132,21 @@ class JobManager:
             InputMediaError: a segment cannot be used.
             OverBudget: it costs more than is allowed, or nobody has approved.
         """
-        items, approved = [], set()
+        items: list[EstimateItem] = []
+        approved: set[str] = set()
         checks: dict[tuple[object, ...], Check] = {}
         for request in requests:
             refusals = request.provider.refusals(request.choices)
             clip = (request.segment.name, request.call.video, request.leaves_face_open, *refusals)
-            first = clip not in checks  # the takes of a matrix share one clip, which is checked once
+            is_first = clip not in checks  # the takes of a matrix share one clip, which is checked once
             entry = await asyncio.to_thread(self._ledger.latest, request.call)
             if entry is not None and entry.charged_failure is not None:
                 continue  # `run` says so; nothing is sent
-            new = entry is None or not (entry.open or entry.state == "done")
-            notes: tuple[str, ...] = ()
-            committed = False
-            if entry is not None and entry.open and not entry.request_id:
-                new, notes = True, (LOST_RESPONSE_NOTE,)
-                month = self._clock.timestamp()[:7]
-                committed = entry.intended is not None and entry.intended.at.startswith(month)
-            elif new:
-                if first:
+            is_lost = entry is not None and entry.open and not entry.request_id
+            is_new = is_lost or entry is None or not (entry.open or entry.state == "done")
+            notes: tuple[str, ...] = (LOST_RESPONSE_NOTE,) if is_lost else ()
+            if is_new and not is_lost:
+                if is_first:
                     checks[clip] = await asyncio.to_thread(check_request, request, self._store)
                 notes, error = checks[clip]
                 if error is not None and fail_fast:
@@ -156,15 +154,28 @@ class JobManager:
                 if error is not None:
                     self._rejected[request.call.key] = error
                     continue
-                for note in notes if first else ():
+                for note in notes if is_first else ():
                     self._notify(f"{request.segment.name}: {note}")
-            approved |= {request.call.key} if new else set()
-            seconds, usd, label = float(request.duration_s), request.estimate_usd, _label(request, requests)
-            notes = notes if first else ()
-            rehearsal = request.provider.settings.is_local_server
-            items.append(EstimateItem(label, request.provider.name, seconds, usd, new, notes, rehearsal, committed))
+            if is_new:
+                approved.add(request.call.key)
+            items.append(
+                EstimateItem(
+                    _label(request, requests),
+                    request.provider.name,
+                    float(request.duration_s),
+                    request.estimate_usd,
+                    is_new,
+                    notes if is_first else (),
+                    rehearsal=request.provider.settings.is_local_server,
+                    committed=is_lost and self._began_this_month(entry),
+                )
+            )
         await self.approve(items)
         self._approved |= approved
+
+    def _began_this_month(self, entry: Entry | None) -> bool:
+        intended = entry.intended if entry is not None else None
+        return intended is not None and intended.at.startswith(self._clock.timestamp()[:7])
 
     async def approve(self, items: Sequence[EstimateItem]) -> None:
         """Require that some calls fit into the budget and that somebody approves their cost.

@@ -48,28 +48,30 @@ async def poll_until_done(
             later run resumes it.
     """
     # Not stamina: the waits and the end depend on the job's age and the provider's latency, also across runs.
-    age_s, started_s = clock.elapsed_since_s(accepted_at), clock.monotonic()
-    due_s = max(min(deadline_s, MAX_DEADLINE_S), age_s + MIN_WAIT_S)
+    first_age_s, started_s = clock.elapsed_since_s(accepted_at), clock.monotonic()
+
+    def age_s() -> float:
+        return first_age_s + clock.monotonic() - started_s
+
+    due_s = max(min(deadline_s, MAX_DEADLINE_S), first_age_s + MIN_WAIT_S)
     polls, failures, last_error = 0, 0, ""
     unknown_from_s: float | None = None
     while True:
-        elapsed_s = age_s + clock.monotonic() - started_s
         # One that is unknown is reported as that, also past its deadline: to resume it again would not help.
         limit_s = due_s if unknown_from_s is None else due_s + UNKNOWN_JOB_S + MIN_POLL_S
-        if elapsed_s >= limit_s:
-            raise ProviderError(_overdue(request_id, elapsed_s, last_error), request_id=request_id, retryable=True)
+        now_s = age_s()
+        if now_s >= limit_s:
+            raise ProviderError(_overdue(request_id, now_s, last_error), request_id=request_id, retryable=True)
         if failures:
             wait_s = backoff_s(failures, latency, request_id)
-        elif not polls and age_s >= latency.first_s:
-            wait_s = 0.0
         else:
-            wait_s = next_poll_s(elapsed_s, polls, latency, request_id)
-        await clock.sleep(min(wait_s, max(0.0, limit_s - elapsed_s)))
-        progress(estimated_progress(age_s + clock.monotonic() - started_s, latency))
+            is_due = not polls and first_age_s >= latency.first_s
+            wait_s = 0.0 if is_due else next_poll_s(now_s, polls, latency, request_id)
+        await clock.sleep(min(wait_s, limit_s - now_s))
+        progress(estimated_progress(age_s(), latency))
         polls += 1
-        left_s = limit_s - (age_s + clock.monotonic() - started_s)
         try:
-            async with asyncio.timeout(max(left_s, MIN_POLL_S)):
+            async with asyncio.timeout(max(limit_s - age_s(), MIN_POLL_S)):
                 state = await client.poll(request_id)
         except TimeoutError:
             failures, last_error = failures + 1, "the response was not complete at the deadline"

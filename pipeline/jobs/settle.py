@@ -86,9 +86,8 @@ async def recover_lost_submit(
                 await record(NOT_LISTED)
         waited_s = clock.monotonic() - started_s
         silent_s = 0.0 if silent_from_s is None else clock.monotonic() - silent_from_s
-        now = server_now()
-        age_s = (now - lost_at).total_seconds() if now is not None and lost_at is not None else 0.0
-        proof_in_s = max(settle_after_s - max(age_s, waited_s), min(MIN_SILENCE_S, settle_after_s) - silent_s, 0.0)
+        lost_for_s = max(_age_s(lost_at, server_now()), waited_s)
+        proof_in_s = max(settle_after_s - lost_for_s, min(MIN_SILENCE_S, settle_after_s) - silent_s, 0.0)
         if not why and proof_in_s == 0:
             return None
         left_s = MAX_WAIT_S - waited_s
@@ -97,6 +96,10 @@ async def recover_lost_submit(
         wait_s = min(WAITS_S[min(tries, len(WAITS_S) - 1)], left_s)
         await clock.sleep(wait_s if why else min(wait_s, proof_in_s))
         tries += 1
+
+
+def _age_s(lost_at: datetime | None, now: datetime | None) -> float:
+    return (now - lost_at).total_seconds() if now is not None and lost_at is not None else 0.0
 
 
 def response_lost_at(entry: Entry) -> datetime | None:

@@ -190,24 +190,22 @@ class _Reader:
             at_s, marker_duration_s = parse_seconds(marker.get("start")), parse_seconds(marker.get("duration"))
             texts = tuple(text for text in (marker.get("value", ""), marker.get("note", "")) if text)
             name = marker.get("value") or marker.tag
+            is_point = marker.tag != "keyword" and marker_duration_s <= self._frame_s(item)
             if item.tag == "gap":
-                record = None if here.record_s is None else span_from(here.record_s + at_s, marker_duration_s)
-                is_point = marker.tag != "keyword" and marker_duration_s <= self._frame_s(item)
-                record = replace(record, end=record.start) if record is not None and is_point else record
+                shown_s = Fraction(0) if is_point else marker_duration_s
+                record = None if here.record_s is None else span_from(here.record_s + at_s, shown_s)
                 yield Entry("marker", name, 0, texts, record=record, unusable=entry.unusable)
-                continue
-            if marker.tag != "keyword" and marker_duration_s <= self._frame_s(item):
+            elif is_point:
                 point = None if here.record_s is None else clamp_seconds(here.record_s + at_s)
-                outside = "" if start_s <= at_s < start_s + duration_s else OUTSIDE_CLIP
-                unusable = entry.unusable or outside
+                unusable = entry.unusable or ("" if start_s <= at_s < start_s + duration_s else OUTSIDE_CLIP)
                 yield replace(entry, kind="marker", name=name, texts=texts, point=point, unusable=unusable)
-                continue
-            from_s, until_s = max(at_s, start_s), min(at_s + marker_duration_s, start_s + duration_s)
-            _, media_s = self._media(item, from_s)
-            source = None if media_s is None else span_from(media_s, until_s - from_s)
-            record = None if here.record_s is None else span_from(here.record_s + from_s, until_s - from_s)
-            unusable = entry.unusable or ("" if until_s > from_s else OUTSIDE_CLIP)
-            yield Entry("marker", name, 0, texts, entry.clip, source, record, unusable=unusable)
+            else:
+                from_s, until_s = max(at_s, start_s), min(at_s + marker_duration_s, start_s + duration_s)
+                _, media_s = self._media(item, from_s)
+                source = None if media_s is None else span_from(media_s, until_s - from_s)
+                record = None if here.record_s is None else span_from(here.record_s + from_s, until_s - from_s)
+                unusable = entry.unusable or ("" if until_s > from_s else OUTSIDE_CLIP)
+                yield Entry("marker", name, 0, texts, entry.clip, source, record, unusable=unusable)
 
     def _start_s(self, item: Any) -> Fraction:
         """Return an element's local start; an asset clip without one begins with its asset."""

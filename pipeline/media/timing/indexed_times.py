@@ -9,6 +9,7 @@ be read.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -79,27 +80,28 @@ def _compared(path: Path, stream_index: int, entries: NDArray[Any], composition:
         InputMediaError: the film is damaged.
     """
     durations: dict[int, int] = {}
-    shift: int | None = None
+    shifts: set[int] = set()
+
+    def compare(packets: Iterable[Any]) -> bool:
+        """Compare packets with their entries; return whether they go on to the end of the film."""
+        for packet in stoppable(packets):
+            if not packet.size:
+                return len(entries) - 1 in durations
+            number = _number(packet, entries)
+            shifts.add(packet.pts - packet.dts - int(composition[number]))
+            if len(shifts) > 1:
+                raise _NotAsIndexed
+            durations[number] = packet.duration or 0
+        return False
+
     with open_media(path) as container:
         stream = container.streams[stream_index]
-        for place in (0, -1):
-            if place:
-                container.seek(int(entries["dts"][-1]), stream=stream, backward=True)
-            ends = False
-            for packet in stoppable(islice(container.demux(stream), _HEAD_PACKETS if place == 0 else _END_PACKETS)):
-                if not packet.size:
-                    ends = len(entries) - 1 in durations
-                    break
-                number = _number(packet, entries)
-                offset = packet.pts - packet.dts - int(composition[number])
-                shift = offset if shift is None else shift
-                if offset != shift:
-                    raise _NotAsIndexed
-                durations[number] = packet.duration or 0
-            if place and not ends:
-                raise _NotAsIndexed
+        compare(islice(container.demux(stream), _HEAD_PACKETS))
+        container.seek(int(entries["dts"][-1]), stream=stream, backward=True)
+        if not compare(islice(container.demux(stream), _END_PACKETS)):
+            raise _NotAsIndexed
     shown = entries["flags"] & _DISCARD == 0
-    times = entries["dts"] + composition + (shift or 0)
+    times = entries["dts"] + composition + (shifts.pop() if shifts else 0)
     last = int(np.argmax(np.where(shown, times, np.iinfo(np.int64).min)))
     if last not in durations or 0 not in durations or not shown[last]:
         raise _NotAsIndexed

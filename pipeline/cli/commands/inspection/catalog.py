@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ....core.errors import PresetError, not_one_of
 from ...messages import err, out, out_json, report_failures
 from ...options import AsJson, complete_nodes, complete_presets
+
+if TYPE_CHECKING:
+    from ....core.nodes.registry import NodeInfo
 
 NODES_EXAMPLES = (
     "react1 nodes",
@@ -38,19 +41,7 @@ def nodes(
         ]
         if name is not None and not listed and not broken:
             raise PresetError(f"nodes: {not_one_of(name, registry.nodes)}")
-        rows: list[dict[str, Any]] = [
-            {
-                "name": info.name,
-                "takes": {port.name: str(port) for port in info.ports.inputs},
-                "gives": f"list[{info.ports.output.__name__}]" if info.ports.fans_out else info.ports.output.__name__,
-                "origin": info.origin,
-                "about": info.about,
-                "params": {
-                    param: str(field.description or "") for param, field in info.ports.params.model_fields.items()
-                },
-            }
-            for info in listed.values()
-        ]
+        rows = [_node_row(info) for info in listed.values()]
         if as_json:
             out_json({"nodes": rows, "broken": broken})
             return
@@ -62,6 +53,18 @@ def nodes(
                 out(f"{'':<18}{param}: {about}")
         for item in broken:
             out(f"{item['name']:<16} broken [{item['origin']}]: {item['why']}")
+
+
+def _node_row(info: NodeInfo) -> dict[str, Any]:
+    output = info.ports.output.__name__
+    return {
+        "name": info.name,
+        "takes": {port.name: str(port) for port in info.ports.inputs},
+        "gives": f"list[{output}]" if info.ports.fans_out else output,
+        "origin": info.origin,
+        "about": info.about,
+        "params": {name: str(field.description or "") for name, field in info.ports.params.model_fields.items()},
+    }
 
 
 PRESETS_EXAMPLES = (
