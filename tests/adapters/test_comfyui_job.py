@@ -299,6 +299,7 @@ def test_a_message_names_no_command():
         (WITHOUT_STEREO_MODE, WITHOUT_STEREO_MODE),  # a command of another tool, to be pasted as it is
         ("the disk is full; use another --home", "the disk is full; use another REACT1_HOME"),
         ("name a folder (--metrics, REACT1_METRICS)", "name a folder (REACT1_METRICS)"),
+        ("no key: give `key`, or set REACT1_SIGN_KEY", "no key: set REACT1_SIGN_KEY"),
         ("a.mp4 is outside b; pass it with --out or --set out=…, or add --allow-outside",
          "a.mp4 is outside b; choose a name in out"),
     ],

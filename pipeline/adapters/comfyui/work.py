@@ -48,6 +48,7 @@ _TERMS: tuple[tuple[str, str], ...] = (
     (r"--map or (?=\S)|--(?:trace|metrics), (?=REACT1_)", ""),
     (r"pass it with out or \w+, or add --allow-outside", "choose a name in out"),
     (r"--script\b", "REACT1_SCRIPT"),
+    (r"give `(?:certificate|key)`, or set ", "set "),
     (r"resume with: react1 resume \S+", "queue again to go on"),
     (r"(?:;\s*)?`react1 pick` sets it", "; Pick take sets it"),
     (r"with `react1 run`", "by queueing again"),
