@@ -94,16 +94,17 @@ def test_values_of_other_packs_that_are_no_film_are_refused_in_words(server, cha
 
 def test_sound_that_another_pack_cannot_read_is_refused_in_one_line(server):
     """As Video Helper Suite gives it of a silent film: it fails when it is asked for, with the log of a tool."""
+    path = f"/data/{'a' * 60}/film.mp4"
 
     class Unreadable(dict):
         def __getitem__(self, key):
-            raise RuntimeError("failed to extract audio from a.mp4:\nffmpeg version 7")
+            raise RuntimeError(f"failed to extract audio from {path}:\nffmpeg version 7")
 
     with pytest.raises(InputMediaError) as raised:
         film_of(GREY, Unreadable(waveform=None))
 
     assert str(raised.value) == (
-        "the AUDIO cannot be read: failed to extract audio from a.mp4; if the film has none, leave audio unconnected"
+        f"the AUDIO cannot be read: failed to extract audio from {path}; if the film has none, leave audio unconnected"
     )
 
 

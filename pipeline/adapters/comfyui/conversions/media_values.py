@@ -31,6 +31,8 @@ _SLICE_SAMPLES = 1024
 _MAX_RATE_DENOMINATOR = 1001
 _MOST_CHANNELS = 8
 """Of 7.1; more have no layout by which they could be mixed."""
+_REASON_LENGTH = 200
+"""Long enough for the path of a film."""
 Progress = Callable[[float], None]
 
 
@@ -210,7 +212,7 @@ class _Sound:
         try:  # packs read the sound of a film when it is asked for
             waveform, rate_hz = _numpy(audio["waveform"]), int(audio["sample_rate"])
         except Exception as error:
-            reason = shorten(next(iter(str(error).splitlines()), type(error).__name__).rstrip(" :"))
+            reason = shorten(next(iter(str(error).splitlines()), type(error).__name__).rstrip(" :"), _REASON_LENGTH)
             advice = "if the film has none, leave audio unconnected"
             raise InputMediaError(f"the AUDIO cannot be read: {reason}; {advice}") from error
         batch = waveform.shape[0] if waveform.ndim > 2 else 1
