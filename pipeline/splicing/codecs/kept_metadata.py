@@ -1,6 +1,7 @@
-"""The metadata of a film's pictures, for the new pictures of the same times: read from its packets along an encoder.
+"""The metadata of a film's pictures, read from its packets for the new pictures of the same times.
 
-What no message of a film's packet can be kept for is named by `unkept_metadata`, before anything is encoded.
+`SourceMetadata` reads along an encoder, `NewMetadata` puts what it gives into the new packets. `unkept_metadata` and
+`lost_in_complete` name what new pictures cannot have, before anything is encoded.
 """
 
 from __future__ import annotations
