@@ -32,13 +32,13 @@ from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe, require_video
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing.codecs.family import encode_packets, open_encoder
+from react1.pipeline.splicing.codecs.quantiser import coarser
 from react1.pipeline.splicing.encoders import EncoderSettings
 from react1.pipeline.splicing.job import SpliceJob
 from react1.pipeline.splicing.mp4.sample_times import IGNORE_EDIT_LIST
 from react1.pipeline.splicing.packet_index import PacketIndex, index_film
 from react1.pipeline.splicing.pictures.frames import Insert
 from react1.pipeline.splicing.pictures.likeness import luma_plane, psnr_db, ssim
-from react1.pipeline.splicing.quantiser import coarser
 from react1.pipeline.splicing.rate_match import decode_packets, match_rate
 from react1.pipeline.splicing.smart_render import RenderPlan, plan_render
 from react1.testing.folder_context import FolderContext

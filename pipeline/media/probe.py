@@ -339,6 +339,11 @@ def parse_gop_timecode(code: int) -> Timecode:
     return Timecode(code >> 19 & 0x1F, code >> 13 & 0x3F, code >> 6 & 0x3F, code & 0x3F, drop=drop)
 
 
+def gop_timecode_bits(code: Timecode) -> int:
+    """Return the 25 bits of an MPEG-2 group of pictures; the marker between minutes and seconds is set."""
+    return code.drop << 24 | code.hours << 19 | code.minutes << 13 | 1 << 12 | code.seconds << 6 | code.frames
+
+
 def parse_s12m_timecode(code: int, rate: Fraction) -> Timecode:
     """Parse the 32 bits of SMPTE ST 12-1; above 30 frames/s they count pairs of frames, and a field bit selects one."""
     frames = _bcd(code >> 24 & 0x3F)

@@ -204,7 +204,14 @@ def copy_refusal(media: Media) -> str:
         return f"the muxer for AVI does not keep the times of {untimed} sound"
     if _has_other_clock(media):
         return "the muxer for Matroska counts milliseconds, the film's clock does not"
-    return ""
+    return _CUT_PCM if _has_cut_pcm(media) else ""
+
+
+_CUT_PCM = "the muxer for program streams cuts linear PCM into other packets"
+
+
+def _has_cut_pcm(media: Media) -> bool:
+    return media.container == "mpeg" and any(track.codec == "pcm_dvd" for track in media.audio)
 
 
 def _has_other_clock(media: Media) -> bool:
@@ -232,8 +239,8 @@ def remux_refusal(media: Media, new_codec: str = "") -> str:
         reason = "a transport stream clock that wraps around cannot be written"
     elif _has_finer_times(media):
         reason = "the muxer for Matroska counts milliseconds, and the film has times between these"
-    elif media.container == "mpeg" and any(track.codec == "pcm_dvd" for track in media.audio):
-        reason = "the muxer for program streams cuts linear PCM into other packets"
+    elif _has_cut_pcm(media):
+        reason = _CUT_PCM
     elif _format_name(media) in _COPIED_ONLY:
         reason = f"no muxer for {suffix} files takes pictures that are encoded again"
     elif suffix in _INEXACT_TIMES:

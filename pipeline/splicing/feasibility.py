@@ -27,13 +27,14 @@ from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable
 from ..media.probe import VIEWS, WITHOUT_STEREO_MODE
 from ..media.timing.clock import describe_frame
+from .codecs import mpeg_video
 from .codecs.h264_slices import pictures_come
 from .codecs.kept_metadata import DOLBY_VISION_CONFIGURATION, lost_in_complete
 from .container import TRANSPORT_SUFFIXES, container_suffix, maps_dolby_vision, remux_refusal
 from .encoders import choose_encoder, codec_change, new_codec
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid
-from .packet_index import MPEG_CODECS, described_anew, index_film
+from .packet_index import described_anew, index_film
 from .pictures.description import require_one_description
 from .pictures.fields import require_known_colors, side_data_of
 from .pictures.frames import Insert, count_frames
@@ -201,7 +202,7 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
             _require_one_view(source, media, str(reason))
         count = media.video.frame_count
         described = {*described_anew(source, media), count - 1}
-        if media.video.codec not in MPEG_CODECS:  # their packets tell all
+        if media.video.codec not in mpeg_video.CODECS:  # their packets tell all
             described.update(start for start, _ in spans)
         require_one_description(source, media.video, sorted(described))
         require_decodable(source, media, [(0, count), *spans], are_counted=True)

@@ -24,7 +24,8 @@ from ..media.not_applicable import NoSampleTable, NotApplicable
 from .codecs.family import CodecFamily, RandomAccess
 from .codecs.h264 import H264
 from .codecs.hevc import Hevc
-from .codecs.keyframe_headers import mpeg_headers, vp8_headers, vp9_headers
+from .codecs.keyframe_headers import vp8_headers, vp9_headers
+from .codecs.mpeg_video import MpegVideo
 from .codecs.standalone_codecs import ENCODERS, Av1, ClosedGop, IntraOnly
 from .container import copy_refusal, is_mp4
 from .mp4.sample_times import FrameGrid, read_frame_grid
@@ -36,12 +37,10 @@ _FAMILIES: dict[str, CodecFamily] = {
     "vp8": ClosedGop(vp8_headers),
     "vp9": ClosedGop(vp9_headers),
     "av1": Av1(),
+    "mpeg1video": MpegVideo(),
+    "mpeg2video": MpegVideo(),
     **dict.fromkeys(ENCODERS, IntraOnly()),
 }
-
-
-MPEG_CODECS = frozenset({"mpeg1video", "mpeg2video"})
-"""They cannot be spliced packet by packet, but their keyframes tell how the pictures are described."""
 
 
 def codec_family(codec: str) -> CodecFamily:
@@ -78,17 +77,27 @@ class PacketIndex:
         """Whether NAL units follow start codes instead of lengths."""
         return has_start_codes(self.config)
 
+    def keyframe_before(self, place: int) -> tuple[int, int]:
+        """Return the last keyframe that is shown at or before a place, and by how many pictures earlier.
+
+        Before the first one, this is returned, and the number is negative.
+        """
+        samples = np.flatnonzero(self.grid.samples.keyframes)
+        places = self.grid.rank[samples]
+        number = max(0, int(np.searchsorted(places, place, side="right")) - 1)
+        return int(samples[number]), place - int(places[number])
+
     def read_keyframes(self, family: CodecFamily) -> Keyframes:
         """Read what the film's keyframes say before their pictures."""
         points, sets = [], dict[int, tuple[bytes, ...]]()
-        for sample in np.flatnonzero(self.grid.samples.sync).tolist():
+        for sample in np.flatnonzero(self.grid.samples.keyframes).tolist():
             head = self.keyframe_head(sample) if family.reads_keyframes else b""
             sets[sample] = family.parameter_sets(head, annexb=self.annexb)
             access = family.random_access(head, annexb=self.annexb)
-            broken_link = access is RandomAccess.BROKEN_LINK
-            leading = count_leading(self.grid.samples.pts, sample) if broken_link else 0
+            leads = access in (RandomAccess.BROKEN_LINK, RandomAccess.OPEN_GROUP)
+            leading = count_leading(self.grid.samples.pts, sample) if leads else 0
             if access is not RandomAccess.NONE and leading is not None:
-                points.append(RandomAccessPoint(sample, leading, broken_link))
+                points.append(RandomAccessPoint(sample, leading, access is RandomAccess.BROKEN_LINK))
         places = np.searchsorted(self.grid.shown, self.grid.samples.pts[list(_changes(sets.items()))])
         return Keyframes(points, tuple(dict.fromkeys(itertools.chain(*sets.values()))), places.tolist())
 
@@ -122,12 +131,9 @@ def described_anew(source: Path, media: Media) -> Iterator[int]:
     """
     assert media.video is not None
     video, family = media.video, _FAMILIES.get(media.video.codec)
-    if video.codec in MPEG_CODECS:
-        sets_of = mpeg_headers
-    elif family is not None and family.reads_keyframes:
-        sets_of = partial(family.parameter_sets, annexb=_has_start_codes(source, video))
-    else:
+    if family is None or not family.reads_keyframes:
         return
+    sets_of = partial(family.parameter_sets, annexb=_has_start_codes(source, video))
     times: Ints = video.timestamps.array
     for pts in _changes((pts, sets_of(head)) for pts, head in _keyframe_heads(source, media)):
         frame = int(np.searchsorted(times, pts))
@@ -149,7 +155,7 @@ def _keyframe_heads(source: Path, media: Media) -> Iterator[tuple[int, bytes]]:
                 source, media.video, read_frame_grid(source, media.video.timestamps.array, media.video.index)
             )
             grid = index.grid
-            for sample in np.flatnonzero(grid.samples.sync).tolist():
+            for sample in np.flatnonzero(grid.samples.keyframes).tolist():
                 yield int(grid.samples.pts[sample]) + grid.shift, index.keyframe_head(sample)
             return
     with open_input(source) as container:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from ..core.values import VideoStream
 from ..media.mp4 import sample_tables
 from ..media.mp4.sample_tables import Ints
+from .codecs import mpeg_video
 from .codecs.declared_rates import DeclaredRate, declared_rates
+from .codecs.quantiser import COARSEST_STEPS, has_quantiser
 from .packet_index import PacketIndex
-from .quantiser import COARSEST_STEPS, has_quantiser
 from .rate_match import first_guess
 from .reencode_ranges import EncodedRange
 from .smart_render import RenderPlan
@@ -57,7 +58,8 @@ class LimitUse:
 def film_rates(index: PacketIndex, codec: str) -> tuple[DeclaredRate, ...]:
     """Return what a film declares of its bits."""
     stsd = sample_tables.stbl(index.grid.track).require(b"stsd").body if index.grid.track is not None else b""
-    return declared_rates(codec, index.config, annexb=index.annexb, stsd=stsd)
+    config = index.first_packet if codec in mpeg_video.CODECS else index.config
+    return declared_rates(codec, config, annexb=index.annexb, stsd=stsd)
 
 
 def bucket_fill(sizes: Ints, times_s: Floats, bits_per_s: float) -> Floats:
@@ -84,7 +86,7 @@ def new_sizes(sizes: Ints, encoded: Sequence[EncodedRange]) -> Ints:
     """Return the sizes of the new film's packets, in decoding order."""
     result = sizes.copy()
     for item in encoded:
-        result[item.range.first : item.range.end] = item.sizes[: item.range.end - item.range.first]
+        result[item.range.slots] = item.sizes[: item.range.end - item.range.first]
         if item.range.relinked is not None:
             result[item.range.end] = sizes[item.range.relinked]
     return result

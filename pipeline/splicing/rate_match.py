@@ -14,7 +14,7 @@ import importlib.metadata
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,8 +23,6 @@ from typing import Any
 
 import av
 import numpy as np
-from av.codec.context import CodecContext
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from ..core.freed_memory import return_freed_memory
@@ -33,13 +31,13 @@ from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable
-from .codecs.family import EncodedPacket, MatchedEncoder, encode_opened, open_encoder
+from .codecs.family import EncodedPacket, MatchedEncoder, decode_packets, encode_opened, open_encoder
+from .codecs.quantiser import COARSEST_STEPS, FINEST_STEPS, coarser, has_quantiser, has_thorough_search
 from .encoders import EncoderSettings
 from .job import SpliceJob
 from .mp4.sample_times import IGNORE_EDIT_LIST
 from .packet_index import PacketIndex
 from .pictures.likeness import luma_plane, psnr_db, ssim
-from .quantiser import COARSEST_STEPS, FINEST_STEPS, coarser, has_quantiser, has_thorough_search
 from .reencode_ranges import ReencodeRange
 from .smart_render import RenderPlan, worker_count
 
@@ -172,7 +170,7 @@ def _cache(job: SpliceJob, plan: RenderPlan, item: ReencodeRange, choice: Choice
 def _choose(job: SpliceJob, index: PacketIndex, plan: RenderPlan, item: ReencodeRange) -> Choice | None:
     """Search the quantiser of a range, and whether the encoder is to take more time for it; None without trials."""
     video, settings = job.video, plan.encoder.settings
-    keyframes = np.sort(index.grid.rank[np.flatnonzero(index.grid.samples.sync)])
+    keyframes = np.sort(index.grid.rank[np.flatnonzero(index.grid.samples.keyframes)])
     sizes = index.grid.samples.sizes[np.argsort(index.grid.rank)]
     span = trial_span(keyframes, item.first, len(sizes), (item.end - item.first) // _SHARE_TRIED, most_frames(video))
     frames = _read_span(job.source, index, video, span.start, span.stop)
@@ -298,13 +296,3 @@ def _encode_trial(
     del context
     return_freed_memory()
     return packets
-
-
-def decode_packets(packets: Sequence[bytes], codec: str, header: bytes | None) -> Iterator[VideoFrame]:
-    """Yield the pictures of an encoder's packets, which are in decoding order, as they are shown."""
-    decoder: Any = CodecContext.create(codec, "r")
-    assert isinstance(decoder, VideoCodecContext)
-    decoder.extradata = header
-    for data in packets:
-        yield from decoder.decode(av.Packet(data))
-    yield from decoder.decode(None)

@@ -155,7 +155,7 @@ def place_in_slots(grid: FrameGrid, pictures: Path) -> NewSamples:
         file=pictures,
         offsets=samples.offsets,
         sizes=samples.sizes,
-        composition=composition_offsets(grid, 0, ranks),
+        composition=composition_offsets(grid, np.arange(len(ranks)), ranks),
         sync=samples.sync,
         stsd=merge_entries(source_stsd, stsd),
     )

@@ -3,7 +3,7 @@
 A re-encode range begins at or before the edit, where the packets before it show exactly the first pictures of the film
 (a closed prefix: nothing in it depends on later packets). It ends at the first picture, shown at or after the edit's
 end, at which a decoder can resume. If leading pictures (decoded after it, shown before it) depend on earlier ones, they
-are re-encoded too, and the resume point moves behind them.
+are re-encoded too: the resume point moves behind them, or stays where it is if they can be stored after it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RandomAccessPoint:
     leading: int = 0
     """Number of leading pictures (RASL) that depend on earlier pictures and are lost."""
     broken_link: bool = False
-    """Whether its packet must be marked as a broken link."""
+    """Whether its packet must be marked as a broken link, and stored after them."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,25 @@ class ReencodeRange:
     inserts: tuple[Insert, ...]
     relinked: int | None = None
     """The sample that moves to slot `end` and is marked as a broken link; None if all others are copied unchanged."""
+    leading: int = 0
+    """How many of the last pictures are stored after the keyframe that they lead, which stays where it is."""
+
+    @property
+    def keyframe(self) -> int | None:
+        """The sample of the keyframe that new pictures lead, if any do."""
+        return self.end - self.leading if self.leading else None
+
+    @property
+    def slots(self) -> Ints:
+        """The slots of the new packets, in decoding order."""
+        slots = np.arange(self.first, self.end, dtype=np.int64)
+        slots[len(slots) - self.leading :] += 1
+        return slots
 
     @property
     def copied_from(self) -> int:
-        """The first slot after the range whose packet is an unchanged copy."""
-        return self.end + (self.relinked is not None)
+        """The first slot from which all packets are unchanged copies."""
+        return self.end + (self.relinked is not None or self.leading > 0)
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,7 @@ def plan_ranges(
 ) -> list[ReencodeRange]:
     """Plan the re-encode ranges for edits that are given in shown frames."""
     prefixes = closed_prefixes(grid.samples.pts)
-    points = _at_closed_prefixes(access_points, prefixes)
+    points = [point for point in _at_closed_prefixes(access_points, prefixes) if point.sample or not point.leading]
     ends = np.array([point.sample + point.leading for point in points], np.int64)
     links = {int(end): point.sample for end, point in zip(ends, points, strict=True) if point.broken_link}
     ranges: list[ReencodeRange] = []
@@ -84,8 +98,8 @@ def plan_ranges(
             ranges.append(ReencodeRange(first, grid.samples.count, covered))
             continue
         point = points[next_point]
-        relinked = point.sample if point.broken_link else None
-        ranges.append(ReencodeRange(first, int(ends[next_point]), covered, relinked))
+        relinked, leading = (point.sample, 0) if point.broken_link else (None, point.leading)
+        ranges.append(ReencodeRange(first, int(ends[next_point]), covered, relinked, leading))
     return ranges
 
 
@@ -125,7 +139,7 @@ def keyframe_times(grid: FrameGrid, ranges: Sequence[ReencodeRange], changed: Se
     These are the keyframes from which a range's ends are decoded, and those within it that have other parameter sets
     than the one before: `changed` has their places in showing order.
     """
-    keyframes = np.unique([0, *grid.rank[grid.samples.sync]])
+    keyframes = np.unique([0, *grid.rank[grid.samples.keyframes]])
     described = [place for item in ranges for place in (item.first, item.end - 1)]
     described += [place for place in changed if any(item.first <= place < item.end for item in ranges)]
     borders = np.array(described, np.int64)

@@ -339,18 +339,23 @@ def _packets(
     """Yield all packets in decoding order; those of the ranges are the new ones."""
     remaining, slots, time_base = list(encoded), index.grid.samples.dts, stream.time_base
     relinked: Packet[Any] | None = None
+    new: Iterator[Packet[Any]] = iter(())
     sample = -1
     for packet in stoppable(container.demux(stream)):
         if not packet.size:
             continue
         sample += 1
         packet.dts = int(slots[sample])
-        if remaining and sample == remaining[0].range.first:
-            yield from _new_packets(remaining[0], slots, time_base)
         if not remaining or sample < remaining[0].range.first:
             yield packet
             continue
         item = remaining[0].range
+        if sample == item.first:
+            new = _new_packets(remaining[0], slots, time_base)
+            yield from itertools.islice(new, item.end - item.leading - item.first)
+        if sample == item.keyframe:
+            yield packet
+            yield from new
         if sample == item.relinked:
             relinked = _relink(packet, encoder, int(slots[item.end]))
         if sample == item.copied_from - 1:
@@ -362,9 +367,9 @@ def _packets(
 
 def _new_packets(encoded: EncodedRange, slots: Any, time_base: Any) -> Iterator[Packet[Any]]:
     with encoded.file.open("rb") as stream:
-        for number, size in enumerate(encoded.sizes.tolist()):
+        for number, (slot, size) in enumerate(zip(encoded.range.slots.tolist(), encoded.sizes.tolist(), strict=True)):
             packet: Packet[Any] = Packet(stream.read(size))
-            packet.dts = int(slots[encoded.range.first + number])
+            packet.dts = int(slots[slot])
             packet.pts = packet.dts + int(encoded.composition[number])
             packet.time_base, packet.is_keyframe = time_base, bool(encoded.sync[number])
             yield packet

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,17 +25,18 @@ from ..media.mp4 import sample_tables
 from ..media.mp4.boxes import replace_config, single_entry
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable
-from .codecs.family import MatchedEncoder, SourceVideo, encode_packets
+from ..media.timing.clock import timecode_rate
+from .codecs.family import EncodedPacket, MatchedEncoder, SourceVideo, decode_packets, encode_packets
 from .codecs.kept_metadata import NewMetadata, source_metadata, unkept_metadata
 from .codecs.picture_metadata import metadata_codec
-from .encoders import EncoderSettings
+from .codecs.quantiser import coarser
+from .encoders import EncoderSettings, encoder_rate
 from .mp4.replace_samples import NewSamples
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, composition_offsets
 from .packet_index import PacketIndex, codec_family
 from .pictures.description import as_described
 from .pictures.fields import lost_metadata, require_known_colors
 from .pictures.frames import Insert, count_frames, with_inserts
-from .quantiser import coarser
 from .reencode_ranges import EncodedRange, ReencodeRange, keyframe_times, plan_ranges
 
 _USE_ALL_CORES = frozenset({"libx265", "libsvtav1"})
@@ -114,8 +115,19 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
     video = as_described(source, video, times, options)
     reorder = min(index.grid.reorder(item.first, item.end) for item in ranges)
     film_reorder = min(index.grid.film_reorder, reorder)
+    sizes = np.unique(index.grid.samples.sizes)
     encoder = family.match_encoder(
-        SourceVideo(video, index.config, index.annexb, index.first_packet, reorder, film_reorder, frame, keyframes.sets)
+        SourceVideo(
+            video,
+            index.config,
+            index.annexb,
+            index.first_packet,
+            reorder,
+            film_reorder,
+            frame,
+            packet_bytes=int(sizes[0]) if len(sizes) == 1 else 0,
+            in_band=keyframes.sets,
+        )
     )
     complete = len(ranges) == 1 and ranges[0].first == 0 and ranges[0].end == index.grid.samples.count
     if complete and count_frames((insert.start, insert.end) for insert in inserts) < video.frame_count:
@@ -123,7 +135,9 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
     if metadata_codec(video.codec, index.config) is None:
         lost = lost_metadata(frame)
     else:
-        lost = unkept_metadata(source, video, [_stored_times(index.grid, item) for item in ranges], options)
+        lost = unkept_metadata(
+            source, video, [_stored_times(index.grid, item.first, item.end) for item in ranges], options
+        )
     return RenderPlan(tuple(ranges), encoder, video, (*encoder.lost, *lost))
 
 
@@ -172,13 +186,16 @@ def _encode_range(
 ) -> EncodedRange:
     item = plan.ranges[number]
     sizes, numbers, sync = list[int](), list[int](), list[bool]()
-    times, options = _stored_times(index.grid, item), _demuxer_options(index.grid)
+    times, options = _stored_times(index.grid, item.first, item.end), _demuxer_options(index.grid)
     with file.open("wb") as out, source_metadata(source, video.index, times, options) as source_messages:
         metadata = NewMetadata(metadata_codec(video.codec, plan.encoder.config), source_messages)
-        pictures = _pictures(source, video, index.grid, item)
         keyframes = {sample - item.first for sample in index.grid.fragment_keyframes if item.first < sample < item.end}
-        for packet in encode_packets(pictures, video, plan.settings(number), keyframes):
+        for packet in _encode(source, video, index, plan, number, keyframes):
             data = plan.encoder.convert_packet(packet.data, packet.key)
+            if packet.key and plan.encoder.with_timecode_of is not None:
+                sample, later = index.keyframe_before(item.first + packet.number)
+                rate = encoder_rate(plan.encoder.settings, timecode_rate(video))
+                data = plan.encoder.with_timecode_of(data, index.keyframe_head(sample), later, rate)
             data = metadata.put(data, packet.number, key=packet.key)
             out.write(data)
             sizes.append(len(data))
@@ -188,8 +205,31 @@ def _encode_range(
     return_freed_memory()
     if sorted(numbers) != list(range(item.end - item.first)):
         raise NotApplicable(f"a range stores {item.end - item.first} pictures, but {len(numbers)} were encoded")
-    composition = composition_offsets(index.grid, item.first, item.first + np.array(numbers, np.int64))
+    composition = composition_offsets(index.grid, item.slots, item.first + np.array(numbers, np.int64))
     return EncodedRange(item, file, np.array(sizes, np.int64), composition, np.array(sync, bool))
+
+
+def _encode(
+    source: Path, video: VideoStream, index: PacketIndex, plan: RenderPlan, number: int, keyframes: Collection[int]
+) -> Iterator[EncodedPacket]:
+    """Encode the pictures of a range; those that lead the group after it come last."""
+    item, settings, encode_leading = plan.ranges[number], plan.settings(number), plan.encoder.encode_leading
+    if not item.leading or encode_leading is None:
+        pictures = _pictures(source, video, index.grid, item, item.first, item.end)
+        yield from encode_packets(pictures, video, settings, keyframes)
+        return
+    own, key_packets = item.end - item.leading - item.first, list[bytes]()
+    pictures = _pictures(source, video, index.grid, item, item.first - (not own), item.end + 1)
+    for packet in encode_packets(itertools.islice(pictures, own), video, settings, keyframes):
+        if packet.key:
+            key_packets.clear()
+        key_packets.append(packet.data)
+        yield packet
+    before = list(decode_packets(key_packets, video.codec, None))[-1] if own else next(pictures)[0]
+    *leading, keyframe = (frame for frame, _ in pictures)
+    head = index.keyframe_head(item.end - item.leading)
+    for place, data in enumerate(encode_leading(before, leading, keyframe, head, video, settings)):
+        yield EncodedPacket(own + place, False, data)
 
 
 def worker_count(video: VideoStream, encoder: str) -> int:
@@ -201,16 +241,16 @@ def worker_count(video: VideoStream, encoder: str) -> int:
 
 
 def _pictures(
-    source: Path, video: VideoStream, grid: FrameGrid, item: ReencodeRange
+    source: Path, video: VideoStream, grid: FrameGrid, item: ReencodeRange, first: int, end: int
 ) -> Iterator[tuple[VideoFrame, int]]:
-    """Yield the pictures of a range, with the takes blended in, numbered from its first."""
-    frames = _source_frames(source, video, grid, item)
-    for index, frame in with_inserts(frames, item.inserts, item.first - grid.hidden):
+    """Yield the pictures [first, end), with the takes of a range blended in, numbered from the range's first."""
+    frames = _source_frames(source, video, grid, first, end)
+    for index, frame in with_inserts(frames, item.inserts, first - grid.hidden):
         yield frame, index + grid.hidden - item.first
 
 
-def _source_frames(source: Path, video: VideoStream, grid: FrameGrid, item: ReencodeRange) -> Iterator[VideoFrame]:
-    times = _stored_times(grid, item)
+def _source_frames(source: Path, video: VideoStream, grid: FrameGrid, first: int, end: int) -> Iterator[VideoFrame]:
+    times = _stored_times(grid, first, end)
     start = int(times[0])
     remaining = iter(times.tolist())
     expected = next(remaining)
@@ -226,9 +266,9 @@ def _source_frames(source: Path, video: VideoStream, grid: FrameGrid, item: Reen
         expected = following
 
 
-def _stored_times(grid: FrameGrid, item: ReencodeRange) -> Ints:
-    """Return the times of a range's pictures, as a reader with `_demuxer_options` gives them."""
-    return grid.shown[item.first : item.end] + grid.stored_shift
+def _stored_times(grid: FrameGrid, first: int, end: int) -> Ints:
+    """Return the times of the pictures [first, end), as a reader with `_demuxer_options` gives them."""
+    return grid.shown[first:end] + grid.stored_shift
 
 
 def _demuxer_options(grid: FrameGrid) -> dict[str, str] | None:
@@ -246,36 +286,43 @@ def place_in_slots(
     assert index.grid.track is not None
     stsd = sample_tables.stbl(index.grid.track).require(b"stsd").body
     new_stsd = replace_config(stsd, index.config, encoder.config)
-    return [_new_samples(source, index.grid, encoder, item, new_stsd) for item in encoded]
+    samples: list[NewSamples] = []
+    for new in encoded:
+        item = _with_relinked(source, index.grid, encoder, new)
+        offsets, leading = sample_tables.starts_of(item.sizes), len(item.sizes) - item.range.leading
+        parts = [(item.range.first, slice(0, leading)), (item.range.end - item.range.leading + 1, slice(leading, None))]
+        samples += [
+            NewSamples(
+                first=first,
+                end=first + len(offsets[part]),
+                track_number=index.grid.track_number,
+                file=item.file,
+                offsets=offsets[part],
+                sizes=item.sizes[part],
+                composition=item.composition[part],
+                sync=item.sync[part],
+                stsd=new_stsd,
+            )
+            for first, part in parts
+            if len(offsets[part])
+        ]
+    return samples
 
 
-def _new_samples(
-    source: Path, grid: FrameGrid, encoder: MatchedEncoder, encoded: EncodedRange, stsd: bytes
-) -> NewSamples:
-    item = encoded.range
-    sizes, composition, sync = encoded.sizes, encoded.composition, encoded.sync
-    if item.relinked is not None:
-        rank = int(grid.rank[item.relinked])
-        data = encoder.relink_packet(_read_sample(source, grid, item.relinked))
-        with encoded.file.open("ab") as out:
-            out.write(data)
-        sizes = np.append(sizes, len(data))
-        composition = np.append(composition, composition_offsets(grid, item.end, np.array([rank])))
-        sync = np.append(sync, True)
-    return NewSamples(
-        first=item.first,
-        end=item.copied_from,
-        track_number=grid.track_number,
-        file=encoded.file,
-        offsets=sample_tables.starts_of(sizes),
-        sizes=sizes,
-        composition=composition,
-        sync=sync,
-        stsd=stsd,
-    )
-
-
-def _read_sample(source: Path, grid: FrameGrid, sample: int) -> bytes:
+def _with_relinked(source: Path, grid: FrameGrid, encoder: MatchedEncoder, encoded: EncodedRange) -> EncodedRange:
+    """Append the relinked packet to the new ones, if there is one."""
+    sample = encoded.range.relinked
+    if sample is None:
+        return encoded
     with source.open("rb") as stream:
         stream.seek(int(grid.samples.offsets[sample]))
-        return stream.read(int(grid.samples.sizes[sample]))
+        data = encoder.relink_packet(stream.read(int(grid.samples.sizes[sample])))
+    with encoded.file.open("ab") as out:
+        out.write(data)
+    offset = composition_offsets(grid, np.array([encoded.range.end]), grid.rank[[sample]])
+    return replace(
+        encoded,
+        sizes=np.append(encoded.sizes, len(data)),
+        composition=np.append(encoded.composition, offset),
+        sync=np.append(encoded.sync, True),
+    )

@@ -111,20 +111,20 @@ steps:
 """
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mpg"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_plan_shows_the_splicing_strategy_and_refuses_an_inexact_splice(react1, suffix):
     """It shows how many frames are re-encoded, or why the film cannot be spliced exactly."""
-    codec = {".mp4": {}, ".mpg": {"codec": "mpeg2video", "tracks": 0, "time_base": Fraction(1, 25)}}[suffix]
+    codec = {".mp4": {}, ".mkv": {"codec": "mpeg4", "tracks": 0, "time_base": Fraction(1, 25)}}[suffix]
     make_clip(Path(f"clip{suffix}"), Recipe(frames=30, gop=10, **codec))
     Path("spliced.yaml").write_text(SPLICE)
     arguments = ("spliced.yaml", "--set", f"source=clip{suffix}", "--edit", "0.24-0.32:sad", "--provider", "local")
 
     result = react1("plan", *arguments)
 
-    if suffix == ".mpg":
+    if suffix == ".mkv":
         assert result.status == 3
         assert "splice: the film cannot be smart-rendered" in result.err
-        assert "mpeg2video cannot be spliced packet by packet" in result.err
+        assert "mpeg4 cannot be spliced packet by packet" in result.err
         return
     # Two edited frames, and a ramp of three frames on each side.
     assert "note: splice: smart rendering; 8 edited frame(s) and " in result.out
@@ -137,11 +137,11 @@ def test_nothing_is_paid_for_a_film_that_cannot_be_spliced_exactly(react1, monke
     """The run ends before it asks for approval, uploads or calls a provider."""
     monkeypatch.setenv("SEGMIND_API_KEY", "SG_none")
     monkeypatch.setenv("REACT1_SEGMIND_URL", "http://127.0.0.1:9")
-    make_clip(Path("clip.mpg"), Recipe(frames=50, codec="mpeg2video", tracks=0, time_base=Fraction(1, 25)))
+    make_clip(Path("clip.mkv"), Recipe(frames=50, codec="mpeg4", tracks=0, time_base=Fraction(1, 25)))
     Path("spliced.yaml").write_text(SPLICE)
 
     result = react1(
-        *("run", "spliced.yaml", "--set", "source=clip.mpg", "--edit", "0.4-0.8:sad", "--provider", "segmind"),
+        *("run", "spliced.yaml", "--set", "source=clip.mkv", "--edit", "0.4-0.8:sad", "--provider", "segmind"),
         *("--yes", "--max-cost", "5", "--json"),
     )
 

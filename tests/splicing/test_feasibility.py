@@ -45,14 +45,14 @@ def test_the_forecast_is_what_happens(context, suffix, changes):
 
 def test_a_film_that_cannot_be_exact_is_reported_with_its_reason(context):
     """The same reason that the splice gives afterwards."""
-    media = film(context, ".mpg", frames=20, tracks=0, codec="mpeg2video", time_base=Fraction(1, 25))
+    media = film(context, ".mkv", frames=20, tracks=0, codec="mpeg4", time_base=Fraction(1, 25))
 
     text = check_feasibility(context.path(media.file), media, [(5, 9)])
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 9))])
 
     assert text.way == result.metrics["way"] == "reencoded-picture"
-    assert text.reason == result.metrics["reason"] == "mpeg2video cannot be spliced packet by packet"
-    assert text.metrics() == {"way": text.way, "reason": text.reason, "encoder": "mpeg2video"}
+    assert text.reason == result.metrics["reason"] == "mpeg4 cannot be spliced packet by packet"
+    assert text.metrics() == {"way": text.way, "reason": text.reason, "encoder": "mpeg4"}
 
 
 def test_two_views_that_new_pictures_would_mark_once_more_are_refused_by_the_plan(context):
@@ -181,10 +181,10 @@ def test_spans_that_overlap_are_counted_once():
 
 def test_where_only_the_exact_way_is_wanted_no_other_is_taken(context):
     """One line that says why, and what else could be asked for."""
-    media = film(context, ".mpg", frames=20, tracks=0, codec="mpeg2video", time_base=Fraction(1, 25))
+    media = film(context, ".mkv", frames=20, tracks=0, codec="mpeg4", time_base=Fraction(1, 25))
     take = numbered_take(context, segment(media, 5, 9))
 
-    with pytest.raises(InputMediaError, match="mpeg2video cannot be spliced packet by packet; with `exact: prefer`"):
+    with pytest.raises(InputMediaError, match="mpeg4 cannot be spliced packet by packet; with `exact: prefer`"):
         splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True)
 
 

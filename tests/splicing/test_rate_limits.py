@@ -24,6 +24,7 @@ from react1.pipeline.splicing.codecs.declared_rates import (
     hevc_rates,
 )
 from react1.pipeline.splicing.packet_index import index_film
+from react1.pipeline.splicing.reencode_ranges import ReencodeRange
 from react1.pipeline.splicing.smart_render import RenderPlan
 from react1.pipeline.splicing.splice_params import Thresholds
 from react1.pipeline.splicing.verification.picture_diff import PictureDiff
@@ -98,8 +99,7 @@ def test_what_is_within_its_limits_is_coded_once(context, monkeypatch):
 
 def encoded(sizes, first=10):
     """Return a range of new packets."""
-    place = SimpleNamespace(first=first, end=first + len(sizes), relinked=None)
-    return SimpleNamespace(range=place, sizes=np.array(sizes, np.int64))
+    return SimpleNamespace(range=ReencodeRange(first, first + len(sizes), ()), sizes=np.array(sizes, np.int64))
 
 
 def uses_of(rate, source, new, first=10):

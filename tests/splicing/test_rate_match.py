@@ -15,9 +15,9 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import rate_match, strategies
 from react1.pipeline.splicing.codecs.family import encode_packets, open_encoder
+from react1.pipeline.splicing.codecs.quantiser import coarser, has_quantiser, has_thorough_search
 from react1.pipeline.splicing.encoders import EncoderSettings
 from react1.pipeline.splicing.pictures.likeness import BEST_PSNR_DB, psnr_db, ssim
-from react1.pipeline.splicing.quantiser import coarser, has_quantiser, has_thorough_search
 from react1.pipeline.splicing.rate_match import (
     Choice,
     Trial,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -35,8 +34,8 @@ def described(context, suffix, *options, **changes):
     return probe(context.path(file), file)
 
 
-def spliced(context, media):
-    return splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 9))])
+def spliced(context, media, span=(5, 9)):
+    return splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, *span))])
 
 
 def description(path):
@@ -158,29 +157,36 @@ def test_a_film_of_pictures_alone_keeps_its_tags(context):
         assert container.metadata["title"] == "A film" and len(container.streams) == 1
 
 
+OWN_MATRIX = ("-intra_matrix", ",".join(["8"] + ["20"] * 63))
+"""Films with it are encoded again completely."""
 MPEG2_RATES = {"25": "10:00:00:00", "30000/1001": "10:00:59;28", "24000/1001": "01:00:00:00"}
 
 
 @pytest.mark.parametrize("suffix", [".ts", ".mkv", ".mov"])
 @pytest.mark.parametrize("rate", MPEG2_RATES)
-def test_the_timecode_of_a_group_of_pictures_stays(context, suffix, rate):
+@pytest.mark.parametrize(("way", "options"), [("exact", ()), ("reencoded-picture", OWN_MATRIX)])
+def test_the_timecode_of_a_group_of_pictures_stays(context, suffix, rate, way, options):
     """Broadcasters and discs have it nowhere else, and turnovers are placed by it."""
     path, timecode = context.temp_path(f"film{suffix}"), MPEG2_RATES[rate]
     drawn = ["-f", "lavfi", "-i", f"testsrc2=size=192x96:duration=2:rate={rate}"]
-    coded = ["-c:v", "mpeg2video", "-q:v", "2", "-gop_timecode", timecode, str(path)]
+    coded = ["-c:v", "mpeg2video", "-q:v", "2", "-gop_timecode", timecode, *options, str(path)]
     context.run_tool([ffmpeg_path(), "-v", "error", *drawn, *coded])
     file = context.store(path)
     media = probe(context.path(file), file)
 
-    result = spliced(context, media)
+    result = spliced(context, media, (0, 4))
 
     assert media.start_timecode == probe_path(result.path).start_timecode == timecode
-    assert result.metrics["way"] == "reencoded-picture" and not any("timecode" in note for note in result.notes)
+    assert result.metrics["way"] == way and not any("timecode" in note for note in result.notes)
 
 
 def test_a_timecode_that_the_rate_does_not_have_is_reported(context, monkeypatch):
     """The encoder would refuse all of the film for it."""
-    media = film(context, ".ts", frames=20, tracks=0, codec="mpeg2video", time_base=Fraction(1, 25))
+    path = context.temp_path("film.ts")
+    drawn = ["-f", "lavfi", "-i", "testsrc2=size=192x96:duration=1:rate=25", "-c:v", "mpeg2video"]
+    context.run_tool([ffmpeg_path(), "-v", "error", *drawn, *OWN_MATRIX, str(path)])
+    file = context.store(path)
+    media = probe(context.path(file), file)
     monkeypatch.setattr(strategies, "gop_timecode", lambda _: Timecode(1, 0, 0, 0, drop=True))
 
     assert "the timecode inside the pictures could not be kept" in spliced(context, media).notes

@@ -115,9 +115,8 @@ def test_several_takes_in_one_pass(context):
 @pytest.mark.parametrize(
     ("suffix", "changes"),
     [
-        (".mpg", {"codec": "mpeg1video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}),
-        (".mpg", {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}),
-        (".ts", {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}),
+        (".mkv", {"codec": "mpeg4", "audio_codec": "mp2", "time_base": Fraction(1, 25)}),
+        (".mov", {"codec": "mpeg4", "audio_codec": "aac", "time_base": Fraction(1, 25)}),
         (".mp4", {"codec": "mpeg4", "audio_codec": "aac"}),
     ],
 )

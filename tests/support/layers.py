@@ -33,7 +33,7 @@ SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
     ("container", "matroska", "splice_params"),
     ("mp4", "pictures"),
     ("encoders", "job"),
-    ("codecs", "quantiser", "reencode_ranges"),
+    ("codecs", "reencode_ranges"),
     ("packet_index",),
     ("reencode", "remux", "smart_render"),
     ("rate_match",),

@@ -45,6 +45,13 @@ class Samples:
     composition: Ints
     """pts minus dts."""
     sync: NDArray[np.bool_]
+    partial_sync: NDArray[np.bool_] | None = None
+    """Keyframes of open groups of pictures, which MOV marks otherwise; None without any."""
+
+    @property
+    def keyframes(self) -> NDArray[np.bool_]:
+        """The samples at which a reader begins to decode."""
+        return self.sync if self.partial_sync is None else self.sync | self.partial_sync
 
     @property
     def pts(self) -> Ints:
@@ -118,16 +125,23 @@ def read_sample_table(track: Box) -> Samples:
     composition = _expand_runs(ctts.body, ">i4") if ctts is not None else np.zeros(count, np.int64)
     if len(durations) < count or len(composition) < count:
         raise NotApplicable("a track's time tables are too short")
-    sync = np.ones(count, bool)
-    stss = table.find(b"stss")
-    if stss is not None:
-        sync[:] = False
-        numbers = _column(stss.body, ">u4")
-        if len(numbers) and (int(numbers.min()) < 1 or int(numbers.max()) > count):
-            raise NotApplicable("a track's keyframe table names samples that do not exist")
-        sync[numbers - 1] = True
+    marked, partial_sync = (_marked(table, kind, count) for kind in (b"stss", b"stps"))
+    sync = np.ones(count, bool) if marked is None else marked
     dts = np.concatenate([[0], np.cumsum(durations[: count - 1])]).astype(np.int64)[:count]
-    return Samples(sizes, starts + before[:count], dts, composition[:count], sync)
+    return Samples(sizes, starts + before[:count], dts, composition[:count], sync, partial_sync)
+
+
+def _marked(table: Box, kind: bytes, count: int) -> NDArray[np.bool_] | None:
+    """Return which samples a table of their numbers has; None without this table."""
+    box = table.find(kind)
+    if box is None:
+        return None
+    numbers = _column(box.body, ">u4")
+    if len(numbers) and (int(numbers.min()) < 1 or int(numbers.max()) > count):
+        raise NotApplicable("a track's keyframe table names samples that do not exist")
+    marked = np.zeros(count, bool)
+    marked[numbers - 1] = True
+    return marked
 
 
 def _sizes(table: Box) -> Ints:

@@ -4,7 +4,7 @@ A stream keeps to a rate and a buffer if pictures that are decoded within any st
 the rate gives in that time and the buffer holds. The level also limits the bits of a single picture.
 
 Source: ITU-T H.264, tables A-1 and A-2, A.3.1 and A.3.3 (MinCR), E.1.2 (HRD); ITU-T H.265, tables A.8 and A.9; ISO/IEC
-14496-12, 8.5.2.2 (`btrt`).
+13818-2, 6.3.3 and 6.3.5 (bit_rate and vbv_buffer_size, with their extensions); ISO/IEC 14496-12, 8.5.2.2 (`btrt`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ...media.mp4.boxes import ENTRY_HEAD_BYTES, parse_boxes, single_entry
 from ...media.nal_units import split_start_codes, unescape
 from ...media.not_applicable import NotApplicable
-from . import h264_headers
+from . import h264_headers, mpeg_video
 from .hevc import hvcc_units
 
 
@@ -81,6 +81,7 @@ HEVC_LEVELS = {
 """By level_idc: buffer in the main and the high tier, rate in the main and the high tier, in units of 1100 bits."""
 _HEVC_FACTOR, _HEVC_MAIN_PROFILES, _HEVC_SPS, _LEVEL_AT = 1100, (1, 2, 3), 33, 14
 _H264_HEAD_BYTES = 4
+_MPEG_HEAD_BYTES, _MPEG_EXTENSION_BYTES, _ANY_MPEG_RATE = 12, 10, (1 << 18) - 1
 
 
 def declared_rates(codec: str, config: bytes, *, annexb: bool, stsd: bytes = b"") -> tuple[DeclaredRate, ...]:
@@ -88,13 +89,15 @@ def declared_rates(codec: str, config: bytes, *, annexb: bool, stsd: bytes = b""
 
     Args:
         codec: ffmpeg's name.
-        config: the decoder configuration of the stream.
+        config: the decoder configuration of the stream; of MPEG-1 and MPEG-2 the first packet.
         annexb: whether its units follow start codes.
         stsd: the body of the sample description of an MP4 or MOV.
     """
     read_units, read_rates = _CODECS.get(codec, (None, None))
     rates: list[DeclaredRate] = []
-    if read_units is not None and read_rates is not None:
+    if codec in mpeg_video.CODECS:
+        rates += mpeg_rates(config)
+    elif read_units is not None and read_rates is not None:
         with suppress(NotApplicable):
             for unit in split_start_codes(config) if annexb else read_units(config):
                 rates += read_rates(unit)
@@ -132,6 +135,23 @@ def hevc_rates(sps: bytes) -> list[DeclaredRate]:
     buffers, limits = HEVC_LEVELS[level][:2], HEVC_LEVELS[level][2:]
     name = f"level {level // 30}.{level % 30 // 3}{', high tier' if high_tier else ''}"
     return [DeclaredRate(name, limits[high_tier] * _HEVC_FACTOR, buffers[high_tier] * _HEVC_FACTOR)]
+
+
+def mpeg_rates(keyframe: bytes) -> list[DeclaredRate]:
+    """Return the rate and the buffer that the sequence header in a packet of MPEG-1 or MPEG-2 declares."""
+    header, *extensions = [unit for _, unit in mpeg_video.sequence_parts(keyframe)] or [b""]
+    if len(header) < _MPEG_HEAD_BYTES:
+        return []
+    numbers = int.from_bytes(header[8:12], "big")
+    rate, buffer = numbers >> 14, numbers >> 3 & 1023
+    for extension in extensions:
+        if len(extension) < _MPEG_EXTENSION_BYTES or extension[4] >> 4 != mpeg_video.SEQUENCE_EXTENSION:
+            continue
+        rate |= (int.from_bytes(extension[6:8], "big") >> 1 & 4095) << 18
+        buffer |= extension[8] << 10
+    if rate == _ANY_MPEG_RATE or not rate or not buffer:
+        return []
+    return [DeclaredRate("the film's buffer model", 400 * rate, 16_384 * buffer)]
 
 
 def container_rates(stsd: bytes) -> list[DeclaredRate]:

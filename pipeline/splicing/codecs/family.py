@@ -100,6 +100,16 @@ def _packets(context: VideoCodecContext, frame: VideoFrame | None, ticks: int) -
         yield EncodedPacket(packet.pts // ticks, packet.is_keyframe, bytes(packet))
 
 
+def decode_packets(packets: Sequence[bytes], codec: str, header: bytes | None) -> Iterator[VideoFrame]:
+    """Yield the pictures of an encoder's packets, which are in decoding order, as they are shown."""
+    decoder = CodecContext.create(codec, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.extradata = header
+    for data in packets:
+        yield from decoder.decode(av.Packet(data))
+    yield from decoder.decode(None)
+
+
 class RandomAccess(Enum):
     """Whether a decoder can resume at a packet."""
 
@@ -108,6 +118,8 @@ class RandomAccess(Enum):
     """Neither the picture nor those after it depend on earlier ones."""
     BROKEN_LINK = "broken link"
     """It can, but leading pictures (decoded after it, shown before it) depend on earlier ones; the packet is marked."""
+    OPEN_GROUP = "open group"
+    """The same, but leading pictures can be encoded again between the picture before them and this one."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,8 @@ class SourceVideo:
     """The same for all pictures of the film: what an encoder does that does not have the film's parameter sets."""
     frame: VideoFrame
     """The first picture, decoded: for its side data and field order."""
+    packet_bytes: int = 0
+    """The size of all packets; 0 if they differ."""
     in_band: tuple[bytes, ...] = ()
     """The parameter sets of all keyframes' packets; those of a joined film may have one id and differ."""
 
@@ -146,6 +160,10 @@ class MatchedEncoder:
     """Whether the decoder configuration is the same throughout the film."""
     lost: tuple[str, ...] = ()
     """What the film's packets have that the encoder's will not."""
+    encode_leading: Callable[..., list[bytes]] | None = None
+    """Encode leading pictures of a group that stays as it is; see `mpeg_video.py`."""
+    with_timecode_of: Callable[[bytes, bytes, int, Fraction], bytes] | None = None
+    """Set the timecode in a new keyframe's packet by the film's own keyframe before it; see `mpeg_video.py`."""
 
 
 class CodecFamily(Protocol):

@@ -78,6 +78,7 @@ _TWO_LAYERS = MetadataKind(
 _TIMECODE = MetadataKind(LOST_METADATA["S12M_TIMECODE"])
 _ACTIVE_FORMAT = MetadataKind(LOST_METADATA["AFD"])
 _BARS = MetadataKind("the bar data inside the pictures")
+_REPEATED_FIELDS = MetadataKind("repeated fields (2:3 pulldown)")
 _TRANSFER = MetadataKind("the alternative transfer function", persists=True)
 _AMBIENT = MetadataKind(LOST_METADATA["AMBIENT_VIEWING_ENVIRONMENT"], persists=True)
 _VOLUME = MetadataKind("the color volume of the content", persists=True)
@@ -246,10 +247,20 @@ class _H264Metadata(_NalMetadata):
 
 
 class _Mpeg2Metadata:
-    """User data of a picture. A packet is a frame, perhaps as two pictures."""
+    """User data of a picture, and which of its fields is repeated. A packet is a frame, perhaps as two pictures.
 
-    _USER_DATA = 0xB2
+    The fields of a progressive frame are marks in its coding extension (13818-2, 6.2.3.1 and 6.3.10), which the encoder
+    leaves empty. What they mean depends on the sequence: in a progressive one the complete frame is repeated.
+    """
+
+    _USER_DATA, _EXTENSION = 0xB2, 0xB5
     _KINDS: ClassVar = {b"DTG1": _ACTIVE_FORMAT, b"GA94\x06": _BARS}
+    _SEQUENCE, _PICTURE_CODING = 1, 8
+    _FIELD_MARKS = 0x82
+    """Top field first, and repeat first field."""
+
+    def __init__(self) -> None:
+        self._sequence_mark = 0
 
     def read(self, packet: bytes) -> tuple[Message, ...]:
         """Return the messages of a packet."""
@@ -257,18 +268,40 @@ class _Mpeg2Metadata:
 
     def _messages(self, packet: bytes) -> Iterator[Message]:
         for unit in split_start_codes(packet):
+            bits = unit.ljust(6, b"\0")
             if unit[:1] == bytes([self._USER_DATA]):
                 for prefix, kind in self._KINDS.items():
                     if unit.startswith(prefix, 1):
                         yield Message(kind, self._USER_DATA, unit)
+            elif self._is_extension(unit, self._SEQUENCE):
+                self._sequence_mark = bits[2] & 8
+            elif self._is_extension(unit, self._PICTURE_CODING):
+                marks = bits[4] & self._FIELD_MARKS
+                if marks and bits[5] & 0x80:
+                    yield Message(_REPEATED_FIELDS, self._EXTENSION, bytes([marks, self._sequence_mark]))
+
+    def _is_extension(self, unit: bytes | bytearray, kind: int) -> bool:
+        return len(unit) > 1 and unit[0] == self._EXTENSION and unit[1] >> 4 == kind
 
     def write(self, packet: bytes, messages: Sequence[Message]) -> bytes:
-        """Return an encoder's packet with these messages before its first slice."""
+        """Return an encoder's packet with these messages before its first slice.
+
+        One that is filled up with zeros stays as long.
+        """
         first = _FIRST_MPEG2_SLICE.search(packet)
-        if first is None or not messages:
+        if first is None:
             return packet
-        new = b"".join(b"\0\0\1" + message.data for message in messages)
-        return packet[: first.start()] + new + packet[first.start() :]
+        head, rest = bytearray(packet[: first.start()]), packet[first.start() :]
+        marks, sequence_mark = next((message.data for message in messages if message.kind is _REPEATED_FIELDS), (0, 0))
+        for start in (match.end() for match in re.finditer(rb"\x00\x00\x01(?=\xb5)", head)):
+            unit = head[start : start + 6].ljust(6, b"\0")
+            if self._is_extension(unit, self._SEQUENCE):
+                self._sequence_mark = unit[2] & 8
+            elif self._is_extension(unit, self._PICTURE_CODING) and sequence_mark == self._sequence_mark:
+                head[start + 4] |= marks if unit[5] & 0x80 else 0
+        new = b"".join(b"\0\0\1" + message.data for message in messages if message.code == self._USER_DATA)
+        filled = len(rest) - len(rest.rstrip(b"\0"))
+        return bytes(head) + new + rest[: len(rest) - min(filled, len(new))]
 
 
 class _Av1Metadata:

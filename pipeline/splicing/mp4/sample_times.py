@@ -150,14 +150,13 @@ def _count_hidden(stored: Ints, shown: Ints) -> int:
     return before
 
 
-def composition_offsets(grid: FrameGrid, first: int, ranks: Ints) -> Ints:
-    """Return pts minus dts for new pictures in the slots from `first`, at the positions `ranks` in presentation order.
+def composition_offsets(grid: FrameGrid, slots: Ints, ranks: Ints) -> Ints:
+    """Return pts minus dts for new pictures in these slots, at the positions `ranks` in presentation order.
 
     Raises:
         NotApplicable: a picture would be shown before it is decoded.
     """
-    slots = grid.samples.dts[first : first + len(ranks)]
-    offsets = grid.shown[ranks] - slots
+    offsets = grid.shown[ranks] - grid.samples.dts[slots]
     if len(offsets) and int(offsets.min()) < min(0, int(grid.samples.composition.min())):
         raise NotApplicable("the encoder reorders pictures more than the source does")
     return offsets.astype(np.int64)

@@ -169,7 +169,7 @@ def _read_rows(stream: Any, track: Box | None) -> _Rows:
         (samples.offsets[span], entries["offset"]),
         (samples.sizes[span], entries["size"]),
         (np.diff(samples.dts[span]), np.diff(entries["dts"])),
-        (samples.sync[span], entries["flags"] & _KEY != 0),
+        (samples.keyframes[span], entries["flags"] & _KEY != 0),
     ]
     if not all(np.array_equal(table, known) for table, known in pairs):
         raise _NotAsIndexed

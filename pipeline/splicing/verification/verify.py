@@ -31,7 +31,7 @@ _ADDRESS = re.compile(r"@ 0x[0-9a-f]+")
 
 def ranges_to_decode(grid: FrameGrid, ranges: Sequence[ReencodeRange]) -> tuple[range, ...]:
     """Return the shown frames of every re-encode range, and of one GOP on either side of it."""
-    keyframes = np.unique(grid.rank[grid.samples.sync])
+    keyframes = np.unique(grid.rank[grid.samples.keyframes])
     result = []
     for item in ranges:
         before = max(int(np.searchsorted(keyframes, item.first)) - 1, 0)

@@ -6,14 +6,15 @@ import odd
 import pytest
 from field_pictures import write_field_pictures
 from numbered_clips import frame_number
-from takes import film, numbered_take, segment
+from takes import film, numbered_take, packets, segment
 
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import packet_index
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
-from react1.pipeline.splicing.pictures.fields import field_order
+from react1.pipeline.splicing.pictures.fields import _repeats_field, field_order
 from react1.pipeline.splicing.verification.picture_diff import compare_pictures
 
 pytestmark = pytest.mark.slow
@@ -52,8 +53,7 @@ def test_the_first_field_stays_the_first(context, coder, order):
 
     assert {field_order(frame) for frame in decode_frames(result.path)} == {order}
     assert result.metrics["field_order_equal"] and len(list(decode_frames(result.path))) == 20
-    assert result.metrics["way"] == ("reencoded-picture" if coder == "mpeg2" else "exact")
-    assert coder == "mpeg2" or result.metrics["twin"]
+    assert result.metrics["way"] == "exact" and result.metrics["twin"]
 
 
 def test_the_other_order_is_an_error_and_a_lost_mark_is_reported(context):
@@ -74,8 +74,21 @@ def test_a_progressive_film_has_no_figure_of_it(context):
     assert "field_order_equal" not in spliced(context, media).metrics
 
 
-def test_a_pull_down_that_is_lost_is_reported(context, tmp_path):
-    """Of a film that has none nothing is said."""
+def test_a_pull_down_stays_in_new_pictures(context, tmp_path):
+    """Every other frame of this film is shown for longer."""
+    path = odd.pulled_down(tmp_path)
+    file = context.add_external(path)
+
+    result = spliced(context, probe(context.path(file), file))
+
+    repeats = [[_repeats_field(data) for _, _, data in sorted(packets(film))] for film in (path, result.path)]
+    assert repeats[0] == repeats[1] and set(repeats[0]) == {True, False}
+    assert result.metrics["metadata_equal"] and result.notes == ()
+
+
+def test_a_pull_down_that_is_lost_is_reported(context, tmp_path, monkeypatch):
+    """As where the complete film is encoded again; of a film that has none nothing is said."""
+    monkeypatch.delitem(packet_index._FAMILIES, "mpeg2video")
     path = odd.pulled_down(tmp_path)
     file = context.add_external(path)
     text = "repeated fields (2:3 pulldown) could not be kept"

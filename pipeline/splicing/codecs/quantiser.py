@@ -15,10 +15,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from .encoders import EncoderSettings
+from ..encoders import EncoderSettings
 
 FINEST_STEPS, COARSEST_STEPS = 0.0, 40.0
 _LARGEST_CRF = {"libx265": 51, "libvpx": 63, "libvpx-vp9": 63, "libsvtav1": 63}
+_MPEG = ("mpeg1video", "mpeg2video")
+FINEST_MPEG_QUALITY, _COARSEST_QUALITY = 118, 31 * 118
+"""libavcodec's units (lambda): 118 for each step of its quantiser, from 1 to 31."""
+_ANY_RATE = 300_000_000
 _FINEST_QUANTISER = 8
 """Of the predicted pictures, at no steps, with x264 and x265."""
 _KEY_STEPS = 6
@@ -49,7 +53,7 @@ _X265_THOROUGH = {"rdoq-level": "2", "psy-rdoq": "0"}
 
 def has_quantiser(settings: EncoderSettings) -> bool:
     """Return whether `coarser` has an effect; codecs without references have a fixed quantiser here."""
-    return settings.encoder == "libx264" or settings.encoder in _LARGEST_CRF
+    return settings.encoder in ("libx264", *_MPEG) or settings.encoder in _LARGEST_CRF
 
 
 def has_thorough_search(settings: EncoderSettings) -> bool:
@@ -70,9 +74,19 @@ def coarser(settings: EncoderSettings, steps: float, *, thorough: bool = False) 
         search = {**_CONSTANT, **_X265_SEARCH, **(_X265_THOROUGH if thorough else {})}
         params = ":".join((settings.options["x265-params"], *_joined(search)))
         return replace(settings, options={**settings.options, "crf": f"{crf:.1f}", "x265-params": params})
+    if settings.encoder in _MPEG:
+        quality = min(FINEST_MPEG_QUALITY * 2 ** (steps / _STEPS_PER_DOUBLE), _COARSEST_QUALITY)
+        return with_mpeg_quality(settings, quality)
     size = _step_size(float(settings.options["crf"])) * 2 ** (steps / _STEPS_PER_DOUBLE)
     crf = min(_crf_of(size), _LARGEST_CRF[settings.encoder])
     return replace(settings, options={**settings.options, "crf": str(math.floor(crf + 1e-6))})
+
+
+def with_mpeg_quality(settings: EncoderSettings, quality: float) -> EncoderSettings:
+    """Return settings of MPEG-1 or MPEG-2 whose rate control may choose this quality alone."""
+    flags = settings.options["flags"].replace("+qscale", "-qscale")
+    limits = dict.fromkeys(("lmin", "lmax"), str(round(quality)))
+    return replace(settings, options={**settings.options, **limits, "flags": flags}, bit_rate=_ANY_RATE)
 
 
 def _step_size(crf: float) -> float:
