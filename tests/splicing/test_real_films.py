@@ -5,6 +5,7 @@ Late pictures, uneven rates, hidden VP8 frames, edit lists, rotation, HDR, coars
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,8 +107,11 @@ def test_a_real_film_gets_its_own_pictures_back(context, media_folder, monkeypat
     alone = alone_db(context, take, choices[-1])
     assert inside >= alone - film.within_db, f"{inside} dB, alone {alone} dB"
     assert inside >= EDIT_DB
-    text = strict_decode(output.path)
-    assert not text or set(text.splitlines()) <= set(strict_decode(path).splitlines())
+    # Past the frames that are looked at, which go on beyond the edit's group, all packets are the source's own.
+    times = media.video.timestamps.array[: film.looked_at]
+    most_s = math.ceil((times[-1] - times[0]) * media.video.time_base) + 1
+    text = strict_decode(output.path, most_s)
+    assert not text or set(text.splitlines()) <= set(strict_decode(path, most_s).splitlines())
     if film.side_data:
         before, after = (_side_data(item, index, count, film.side_data) for item in (path, output.path))
         assert before == after and all(len(row) == len(film.side_data) for row in before)
