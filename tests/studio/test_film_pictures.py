@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import subprocess
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from numbered_clips import frame_number, make_clip
+from numbered_clips import frame_number, make_clip, read_sound
 from PIL import Image
 
 from react1.pipeline.media.frames import random_access
 from react1.pipeline.media.frames.decode import images
 from react1.pipeline.media.frames.random_access import OpenFilm
 from react1.pipeline.media.probe import probe_path
+from react1.pipeline.media.timing.clock import frame_time_s
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.studio.viewing.film_pictures import FilmPictures, Superseded
 from react1.pipeline.studio.viewing.playback import plays_in_browsers, write_proxy
@@ -126,3 +128,25 @@ def test_a_film_of_high_dynamic_range_plays_with_the_tones_of_its_stills(tmp_pat
     assert max(away) < 3, away  # of which coding is the most
     assert (video.color_primaries, video.color_transfer, video.color_space) == ("bt709",) * 3
     assert not plays_in_browsers(media, ".mp4")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "late", [{"start_s": Fraction(2, 5)}, {"audio_start_s": Fraction(2, 5)}], ids=["picture", "sound"]
+)
+def test_a_film_that_begins_late_is_played_from_a_copy_in_which_nothing_does(tmp_path, late):
+    """Firefox plays at once what an edit list delays: the picture would lead the sound. Each frame keeps its time."""
+    film = make_clip(tmp_path / "film.mp4", frames=30, size=(64, 48), audio_codec="aac", **late)
+    media = probe_path(film)
+
+    proxy = write_proxy(FolderContext(tmp_path), film, media)
+
+    played = probe_path(proxy)
+    starts_s = [frame_time_s(played, 0), played.audio[0].start_s]
+    times_s = [[float(frame_time_s(item, frame)) for frame in range(1, 30)] for item in (media, played)]
+    samples, rate_hz = read_sound(proxy)
+    assert not plays_in_browsers(media, ".mp4")
+    assert starts_s == [0, 0]
+    assert played.video.frame_count == 30
+    assert times_s[1] == pytest.approx(times_s[0], abs=0.002)
+    assert np.abs(samples[0, rate_hz // 2 :]).argmax() / rate_hz + 0.5 == pytest.approx(1, abs=0.01)  # the click

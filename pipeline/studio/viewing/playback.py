@@ -40,9 +40,12 @@ _MOST_PIXELS = 1920 * 1088
 _MOST_BITS_S = 30_000_000
 PEAKS_PER_S = 50
 _WAVE_HZ = 8000
-_PROXY_VERSION, _HDR_PROXY_VERSION, _CLIP_VERSION = 1, 2, 1
+_LATE_SOUND_S = Fraction(1, 20)
+"""Sound that is early by less is not noticed."""
+_PROXY_VERSION, _HDR_PROXY_VERSION, _CLIP_VERSION = 2, 3, 1
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 7: "smpte240m", 9: "bt2020"}
 """The filter scale's names of what `rgb_conversion` returns."""
+_FIRST_AT_ZERO = r"setpts=if(eq(N\,0)\,0\,PTS)"
 
 
 def plays_in_browsers(media: Media, suffix: str) -> bool:
@@ -57,7 +60,7 @@ def plays_in_browsers(media: Media, suffix: str) -> bool:
 
 
 def is_known_to_browsers(media: Media, suffix: str) -> bool:
-    """Return whether every current browser can decode a film."""
+    """Return whether every current browser can decode a film, and shows each frame when it is due."""
     video = require_video(media)
     containers = _PLAYABLE_VIDEO.get(video.codec, ())
     is_webm = suffix.lower() == ".webm"
@@ -65,11 +68,17 @@ def is_known_to_browsers(media: Media, suffix: str) -> bool:
     sound = media.audio[0].codec in _PLAYABLE_AUDIO if media.audio else True
     return (
         known
-        and (is_webm or "matroska" not in containers[:1])
+        and (is_webm or ("matroska" not in containers[:1] and _begins_at_once(media)))
         and video.pix_fmt in ("yuv420p", "yuvj420p")
         and not video.interlaced
         and sound
     )
+
+
+def _begins_at_once(media: Media) -> bool:
+    """Return whether picture and sound begin with the film: Firefox plays at once what an edit list delays."""
+    late_sound_s = media.audio[0].start_s - media.start_s if media.audio else 0
+    return frame_time_s(media, 0) <= 1 / (2 * require_video(media).rate) and late_sound_s <= _LATE_SOUND_S
 
 
 def proxy_parts(media: Media) -> dict[str, Any]:
@@ -81,7 +90,8 @@ def proxy_parts(media: Media) -> dict[str, Any]:
 def make_proxy(context: NodeContext, media: Media) -> None:
     """Write a proxy of a film into the cache: H.264 with 540 lines, a keyframe every half second, AAC.
 
-    Each frame keeps its time, so that the page can name the frame that it shows.
+    Each frame keeps its time, so that the page can name the frame that it shows; the first is shown from the beginning
+    on, and late sound begins with silence, so that nothing needs an edit list.
 
     Raises:
         ToolFailed: ffmpeg cannot decode the film.
@@ -113,7 +123,8 @@ def proxy_command(
         *(ffmpeg_path(), "-v", "error", "-nostdin", "-y", *(("-t", str(longest_s)) if longest_s else ())),
         *("-i", str(film)),
         *("-map", f"0:{video.index}", "-map", "0:a:0?", "-sn", "-dn"),
-        *("-vf", f"{_scaled(video, size, table)},setsar=1,format=yuv420p", "-fps_mode", "passthrough"),
+        *("-vf", f"{_scaled(video, size, table)},setsar=1,format=yuv420p,{_FIRST_AT_ZERO}", "-fps_mode", "passthrough"),
+        *(("-af", "aresample=async=1:first_pts=0") if media.audio else ()),
         *("-c:v", "libx264", "-preset", "superfast", "-crf", "25", "-bf", "0"),
         *("-g", str(max(1, round(float(video.rate) / 2))), "-c:a", "aac", "-b:a", "128k", "-ac", "2"),
         *("-movflags", "+faststart", str(target)),
