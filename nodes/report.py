@@ -28,7 +28,7 @@ class ReportNode:
     """Report the changes, the measurements, the cost, and the takes to choose from."""
 
     name: ClassVar[str] = "report"
-    version: ClassVar[int] = 11
+    version: ClassVar[int] = 12
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av", "jinja2")
     need: ClassVar[Need] = Need(cores=1, memory_mb=800)

@@ -160,7 +160,7 @@ export function attachPlayer(player) {
     }
     for (const clip of clips) clip.playbackRate = speed;
     return Promise.all(clips.map(settled))
-      .then(() => (playing && speed > 0 && !gone ? Promise.all(clips.map((clip) => clip.play())) : null))
+      .then(() => (playing && speed > 0 && !gone ? Promise.all(clips.map((clip) => clip.paused && clip.play())) : null)) // WebKit may never answer for one that plays
       .then((started) => started && requestAnimationFrame(keepInSync), stop);
   };
   const toggle = () => {

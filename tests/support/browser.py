@@ -127,6 +127,12 @@ def ask(browser: str, page: str, script: str, profile: Path) -> Any:
     return _answer(browser, _Stage(complete.encode(), b"", ""), profile)
 
 
+def print_page(browser: str, page: Path, printed: Path, profile: Path) -> None:
+    """Print a page to a PDF."""
+    argv = [browser, *_FLAGS, f"--user-data-dir={profile}", f"--print-to-pdf={printed}", page.as_uri()]
+    subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, timeout=_PATIENCE_S)
+
+
 def _answer(browser: str, server: _Stage, profile: Path) -> Any:
     """Let the browser open the server's page, and give what the page sends back."""
     with _shown(browser, server, profile):
