@@ -114,7 +114,7 @@ class TakePlayer extends HTMLElement {
   waitForClips() {
     const note = h("p", { className: "notice", role: "status" }, "Preparing the clips…"), root = this.root;
     const videos = [...root.querySelectorAll("video")], look = () => videos.every((video) => video.readyState >= 2 || video.error) && note.remove();
-    for (const video of videos) for (const name of ["loadeddata", "error"]) video.addEventListener(name, look);
+    for (const video of videos) for (const name of ["loadeddata", "seeked", "error"]) video.addEventListener(name, look); // Firefox loads the first data within a seek, which ends later
     root.querySelector(".stage").append(note);
     look();
   }

@@ -67,10 +67,12 @@ export function once(act, calm_ms = DOUBLE_CLICK_MS) {
   };
 }
 
-/** Copy text. @param {string} text */
+/** Copy a text that may still be on its way: WebKit lets a page copy only if it says so within the click. @param {Promise<string>} text */
 export async function copy(text) {
+  const content = text.then((words) => new Blob([words], { type: "text/plain" }));
+  content.catch(() => {});
   try {
-    await navigator.clipboard.writeText(text);
+    await navigator.clipboard.write([new ClipboardItem({ "text/plain": content })]);
     return true;
   } catch {
     return false;

@@ -117,11 +117,22 @@ class FinishPanel extends HTMLElement {
   }
 
   async copy(kind) {
-    if (!(await saved())) return;
+    const text = this.text(kind), isCopied = await copy(text);
+    try {
+      const words = await text;
+      if (isCopied) say("Copied.");
+      else ask("Copy this", [h("textarea", { readonly: true, rows: "12", "aria-label": "The job as text", value: words })]);
+    } catch (error) {
+      if (error.message) say(error.message, "error");
+    }
+  }
+
+  /** Return the job as text, of all that was changed before; an error without a message was shown already. */
+  async text(kind) {
+    if (!(await saved())) throw new Error();
     const response = await fetched(url(`/text/${kind}`)), text = await response.text();
-    if (!response.ok) say(response.status ? JSON.parse(text).error : "the studio does not answer", "error");
-    else if (await copy(text)) say("Copied.");
-    else ask("Copy this", [h("textarea", { readonly: true, rows: "12", "aria-label": "The job as text", value: text })]);
+    if (!response.ok) throw new Error(response.status ? JSON.parse(text).error : "the studio does not answer");
+    return text;
   }
 
   /** @param {import("/page/store.js").ServerEvent} event */

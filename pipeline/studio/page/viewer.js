@@ -155,6 +155,11 @@ class StudioViewer extends HTMLElement {
     this.playButton = button("▶", "Play (space)", () => this.toggle(), "play");
     this.time = h("input", { type: "text", className: "timecode", "aria-label": "Timecode or frame: type one to go there", spellcheck: "false", autocomplete: "off" });
     this.time.addEventListener("focus", () => this.time.select());
+    this.time.addEventListener("mousedown", (event) => {
+      if (document.activeElement === this.time) return;
+      event.preventDefault(); // WebKit would place its cursor after the text was selected
+      this.time.focus();
+    });
     this.time.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.key === "Enter") this.jump(this.time.value);
