@@ -17,7 +17,7 @@ import numpy as np
 
 from ..core.cancellation import stoppable
 from ..core.values import Media, VideoStream
-from ..media.frames.film_readers import open_input
+from ..media.frames.film_readers import open_input, open_mp4_packets
 from ..media.mp4.sample_tables import Ints, Samples
 from ..media.nal_units import has_start_codes
 from ..media.not_applicable import NoSampleTable, NotApplicable
@@ -189,7 +189,7 @@ def index_mp4(source: Path, video: VideoStream, grid: FrameGrid) -> PacketIndex:
             stream.seek(int(offsets[sample]))
             return stream.read(min(int(sizes[sample]), max_bytes))
 
-    with open_input(source) as container:
+    with open_mp4_packets(source) as container:
         config = bytes(container.streams[video.index].codec_context.extradata or b"")
     first_packet = read(0, int(sizes[0]))
     head_bytes = _head_bytes(video, config, first_packet)

@@ -41,6 +41,16 @@ def open_input(path: Path, options: Mapping[str, str] | None = None) -> InputCon
     return av.open(f"file:{path}", metadata_errors="replace", options=dict(options or {}))
 
 
+def open_mp4_packets(path: Path, options: Mapping[str, str] | None = None) -> InputContainer:
+    """Open an MP4 or MOV whose index and packets are read, but no picture is decoded.
+
+    A reader decodes the first pictures of H.264 to find out their pixel format, their colors and their reordering, which
+    is most of the time of opening a film. Here it does not, so these are unknown. Packets come with the same times: an
+    MP4 stores all of them.
+    """
+    return open_input(path, {"skip_frame": "all", **(options or {})})
+
+
 @contextlib.contextmanager
 def open_media(path: Path, name: str = "", options: Mapping[str, str] | None = None) -> Iterator[Any]:
     """Open a local file for reading with PyAV.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...core.values import AudioStream, Media
 from ...media.audio.samples import audio_frame
-from ...media.frames.film_readers import open_input
+from ...media.frames.film_readers import open_input, open_mp4_packets
 from ...media.mp4 import sample_tables
 from ...media.mp4.boxes import Box
 from ...media.not_applicable import NotApplicable
@@ -156,7 +156,7 @@ def find_sound(film: Path, moov: Box, audio: AudioStream) -> tuple[Box, int]:
         NotApplicable: there is none, or its edit list does more than shift and trim: one offset does not tell then
             which packet is heard when.
     """
-    with open_input(film) as container:
+    with open_mp4_packets(film) as container:
         number = find_track_number(moov, b"soun", container.streams[audio.index].id)
     track = find_track(moov, b"soun", number)
     if not is_one_piece(moov, track):
@@ -170,7 +170,7 @@ def _timescale(mdhd: bytes) -> bytes:
 
 def _edit_list_offset(film: Path, audio: AudioStream, samples: sample_tables.Samples) -> int:
     """Return the offset of the edit list to the track's own clock, in samples."""
-    with open_input(film) as container:
+    with open_mp4_packets(film) as container:
         for packet in container.demux(container.streams[audio.index]):
             places = np.flatnonzero(samples.offsets == (-1 if packet.pos is None else packet.pos))
             if len(places) and packet.pts is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...media.frames.film_readers import open_input
+from ...media.frames.film_readers import open_mp4_packets
 from ...media.mp4.boxes import Box, parse_boxes
 from ...media.mp4.sample_tables import Ints, Samples
 from ...media.not_applicable import NotApplicable
@@ -85,7 +85,7 @@ def read_frame_grid(path: Path, shown_times: Ints, stream_index: int) -> FrameGr
         NotApplicable: not an MP4 that can be rewritten, or an edit list that does more than shift and trim.
     """
     moov, fragmented = read_index(path)
-    with open_input(path) as container:
+    with open_mp4_packets(path) as container:
         number = find_track_number(moov, b"vide", container.streams[stream_index].id)
     track = find_track(moov, b"vide", number)
     if not is_one_piece(moov, track):
@@ -134,7 +134,7 @@ def _reader_shift(path: Path, stream_index: int, samples: Samples, options: dict
 
     The spacing of the times cannot tell: at a constant rate every shift by a number of frames fits.
     """
-    with open_input(path, options) as container:
+    with open_mp4_packets(path, options) as container:
         for packet in container.demux(container.streams[stream_index]):
             matches = np.flatnonzero(samples.offsets == (-1 if packet.pos is None else packet.pos))
             if len(matches) and packet.size and packet.pts is not None:
