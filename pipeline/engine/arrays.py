@@ -62,7 +62,8 @@ RAMP_S, LEAST_RAMP_S, RAMP_SHARE = Fraction(1, 4), Fraction(4, 25), Fraction(19,
 
 def fraction_between(value: float, between: tuple[float, float]) -> float:
     """Return the position of a value between two others, clipped to 0..1."""
-    return float(np.clip((value - between[0]) / (between[1] - between[0]), 0, 1))
+    share = float((value - between[0]) / (between[1] - between[0]))
+    return min(max(share, 0.0), 1.0)
 
 
 def shares_between(values: NDArray[FloatT], between: tuple[float, float]) -> NDArray[FloatT]:

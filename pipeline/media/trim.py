@@ -40,7 +40,7 @@ from .frames.film_readers import open_media
 from .frames.random_access import OpenFilm
 from .mp4.boxes import read_top_boxes
 from .nal_units import hevc_picture_type, split_units
-from .probe import probe, probe_path, require_video, restore_properties
+from .probe import probe_path, require_video, restore_properties
 from .tools.ffmpeg import ffmpeg_path
 
 _SUFFIXES = (".mp4", ".mov", ".m4v")
@@ -223,16 +223,16 @@ def cut_lossless(context: NodeContext, source: Media, start: int, end: int) -> M
     tracks = write_tracks(context, path, source, start, end)
     target = context.temp_path("copied.mov")
     is_copied = copy_span(path, source, (start, end), tracks, target, track_timescale(video))
-    if is_copied and _exact_cut(target, path, video, start, end, _decode_all):
-        return _probe_result(context.store(target), context, source, start, end)
+    if is_copied and (cut := _probe_exact(target, path, video, start, end, _decode_all)):
+        return _described(cut, context.store(target), source, start, end)
     for seek in (True, False):  # some files cannot be sought in; reading from the start is slow and always right
         target = context.temp_path("span.mov")
         context.run_tool(
             build_command(path, source, (start, end), tracks, target, seek=seek),
             duration_s=float(container_time_s(video, end) - container_time_s(video, start)),
         )
-        if _exact_cut(target, path, video, start, end):
-            return _probe_result(context.store(target), context, source, start, end)
+        if cut := _probe_exact(target, path, video, start, end):
+            return _described(cut, context.store(target), source, start, end)
     for index, frame in decode.exact_frames(path, video, start, end):  # raises with the damaged frame, if that is why
         if (frame.width, frame.height) != (video.width_px, video.height_px):
             raise InputMediaError(f"the picture changes its size at frame {index}, to {frame.width}x{frame.height}")
@@ -342,28 +342,30 @@ def _decode_all(path: Path, video: VideoStream, start: int, end: int) -> list[An
     return [first, last]
 
 
-def _exact_cut(
+def _probe_exact(
     target: Path,
     path: Path,
     video: VideoStream,
     start: int,
     end: int,
     decode_target: Callable[[Path, VideoStream, int, int], list[Any]] = _decode_ends,
-) -> bool:
-    """Return whether the new file's frame count, its times, its first and its last frame are the source's."""
+) -> Media | None:
+    """Probe the new file; return None if its frame count, its times, its first or last frame is not the source's."""
     ticks = video.timestamps.array[start:end]
     try:
-        cut = require_video(probe_path(target))
+        media = probe_path(target)
+        cut = require_video(media)
         own = decode_target(target, cut, 0, cut.frame_count) if cut.frame_count == len(ticks) else []
     except InputMediaError:
-        return False
+        return None
     if not own:
-        return False
+        return None
     expected, actual = (ticks - ticks[0]).tolist(), cut.timestamps.array.tolist()
     off_s = max(abs(a * video.time_base - b * cut.time_base) for a, b in zip(expected, actual, strict=True))
     if off_s > cut.time_base:
-        return False
-    return all(_same_picture(*pair) for pair in zip(own, _decode_ends(path, video, start, end), strict=True))
+        return None
+    pairs = zip(own, _decode_ends(path, video, start, end), strict=True)
+    return media if all(_same_picture(*pair) for pair in pairs) else None
 
 
 def _same_picture(cut: Any, source: Any) -> bool:
@@ -378,9 +380,8 @@ def _same_picture(cut: Any, source: Any) -> bool:
     )
 
 
-def _probe_result(file: File, context: NodeContext, source: Media, start: int, end: int) -> Media:
-    """Probe the result; what the container cannot carry is copied from the source."""
-    media = probe(context.path(file), file)
+def _described(media: Media, file: File, source: Media, start: int, end: int) -> Media:
+    """Return the result as it was probed and stored; what the container cannot carry is copied from the source."""
     video, cut = require_video(source), require_video(media)
     last_s = container_time_s(video, end) - container_time_s(video, end - 1)
     stamps = cut.timestamps.model_copy(update={"last_duration": max(1, round(last_s / cut.time_base))})
@@ -391,6 +392,7 @@ def _probe_result(file: File, context: NodeContext, source: Media, start: int, e
     )
     return media.model_copy(
         update={
+            "file": file,
             "video": restore_properties(cut, video).model_copy(update={"timestamps": stamps}),
             "audio": tracks,
             "duration_s": span_s,

@@ -13,7 +13,7 @@ from numbered_clips import make_clip
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.frames import film_readers
 from react1.pipeline.media.frames.decode import decode_frames
-from react1.pipeline.media.frames.film_readers import kept_open
+from react1.pipeline.media.frames.film_readers import kept_open, open_input, open_mp4_packets
 
 STARTS = (20, 4, 4, 13, 0)
 TICKS = 512
@@ -78,3 +78,19 @@ def test_a_reader_that_met_damage_is_not_used_again(tmp_path, opened):
         read(path, 4)
 
     assert len(opened) == 2
+
+
+@pytest.mark.parametrize("options", [{}, {"ignore_editlist": "1"}])
+def test_a_film_that_is_opened_for_its_packets_has_the_same_without_decoding(tmp_path, options):
+    """B-frames at times of their own; the pixel format is not known, since no picture was decoded to find it out."""
+    path = make_clip(tmp_path / "film.mp4", frames=24, gop=12, tracks=1, size=(64, 64), bframes=2)
+
+    def read(container):
+        return [(p.stream_index, p.pts, p.dts, p.duration, p.pos, bytes(p), p.is_keyframe) for p in container.demux()]
+
+    with open_input(path, options) as usual, open_mp4_packets(path, options) as packets:
+        video = packets.streams.video[0]
+        assert video.codec_context.extradata == usual.streams.video[0].codec_context.extradata
+        assert read(packets) == read(usual)
+        assert usual.streams.video[0].codec_context.pix_fmt == "yuv420p"
+        assert video.codec_context.pix_fmt is None

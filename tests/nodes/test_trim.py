@@ -271,8 +271,8 @@ def test_a_seek_that_misses_is_done_again_from_the_start(context, monkeypatch):
     from react1.pipeline.media import trim
 
     media = film(context, ".mkv", tracks=0)
-    answers = iter([None, media.video])
-    monkeypatch.setattr(trim, "_exact_cut", lambda *_: next(answers))
+    checks = iter([lambda *_: None, trim._probe_exact])
+    monkeypatch.setattr(trim, "_probe_exact", lambda *cut: next(checks)(*cut))
 
     trimmed(context, media, ("90f", "95f"))
 
@@ -281,15 +281,15 @@ def test_a_seek_that_misses_is_done_again_from_the_start(context, monkeypatch):
 
 def test_the_check_sees_a_shift_by_one(context):
     """A file of the right length whose frames are one too late is refused."""
-    from react1.pipeline.media.trim import _exact_cut
+    from react1.pipeline.media.trim import _probe_exact
 
     media = film(context, tracks=0)
     path, result = context.path(media.file), context.temp_path("shifted.mov")
     context.run_tool(build_command(path, media, (21, 31), [], result, seek=True))
 
-    assert _exact_cut(result, path, media.video, 21, 31)
-    assert not _exact_cut(result, path, media.video, 20, 30)
-    assert not _exact_cut(result, path, media.video, 21, 32)
+    assert _probe_exact(result, path, media.video, 21, 31)
+    assert not _probe_exact(result, path, media.video, 20, 30)
+    assert not _probe_exact(result, path, media.video, 21, 32)
 
 
 def test_the_call_is_written_with_middles_of_frames():

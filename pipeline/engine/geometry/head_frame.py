@@ -103,10 +103,10 @@ class FaceFrame:
         vars(moved).update({name: vars(self)[name] for name in ("unit_px", "axes", "local") if name in vars(self)})
         return moved
 
-    @property
+    @cached_property
     def yaw_deg(self) -> float:
         """How far the head is turned away from the camera; the sign is the side."""
-        return math.degrees(math.asin(float(np.clip(self.axes[0, 2], -1, 1))))
+        return math.degrees(math.asin(min(max(float(self.axes[0, 2]), -1.0), 1.0)))
 
 
 @dataclass(frozen=True)

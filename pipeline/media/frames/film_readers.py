@@ -44,9 +44,9 @@ def open_input(path: Path, options: Mapping[str, str] | None = None) -> InputCon
 def open_mp4_packets(path: Path, options: Mapping[str, str] | None = None) -> InputContainer:
     """Open an MP4 or MOV whose index and packets are read, but no picture is decoded.
 
-    A reader decodes the first pictures of H.264 to find out their pixel format, their colors and their reordering, which
-    is most of the time of opening a film. Here it does not, so these are unknown. Packets come with the same times: an
-    MP4 stores all of them.
+    A reader decodes the first pictures of H.264 to find out their pixel format, colors and reordering, which is most of
+    the time of opening a film. Here it does not, so these are unknown. Packets come with the same times: an MP4 stores
+    all of them.
     """
     return open_input(path, {"skip_frame": "all", **(options or {})})
 
