@@ -355,17 +355,15 @@ def _probe_exact(
     try:
         media = probe_path(target)
         cut = require_video(media)
-        own = decode_target(target, cut, 0, cut.frame_count) if cut.frame_count == len(ticks) else []
+        if cut.frame_count != len(ticks):
+            return None
+        own = decode_target(target, cut, 0, cut.frame_count)
     except InputMediaError:
-        return None
-    if not own:
         return None
     expected, actual = (ticks - ticks[0]).tolist(), cut.timestamps.array.tolist()
     off_s = max(abs(a * video.time_base - b * cut.time_base) for a, b in zip(expected, actual, strict=True))
-    if off_s > cut.time_base:
-        return None
     pairs = zip(own, _decode_ends(path, video, start, end), strict=True)
-    return media if all(_same_picture(*pair) for pair in pairs) else None
+    return media if off_s <= cut.time_base and all(_same_picture(*pair) for pair in pairs) else None
 
 
 def _same_picture(cut: Any, source: Any) -> bool:
