@@ -127,6 +127,7 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
             frame,
             packet_bytes=int(sizes[0]) if len(sizes) == 1 else 0,
             in_band=keyframes.sets,
+            intra_only=bool(index.grid.samples.sync.all()),
         )
     )
     complete = len(ranges) == 1 and ranges[0].first == 0 and ranges[0].end == index.grid.samples.count

@@ -238,14 +238,25 @@ def test_what_is_re_encoded_completely_is_not_edited_in_place_and_reports_it(con
     assert result.metrics["in_place"] is False and "re-encoded" in result.metrics["in_place_reason"]
 
 
+INTRA_ONLY = {"gop": 1, "bframes": 0, "time_base": Fraction(1, 25)}
+X265_INTRA = {"x265-params": "log-level=none:keyint=1"}
+
+
 @pytest.mark.slow
-def test_pictures_that_are_all_keyframes_stay_so_where_all_are_encoded_again(context):
-    """As tapes in MXF (IMX) have them: they became groups of fifteen."""
-    changes = {"codec": "mpeg2video", "gop": 1, "bframes": 0, "time_base": Fraction(1, 25)}
-    media = film(context, ".mxf", frames=8, tracks=0, **changes)
+@pytest.mark.parametrize(
+    ("suffix", "way", "changes"),
+    [
+        (".mxf", "reencoded-picture", {**INTRA_ONLY, "codec": "mpeg2video"}),
+        (".mov", "exact", {**INTRA_ONLY, "codec": "libx265", "pix_fmt": "yuv422p10le", "options": X265_INTRA}),
+        (".mov", "exact", {**INTRA_ONLY, "codec": "libx264", "pix_fmt": "yuv422p10le"}),
+    ],
+)
+def test_pictures_that_are_all_keyframes_stay_so(context, suffix, way, changes):
+    """As tapes in MXF (IMX) and cameras have them: they became groups of fifteen, and predicted ones in an edit."""
+    media = film(context, suffix, frames=8, tracks=0, **changes)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 2, 4))])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 2, 5))])
 
-    assert result.metrics["way"] == "reencoded-picture"
+    assert result.metrics["way"] == way
     with av.open(str(result.path)) as container:
         assert all(packet.is_keyframe for packet in container.demux(video=0) if packet.size)

@@ -143,6 +143,8 @@ class SourceVideo:
     """The size of all packets; 0 if they differ."""
     in_band: tuple[bytes, ...] = ()
     """The parameter sets of all keyframes' packets; those of a joined film may have one id and differ."""
+    intra_only: bool = False
+    """Whether all pictures of the film are keyframes, as editing codecs of cameras have them."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -90,6 +90,8 @@ _HEADER_OPTIONS = (
     *("vui-timing-info", "vui-hrd-info"),
 )
 """Options that x265 writes into its parameter sets, by the names of its note."""
+_NO_OPTIONS: Mapping[str, str] = {}
+_INTRA_ONLY: Mapping[str, str] = {"keyint": "1"}
 _PRESET, _PRESETS = "veryfast", ("medium", "fast", "faster", "veryfast", "superfast", "ultrafast", "slow", "slower")
 _FINER_STEPS, _FINE_CRF = 4, 12
 _USUAL_BFRAMES = 4
@@ -129,8 +131,10 @@ class Hevc:
         config_sets = _config_sets(source)
         film_sets = tuple(dict.fromkeys((*config_sets, *source.in_band)))
         noted = _parse_x265_note(source.first_packet + source.config)
-        match = matching_encoder(video, film_sets, noted, source.reorder)
-        settings = with_static_hdr(match or _default_encoder(video, source.film_reorder, film_sets), source.frame)
+        kinds = _INTRA_ONLY if source.intra_only else {}
+        match = matching_encoder(video, film_sets, noted, source.reorder, kinds)
+        default = _default_encoder(video, source.film_reorder, film_sets, kinds)
+        settings = with_static_hdr(match or default, source.frame)
         sets, sei = parameter_sets(video, settings), _headers(video, settings, (_SEI,))
         config = source.config
         if match is None:
@@ -195,16 +199,21 @@ def _parse_x265_note(data: bytes) -> dict[str, str]:
 
 
 def matching_encoder(
-    video: VideoStream, film_sets: tuple[bytes, ...], noted: dict[str, str], reorder: int
+    video: VideoStream,
+    film_sets: tuple[bytes, ...],
+    noted: dict[str, str],
+    reorder: int,
+    kinds: Mapping[str, str] = _NO_OPTIONS,
 ) -> EncoderSettings | None:
     """Search an x265 that writes the source's own parameter sets; return None if there is none.
 
+    `kinds` are options that decide which kinds of pictures it writes, whatever the sets say.
     There is none, either, if its pictures could be decoded more than `reorder` positions before they are shown.
     """
     if len(film_sets) != len(_SETS) or _reordered(film_sets) > reorder:
         return None
     params = {name: value.replace(":", ",") for name, value in noted.items() if name in _HEADER_OPTIONS}
-    params |= _chroma_options(film_sets)
+    params |= {**_chroma_options(film_sets), **kinds}
     if noted.get("aq-mode") == noted.get("cutree") == "0":
         params["aq-mode"] = "0"  # else the PPS says that quantisers change within a picture
     crf = max(float(noted["crf"]) - _FINER_STEPS, 0) if noted.get("rc") == "crf" else _FINE_CRF
@@ -247,9 +256,11 @@ def _chroma_options(film_sets: tuple[bytes, ...]) -> dict[str, str]:
     return {} if place is None else {"chromaloc": str(place)}
 
 
-def _default_encoder(video: VideoStream, reorder: int, film_sets: tuple[bytes, ...]) -> EncoderSettings:
+def _default_encoder(
+    video: VideoStream, reorder: int, film_sets: tuple[bytes, ...], kinds: Mapping[str, str]
+) -> EncoderSettings:
     params = {"bframes": "3" if reorder else "0", "b-pyramid": "1" if reorder > 1 else "0"}
-    return _settings(video, str(_FINE_CRF), params | _chroma_options(film_sets))
+    return _settings(video, str(_FINE_CRF), {**params, **_chroma_options(film_sets), **kinds})
 
 
 def _settings(video: VideoStream, crf: str, params: dict[str, str]) -> EncoderSettings:
