@@ -37,6 +37,7 @@ _UNSPECIFIED = (0, 2)
 _MP4_SUFFIXES = (".mp4", ".mov", ".m4v")
 _FILE_TYPE = ("major_brand", "minor_version", "compatible_brands")
 """What a reader gives as tags of an MP4, and is none: its muxer writes its own file type."""
+_OP_ATOM = ".0d010201.10"
 _PACK_START = b"\0\0\1\xba"
 _CLOCK_LEAD_S, _MOST_PRELOAD_S = 0.7, 0.5
 """The defaults of ffmpeg: how long before its decode time a packet is sent at most, and the first one."""
@@ -139,7 +140,7 @@ def replace_streams_argv(
         **{f"map_metadata:s:{place}": f"0:s:{index}" for place, index in enumerate(copied)},
         **program_options(programs, {index: place for place, index in enumerate(copied)}),
         **_muxer_options(film, output.suffix),
-        **_program_stream_format(film, output.suffix),
+        **_format_options(film, output.suffix),
         **more,
     }
     command = ffmpeg_args.output(source[_NO_STREAM], *streams, f"file:{output}", **options)
@@ -155,11 +156,16 @@ def replace_streams_argv(
     return argv[:end] + words + argv[end:]
 
 
-def _program_stream_format(film: Path, suffix: str) -> dict[str, str]:
-    """Return the muxer by which a program stream stays one of MPEG-1 or of MPEG-2, as its first pack says.
+def _format_options(film: Path, suffix: str) -> dict[str, str]:
+    """Return the muxer by which an MXF keeps its operational pattern, and a program stream its version of MPEG.
 
-    ffmpeg chooses by the suffix: MPEG-1 for `.mpg`, a Super Video CD for `.vob`. Source: ISO/IEC 13818-1, 2.5.3.4.
+    ffmpeg chooses by the suffix: OP1a for `.mxf`, and not OP-Atom, which Avid has; MPEG-1 for `.mpg`, a Super Video CD
+    for `.vob`. Source: SMPTE ST 390 (the label of OP-Atom); ISO/IEC 13818-1, 2.5.3.4 (the first pack).
     """
+    if suffix == ".mxf":
+        with open_input(film) as container:
+            pattern = container.metadata.get("operational_pattern_ul", "")
+        return {"f": "mxf_opatom"} if _OP_ATOM in pattern else {}
     if suffix not in PROGRAM_SUFFIXES:
         return {}
     with film.open("rb") as stream:

@@ -218,3 +218,19 @@ def test_a_transport_stream_is_sent_before_it_is_decoded(context, delay_s, lead_
 
     leads = _clock_leads(result.path)
     assert lead_s - 0.1 <= min(leads) <= max(leads) < lead_s + 0.2
+
+
+@pytest.mark.parametrize("pattern", ["mxf", "mxf_opatom"])
+def test_an_mxf_keeps_its_operational_pattern(context, pattern):
+    """OP-Atom became OP1a, which an Avid does not take into its media folder."""
+    clip = {"size": (1280, 720), "codec": "dnxhd", "pix_fmt": "yuv422p", "time_base": Fraction(1, 25)}
+    media = described(context, ".mxf", "-f", pattern, tracks=0, options={"b": "90M"}, **clip)
+
+    result = spliced(context, media)
+
+    assert result.metrics["way"] == "exact"
+    patterns = []
+    for path in (context.path(media.file), result.path):
+        with av.open(str(path)) as container:
+            patterns.append(container.metadata["operational_pattern_ul"])
+    assert patterns[0] == patterns[1]
