@@ -126,6 +126,8 @@ class MpegVideo:
         if not has_usual_matrices(header):
             raise NotApplicable("the film has quantiser matrices of its own")
         settings = choose_encoder(video, 0, field_order=field_order(source.frame))
+        if source.intra_only:
+            settings = replace(settings, options={**settings.options, "g": "1"})
         if not settings.same_codec or settings.pix_fmt != video.pix_fmt:
             raise NotApplicable(f"no encoder here writes this {video.codec}")
         flags = settings.options.get("flags", "")
