@@ -8,18 +8,22 @@ from __future__ import annotations
 import numpy as np
 
 from ..arrays import Curve, Field, fraction_between, smoothstep
+from ..frames.shot_light import LUMA
 from .opening import Opening
 
 REDDENS = np.array([0.80, 1.05, 1.15], np.float32)
 """Exponents of the light's falloff: between lips and gums it loses more green and blue."""
-DEEP, FLESH = np.array((0.112, 0.045, 0.041)), np.array((0.70, 0.53, 0.51))
+DEEP, FLESH = np.array((0.125, 0.051, 0.046)), np.array((0.70, 0.53, 0.51))
 """The dark behind the teeth as shares of white, and the inside of the lower lip as shares of the lip's colour."""
-WALL_HEIGHT, WALL_FADES, DEEPENS = (0.22, 0.08), 0.45, (0.10, 0.24)
+WALL_HEIGHT, WALL_FADES, DEEPENS = (0.22, 0.13), 0.38, (0.10, 0.28)
 """Within this distance of the lower lip its inside is seen, in units: a low opening below the teeth is not black. In a
 mouth that opens by more than the last values it is less, and its light fades by this share: there the dark is deep."""
 CAVITY_LIGHT = 0.6
 """Exponent of the light's falloff: pictures show the inside of a mouth brighter than it is."""
-TONGUE = np.array((0.62, 0.32, 0.31))
+TONGUE = np.array((0.70, 0.36, 0.35))
+LIP_REDNESS = (0.0, 0.35)
+"""How far red lips differ from green ones, as a share of luma, in a picture without colours and in a usual one: what is
+drawn has the colours of the shot, which may be pale."""
 TONGUE_FROM, TONGUE_FULL = 0.07, 0.16
 """Between these openings the tongue fades in."""
 LIP_SHADOW = 0.050
@@ -60,7 +64,8 @@ def _draw_cavity(opening: Opening, gap: float, opened: float, white: Curve, lip:
     reach = WALL_HEIGHT[0] + (WALL_HEIGHT[1] - WALL_HEIGHT[0]) * deepens
     above_lip = ((1 - opening.share) * opening.height_px).astype(np.float64) / (reach * unit_px)
     wall = (smoothstep(1 - above_lip) * (1 - WALL_FADES * deepens)).astype(np.float32)
-    deep, flesh = DEEP * white, FLESH * lip
+    deep, tongue = (color_of_shot(color, lip, white) * white for color in (DEEP, TONGUE))
+    flesh = FLESH * lip
     drawn = np.asarray(of_planes(deep) + of_planes(flesh - deep) * wall, np.float32)
     height = float(np.clip((gap - TONGUE_FROM) / (TONGUE_FULL - TONGUE_FROM), 0, 1))
     if height == 0:
@@ -70,7 +75,15 @@ def _draw_cavity(opening: Opening, gap: float, opened: float, white: Curve, lip:
     furrow = 1 - 0.12 * np.exp(-((opening.across / 0.05) ** 2))
     light = 0.52 + 0.48 * np.clip((opening.share - top) / 0.45, 0, 1)
     cover = (0.92 * height * body).astype(np.float32)
-    return np.asarray(drawn * (1 - cover) + of_planes(TONGUE * white) * (furrow * light * cover).astype(np.float32))
+    return np.asarray(drawn * (1 - cover) + of_planes(tongue) * (furrow * light * cover).astype(np.float32))
+
+
+def color_of_shot(color: Curve, lip: Curve, white: Curve) -> Curve:
+    """Return a colour of the mouth's inside, a share of white, (3,), as pale as the lips are in this shot."""
+    seen = lip / np.maximum(white, 1.0)
+    vivid = fraction_between(float((seen[0] - seen[1]) / max(1e-3, float(seen @ LUMA))), LIP_REDNESS)
+    grey = float(color @ LUMA)
+    return np.asarray(grey + vivid * (color - grey))
 
 
 def _light_falloff(opening: Opening, gap: float, unit_px: float) -> Field:

@@ -35,7 +35,7 @@ from ..geometry.mesh import CHIN, INNER_LIPS, LOWER_LIP, SKIN_COUNT, UPPER_LIP
 from ..pose.pose import Pose
 from ..warp.lips import move_lips
 from ..warp.warp import Warped, rigid_moves_px
-from .cavity import draw_dark, light_entering, of_planes, reddened
+from .cavity import color_of_shot, draw_dark, light_entering, of_planes, reddened
 from .opening import Opening, opening_in_box, opening_on_grid
 from .own_interior import own_interior
 from .own_rows import OwnRows, at, find_rows
@@ -113,7 +113,8 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     # A low interior without teeth is a strip of gum if it is stretched; a mouth that opens gets drawn teeth.
     bare = (1 - toothlike) * (1 - fraction_between(gap, TELLS_AT))
     own = fraction_between(own * (1 - bare * fraction_between(pose.gap - gap, WIDENS)), EITHER) * pose.own_teeth
-    lip, gum = _colors_at(original, frame.points_px[LOWER_LIP[1, 3:8], :2]).mean(0), GUM * light.white
+    lip = _colors_at(original, frame.points_px[LOWER_LIP[1, 3:8], :2]).mean(0)
+    gum = color_of_shot(GUM, lip, light.white) * light.white
     dark, fallen = draw_dark(place.opening, pose.gap, pose.gap - gap, light.white, lip, frame.unit_px)
     layers, edge = [], _resting_edge(frame, pose)
     if own > 0:

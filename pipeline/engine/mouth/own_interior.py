@@ -30,10 +30,13 @@ be fangs."""
 TOOTH_HEIGHT = 0.175
 """The height of a front tooth, in units; what the lip bares above it is gum."""
 GUM_SOFT = 0.020
+GUM_SHADED, GUM_SHADOW = 0.55, 0.070
+"""The share of its light that gum has directly under the upper lip, and how far down it is less than full, in units."""
 ROW_SOFT = 0.008
 """Softness of the edge of a row against a drawn inside, in units."""
-STREAKS = (3.0, 7.0)
-"""Stretched by between these factors, what lies between the rows gives way to a drawn inside."""
+STREAKS = (1.4, 2.2)
+"""Where the distance between the rows grows by between these factors, what lies there gives way to a drawn inside: it
+would be streaks, or a hair of shadow as a black hole, and change from frame to frame."""
 KEEPS, KEEPS_SHARE = 0.03, 0.30
 """What next to a row stays with it, in units, but at most this share of what lies between the rows."""
 
@@ -87,11 +90,12 @@ def own_interior(
     places = source.middle + np.stack([across_px, shown], -1) @ source.axes.T
     seen, cover = _sample(original, frame, places)
     # Where no inside can be told apart from the rows there is nothing to stretch; below it is only what is a lower row.
-    inside_share = at(rows.inside_share, across) * (1 - _stretched(on_upper, on_lower, upper_end, lower_start))
+    inside_share = at(rows.inside_share, across) * (1 - _stretched(on_upper, on_lower, row_end, row_start))
     below = np.where(on_lower >= lower_start, np.maximum(inside_share, rows.has_lower), inside_share)
     cover *= np.where(on_upper > upper_end, below, 1).astype(np.float32)
     bare = _gum_cover(on_upper, row_end, edge, unit) * rows.has_upper
-    seen += (bare[..., None] * (gum - seen)).astype(np.float32)
+    shaded = GUM_SHADED + (1 - GUM_SHADED) * np.clip(opening.below_top_px / (GUM_SHADOW * unit), 0, 1)
+    seen += (bare[..., None] * (gum * shaded[..., None] - seen)).astype(np.float32)
     return seen, np.asarray(cv2.GaussianBlur(cover, (0, 0), max(0.6, 0.7 * blur_px, ROW_SOFT * unit)), np.float32)
 
 
@@ -130,9 +134,9 @@ def _down(on_upper: Points, on_lower: Points, upper_end: Points, lower_start: Po
     return np.where(past_upper <= 0, on_upper, np.where(between, stretched, on_lower))
 
 
-def _stretched(on_upper: Points, on_lower: Points, upper_end: Points, lower_start: Points) -> Points:
-    """Return where what lies between the rows is stretched so far that its grain becomes streaks, 0 to 1."""
-    factor = (on_upper - upper_end + lower_start - on_lower) / np.maximum(lower_start - upper_end, 1e-3)
+def _stretched(on_upper: Points, on_lower: Points, row_end: Points, row_start: Points) -> Points:
+    """Return where the rows go so far apart that what lies between them becomes streaks, 0 to 1."""
+    factor = (on_upper - row_end + row_start - on_lower) / np.maximum(row_start - row_end, 1e-3)
     return shares_between(factor, STREAKS)
 
 

@@ -13,6 +13,7 @@ from react1.pipeline.engine.arrays import soft_mask
 from react1.pipeline.engine.frames.shot_light import LUMA, measure_light
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.geometry.mesh import CHEEKS, INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
+from react1.pipeline.engine.mouth.cavity import color_of_shot
 from react1.pipeline.engine.mouth.mouth import fill_mouth, hide_interior
 from react1.pipeline.engine.mouth.teeth import EDGE_BELOW_LIP, UPPER, draw_teeth, resting_lip
 from react1.pipeline.engine.planning.animate import pose_for
@@ -347,3 +348,17 @@ def test_an_interior_fades_in_without_a_jump(still: Still) -> None:
     steps = np.abs(np.diff(means))
     assert steps.max() < 16
     assert means[0] - means[-1] > 15
+
+
+def test_the_inside_of_a_mouth_is_as_pale_as_its_lips() -> None:
+    """A colour keeps its luma: grey between the lips of a picture without colours, unchanged between usual ones."""
+    white, red = np.array([220.0, 215.0, 210.0]), np.array([0.74, 0.38, 0.37])
+
+    grey, pale, usual = (
+        color_of_shot(red, np.array(lip), white) for lip in ((132.0, 129.0, 126.0), (150, 125, 122), (185, 115, 110))
+    )
+
+    assert np.ptp(grey) < 0.02
+    assert np.ptp(grey) < np.ptp(pale) < 0.7 * np.ptp(red)
+    assert np.allclose(usual, red)
+    assert np.allclose([grey @ LUMA, pale @ LUMA], red @ LUMA)

@@ -103,11 +103,38 @@ def test_shut_teeth_get_no_second_row_and_no_black_below_them(portrait) -> None:
     assert patch[0] > 1.35 * patch[1]
 
 
+def test_an_inside_that_would_be_stretched_to_streaks_is_drawn(portrait) -> None:
+    """Opened to three times its height, what a picture shows between its rows gives way to a drawn dark."""
+    mouth = painted(portrait, [(0.35, TOOTH), (0.3, (18, 60, 18)), (0.35, TOOTH)])
+
+    after, upper, lower = mouth.opened(0.12)
+
+    x, y = np.round((upper[5] + lower[5]) / 2).astype(int)
+    patch = after[y - 1 : y + 2, x - 4 : x + 5].reshape(-1, 3).mean(0)
+    assert patch[0] > 1.2 * patch[1]
+    assert patch @ LUMA < 100
+
+
+def test_bared_gum_lies_in_the_shadow_of_the_lip(portrait) -> None:
+    """An upper lip that rises off its teeth bares gum that is darker directly under it: no flat band."""
+    mouth = painted(portrait, [(0.8, TOOTH), (0.2, HOLLOW)])
+    shape = MouthShape.of(mouth.face)
+    pose = Pose("face", 1.0, {"AU10": 2.5}, 0.0, shape, shape.gap + 0.05)
+    moved = mouth.face.points_px[:, :2] + mouth.face.to_image_px(landmark_moves(mouth.face, pose))
+
+    after = retouch(mouth.picture, mouth.face, pose)
+
+    top = moved[UPPER_LIP[3, 5]]
+    down = mouth.face.plane_px[1]
+    shadow, gum = (column_luma(after, top + down * at, top + down * (at + 0.01)).mean() for at in (0.015, 0.055))
+    assert shadow < 0.9 * gum
+
+
 def test_a_tongue_is_no_row(portrait) -> None:
     """A wide open mouth that shows a tongue below its upper row keeps it: nothing is drawn over it."""
     mouth = painted(portrait, [(0.25, TOOTH), (0.75, TONGUE)])
 
-    after, upper, lower = mouth.opened(0.15)
+    after, upper, lower = mouth.opened(0.05)
 
     middle = upper[5] + (lower[5] - upper[5]) * 0.65
     x, y = np.round(middle).astype(int)
