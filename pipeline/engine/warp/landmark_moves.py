@@ -35,6 +35,11 @@ CLOSING_HOLDS, CLOSING = 0.5, (0.0, 0.30)
 shares of the eye: the picture shows no eye behind the lower lid, and an iris stretched instead is not round."""
 
 
+LASHES_STRETCH = 0.25
+"""How much higher, as a share of its height, the skin between an upper lid and its crease may get: lashes lie on it,
+which would stand up as spikes. What brows and lids pull apart further is stretched above the crease, on smooth skin."""
+
+
 def landmark_moves(frame: FaceFrame, pose: Pose) -> Points:
     """Return the displacement of each landmark for a pose, (478, 3) in the head's frame and unit.
 
@@ -47,7 +52,17 @@ def landmark_moves(frame: FaceFrame, pose: Pose) -> Points:
     moves[:, :2] += _skin_follows(frame, lips)
     if pose.mode == "lips":
         return moves * _mouth_region(frame)[:, None]
-    return moves + move_lids(frame, pose)
+    moves += move_lids(frame, pose)
+    _hold_lashes(frame, moves)
+    return moves
+
+
+def _hold_lashes(frame: FaceFrame, moves: Points) -> None:
+    """Let the crease of an upper lid follow it, in place, where the skin between them would be stretched too far."""
+    for eye in EYES.values():
+        height = np.maximum(0, frame.local[eye.upper, 1] - frame.local[eye.upper_ring, 1])
+        higher = moves[eye.upper, 1] - moves[eye.upper_ring, 1]
+        moves[eye.upper_ring, 1] += np.maximum(0, higher - LASHES_STRETCH * height)
 
 
 def _within_region(pose: Pose) -> Pose:

@@ -12,7 +12,7 @@ import pytest
 
 from react1.pipeline.core.edits.choices import Prompt, React1Choices
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
-from react1.pipeline.engine.geometry.mesh import CHIN, EYES, LOWER_LIP, NOSE_BASE, UPPER_LIP
+from react1.pipeline.engine.geometry.mesh import CHIN, EYES, LOWER_LIP, NOSE_BASE, NOSE_ROOT, UPPER_LIP
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.pose.action_units import ACTION_UNITS, MOUTH_UNITS
 from react1.pipeline.engine.pose.pose import HEAD_MOVES, RECIPES, gain
@@ -55,7 +55,7 @@ def test_gain_rises_with_the_temperature(prompt: Prompt) -> None:
     gains = [gain(step / 20, prompt) for step in range(21)]
 
     steps = [b - a for a, b in itertools.pairwise(gains)]
-    assert 0 < max(steps) < (3.1 if prompt == "disgusted" else 2.2) * min(steps)
+    assert 0 < max(steps) < {"disgusted": 4.2, "angry": 3.1}.get(prompt, 2.2) * min(steps)
     assert gains[0] == 0.04 and gains[-1] == pytest.approx(1)
     assert 0.55 < gains[10] < 0.70
     assert gain(-1, prompt) == gains[0] and gain(2, prompt) == gains[-1]
@@ -195,16 +195,40 @@ def test_a_mouth_rests_at_three_quarters_of_a_broad_smile(portrait, smile: float
 
 
 def test_an_angry_nose_keeps_its_length(portrait) -> None:
-    """Its tip rises by less than 0.02 units: a nose that turned up would be another person's."""
+    """Its tip rises by less than 0.02 units and its root falls by less than 0.13: else it is another person's."""
     assert max(up(portrait, [tip], "angry", 1.0) for tip in (1, 4)) < 0.02
+    assert up(portrait, [NOSE_ROOT], "angry", 1.0) > -0.13
+    assert up(portrait, INNER_BROW, "angry", 1.0) < -0.16
+
+
+@pytest.mark.parametrize("prompt", ["sad", "surprised"])
+def test_skin_that_lashes_lie_on_is_hardly_stretched(portrait, prompt: str) -> None:
+    """Between an upper lid and its crease it gets at most 0.26 higher: longer lashes stand up as spikes."""
+    shape = MouthShape.of(portrait.face)
+    moves = landmark_moves(portrait.face, pose_for(React1Choices(prompt=prompt, temperature=1.0), shape, shape, 1.0))
+    before, after = portrait.face.local[:, 1], (portrait.face.local + moves)[:, 1]
+
+    for eye in EYES.values():
+        assert (after[eye.upper] - after[eye.upper_ring] < 1.26 * (before[eye.upper] - before[eye.upper_ring])).all()
+
+
+def test_a_broad_smile_becomes_an_arch_and_no_flat_roof(portrait) -> None:
+    """Halfway to the corners neutral lips keep two fifths of the height that their middle has above the corners."""
+    shape = MouthShape.of(portrait.face)
+    moves = landmark_moves(portrait.face, pose_for(React1Choices(prompt="neutral", temperature=1.0), shape, shape, 1.0))
+
+    line = (portrait.face.local + moves)[np.stack([UPPER_LIP[3], LOWER_LIP[3]]), 1].mean(0)
+    corners = (line[0] + line[-1]) / 2
+    assert 0.04 < corners - line[5] < 0.08
+    assert corners - (line[2] + line[8]) / 2 > 0.4 * (corners - line[5])
 
 
 def test_a_disgusted_nose_does_not_turn_up(portrait) -> None:
-    """Where its wings rise, the underside of its tip and its base rise by less than a tenth of that."""
+    """Where its wings rise, the underside of its tip and its base rise by less than a fifth of that."""
     wings = up(portrait, [129, 358], "disgusted", 1.0)
 
     assert wings > 0.10
-    assert max(up(portrait, [point], "disgusted", 1.0) for point in (1, NOSE_BASE)) < wings / 10
+    assert max(up(portrait, [point], "disgusted", 1.0) for point in (1, NOSE_BASE)) < wings / 5
 
 
 def test_a_disgusted_lip_rises_nearly_up_to_its_corners(portrait) -> None:
