@@ -107,6 +107,8 @@ ACTION_UNITS: dict[str, ActionUnit] = {
             Push("inner brow", (0, 0.03), (0.20, 0.20), -0.030, 0.115, "brow"),
             Push("mid brow", (0, 0.03), (0.18, 0.18), 0, 0.080, "brow"),
             Push("outer brow", (0, 0), (0.20, 0.20), 0, -0.075, "brow"),
+            # The skin over the root of the nose folds; carried down, the root would make the nose shorter.
+            Push("face", (0, 0), (0.09, 0.10), 0, -0.050, "brow", once=True),
         ),
     ),
     "AU5": ActionUnit("upper lid raiser", "levator palpebrae superioris", lids=Lids(widen=0.048)),
@@ -137,14 +139,14 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "upper lip raiser",
         "levator labii superioris",
         (
-            Push("face", (0.30, 0.82), (0.16, 0.16), 0, -0.039),
+            Push("face", (0.30, 0.82), (0.16, 0.16), 0, -0.026),
             # The tip and the base of the nose stay: carried along by the wings, they turned it up.
-            Push("face", (0, 0.62), (0.15, 0.16), 0, 0.020, once=True),
+            Push("face", (0, 0.62), (0.15, 0.16), 0, 0.012, once=True),
             Push("face", (0.18, 0.95), (0.12, 0.12), 0.019, 0),
             Push("face", (0, 0.45), (0.12, 0.25), 0, -0.0135, once=True),
             Push("face", (0.36, 0.42), (0.14, 0.14), 0, -0.0108),
         ),
-        Pull(corner_down=-0.012, corner_power=3.0, upper_down=-0.070, middle="square"),
+        Pull(corner_down=-0.012, corner_power=3.0, upper_down=-0.076, middle="square"),
     ),
     "AU11": ActionUnit(
         "nasolabial deepener", "zygomaticus minor", (Push("face", (0.35, 0.75), (0.15, 0.15), 0, -0.030),)

@@ -66,7 +66,7 @@ RECIPES: dict[Prompt, Recipe] = {
     "angry": Recipe(
         1.0,
         {
-            "AU4": 1.6,
+            "AU4": 1.35,
             "AU5": 2.1,
             "AU7": 1.5,
             "AU9": 1.0,
@@ -78,6 +78,7 @@ RECIPES: dict[Prompt, Recipe] = {
             "AU38": 0.5,
         },
         less_after_smile={"AU15": 0.25, "AU17": 0.25},
+        first_steps=1.46,
     ),
     "surprised": Recipe(1.0, {"AU1": 0.85, "AU2": 0.95, "AU5": 1.45, "AU26": 1.5, "AU18": 0.15}),
     "disgusted": Recipe(
@@ -93,12 +94,12 @@ RECIPES: dict[Prompt, Recipe] = {
             "AU16": 1.0,
             "AU17": 0.3,
             "AU20": 0.45,
-            "AU25": 1.3,
+            "AU25": 1.5,
             "AU4": 0.4,
             "AU39": 0.2,
         },
         less_after_smile={"AU15": 0.5},
-        first_steps=1.46,
+        first_steps=1.55,
     ),
 }
 
@@ -118,8 +119,8 @@ HEAD_MOVES: dict[Prompt, HeadMove] = {
 def gain(temperature: float, prompt: Prompt) -> float:
     """Return the scale of an emotion's units at a temperature of 0 to 1: 0.04 at 0, 1 at 1; strictly rising.
 
-    It is 0.60 at 0.5, with first steps twice as large as the last ones: equal steps are to look equal. Disgusted, of
-    which others see little at first, comes sooner: 0.645 at 0.5.
+    It is 0.60 at 0.5, with first steps twice as large as the last ones: equal steps are to look equal. Angry and
+    disgusted, of which others see little at first, come sooner: 0.645 at 0.5.
     """
     share = min(1.0, max(0.0, temperature))
     first = RECIPES[prompt].first_steps

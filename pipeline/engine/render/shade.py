@@ -36,14 +36,14 @@ class Fold:
 
 FOLDS = (
     Fold({"AU15": 0.13}, (("mouth corner", 0.03, 0.03), ("mouth corner", 0.05, 0.14)), 1.5, on_lips=True),
-    Fold({"AU4": 0.18, "AU9": 0.08}, (("brow root", -0.085, -0.13), ("brow root", -0.095, 0.05)), 1.1),
-    Fold({"AU9": 0.34}, (("nose root", 0.08, 0.06), ("nose middle", 0.05, 0.06))),
-    Fold({"AU9": 0.30}, (("nose bridge", 0.10, -0.02), ("nose bridge", 0.17, 0.05))),
-    Fold({"AU9": 0.18}, (("nose middle", 0.0, 0.02), ("nose middle", 0.09, 0.0))),
-    Fold({"AU9": 0.18}, (("nose middle", 0.0, 0.12), ("nose middle", 0.10, 0.09))),
-    Fold({"AU9": 0.18}, (("nose middle", 0.03, 0.16), ("nose middle", 0.15, 0.05))),
-    Fold({"AU9": 0.18}, (("nose middle", 0.05, 0.26), ("nose middle", 0.17, 0.16))),
-    Fold({"AU9": 0.14}, (("nose root", 0.17, 0.22), ("nose root", 0.21, 0.42), ("nostril", 0.04, -0.15)), 1.4),
+    Fold({"AU4": 0.18, "AU9": 0.04}, (("brow root", -0.085, -0.13), ("brow root", -0.095, 0.05)), 1.1),
+    Fold({"AU9": 0.17}, (("nose root", 0.08, 0.06), ("nose middle", 0.05, 0.06))),
+    Fold({"AU9": 0.15}, (("nose bridge", 0.10, -0.02), ("nose bridge", 0.17, 0.05))),
+    Fold({"AU9": 0.09}, (("nose middle", 0.0, 0.02), ("nose middle", 0.09, 0.0))),
+    Fold({"AU9": 0.09}, (("nose middle", 0.0, 0.12), ("nose middle", 0.10, 0.09))),
+    Fold({"AU9": 0.09}, (("nose middle", 0.03, 0.16), ("nose middle", 0.15, 0.05))),
+    Fold({"AU9": 0.09}, (("nose middle", 0.05, 0.26), ("nose middle", 0.17, 0.16))),
+    Fold({"AU9": 0.07}, (("nose root", 0.17, 0.22), ("nose root", 0.21, 0.42), ("nostril", 0.04, -0.15)), 1.4),
     Fold({"AU6": 0.14}, (("eye corner", 0.09, -0.02), ("eye corner", 0.18, -0.05))),
     Fold({"AU6": 0.14}, (("eye corner", 0.09, 0.04), ("eye corner", 0.17, 0.07))),
 )
