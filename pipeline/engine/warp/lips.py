@@ -24,9 +24,10 @@ REST_LIFT, REST_WIDTH = (-0.10, -0.056), (0.70, 0.80)
 SMILE_CORNERS = (-0.04, 0.07)
 """Corners up to the first height are those of a mouth at rest, from the second on those of a smile. What a smile has
 above the range at rest goes completely, because cheeks and lids keep a trace of it; a calm mouth keeps its shape."""
-CALM_CORNERS = 2.8
-"""The power of the place across, 0 to 1, with which corners of a smile come down. Between the middle and the corners a
-smile hangs lower than a mouth at rest: with less, it would become a straight Λ."""
+CALM_CORNERS = (1.7, 2.8)
+"""The power of the place across, 0 to 1, with which corners of a smile come down, under an emotion and in neutral.
+Between the middle and the corners a smile hangs lower than a mouth at rest: with less, neutral lips would be a flat
+roof; with more, others take an angry or disgusted mouth less often for what it is."""
 RESTS_AT = 0.76
 """A broad smile rests at this share of its width, where that is more than the usual range."""
 CALM_NARROWS = 0.50
@@ -165,7 +166,8 @@ def lip_shape(pose: Pose, across: Curve, share: Curve) -> tuple[Points, Points]:
         upper_down += amount * pull.upper_down * middles[pull.middle]
         lower_down += amount * pull.lower_down * middles[pull.middle]
     narrow = min(1.0, max(0.6, pose.rest.width / REST_WIDTH[1]))
-    down = narrow * down + pose.calm * _lift_lost(_closed_lift(pose.rest)) * side**CALM_CORNERS
+    lost = _lift_lost(_closed_lift(pose.rest)) * side ** CALM_CORNERS[pose.at_rest]
+    down = narrow * down + pose.calm * lost
     out += -_width_lost(pose) / 2 + pose.widen / 2
     upper = np.stack([out * across, down + upper_down], 1) * share[:, None]
     lower = np.stack([out * across, down + lower_down], 1) * share[:, None]
