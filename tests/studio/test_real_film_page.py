@@ -46,9 +46,7 @@ def test_real_footage_becomes_a_film(chromium, media_folder, tmp_path):
         page.click("#tab-finish")
         page.click("#make-film")
         page.wait_for_selector(".film-item[data-state=done]", timeout=240_000)
-        page.wait_for_selector(
-            ".film-item >> text=outside the edits the film looks the same; all of it was encoded again"
-        )
+        page.wait_for_selector(".film-item >> text=every frame outside the edits is the source's own, bit for bit")
         page.click(".film-item >> text=Watch")
         until(page, "document.querySelector('.badge').textContent.startsWith('finished film')")
         until(page, "document.querySelector('canvas[data-frame]').dataset.frame === '30'")
