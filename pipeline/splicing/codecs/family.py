@@ -147,6 +147,33 @@ class SourceVideo:
     """Whether all pictures of the film are keyframes, as editing codecs of cameras have them."""
 
 
+class EncodeLeading(Protocol):
+    """Encodes the leading pictures of a group whose keyframe stays as it is."""
+
+    def __call__(
+        self,
+        before: VideoFrame,
+        leading: Sequence[VideoFrame],
+        keyframe: VideoFrame,
+        keyframe_head: bytes,
+        video: VideoStream,
+        settings: EncoderSettings,
+    ) -> list[bytes]:
+        """Return their packets, as they are shown.
+
+        Args:
+            before: the reference that is shown before them, as it is decoded.
+            leading: the pictures.
+            keyframe: the reference that is shown after them, as it is decoded.
+            keyframe_head: the first bytes of its packet: the pictures are numbered by it.
+            video: the film's pictures.
+            settings: of the other new pictures.
+
+        Raises:
+            NotApplicable: there are more than the encoder takes.
+        """
+
+
 @dataclass(frozen=True)
 class MatchedEncoder:
     """An encoder for the new pictures, and how packets are stored among the film's own."""
@@ -162,8 +189,7 @@ class MatchedEncoder:
     """Whether the decoder configuration is the same throughout the film."""
     lost: tuple[str, ...] = ()
     """What the film's packets have that the encoder's will not."""
-    encode_leading: Callable[..., list[bytes]] | None = None
-    """Encode leading pictures of a group that stays as it is; see `mpeg_video.py`."""
+    encode_leading: EncodeLeading | None = None
     with_timecode_of: Callable[[bytes, bytes, int, Fraction], bytes] | None = None
     """Set the timecode in a new keyframe's packet by the film's own keyframe before it; see `mpeg_video.py`."""
 

@@ -30,15 +30,19 @@ from .quantiser import FINEST_MPEG_QUALITY, with_mpeg_quality
 CODECS = ("mpeg1video", "mpeg2video")
 """By ffmpeg's names."""
 _START = b"\0\0\1"
-_PICTURE, _USER_DATA, SEQUENCE, EXTENSION, _GROUP = 0x00, 0xB2, 0xB3, 0xB5, 0xB8
+_PICTURE, _FIRST_SLICE, _LAST_SLICE, SEQUENCE, EXTENSION, _GROUP = 0x00, 0x01, 0xAF, 0xB3, 0xB5, 0xB8
+"""Numbers of start codes."""
 SEQUENCE_EXTENSION, _MATRICES, _PICTURE_CODING = 1, 3, 8
 """Kinds of extensions."""
 _CODING_EXTENSION_BYTES, _TOP_FIRST, _BOTTOM_FIRST, _WHOLE_FRAME = 9, 1, 2, 3
-_INTRA = 1
+_PICTURE_BYTES, _INTRA = 6, 1
+"""What is read of a picture's header, and its type."""
 _GROUP_BYTES, _GROUP_MARKS = 8, 7
 """A group's header, and its bits after the timecode: whether it is closed, and whether it was cut."""
 _MOST_LEADING = 16
 """Of B pictures in a row, which the encoder takes."""
+_BITS_BEFORE_MATRICES = 62
+"""Of a sequence header, after its start code."""
 _INTRA_MATRIX = bytes.fromhex(
     "0810101310131616161616161a181a1b1b1b1a1a1a1a1b1b1b1d1d1d2222221d"
     "1d1d1b1b1d1d2020222225262523232223262628282830302e2e38383a454553"
@@ -47,11 +51,11 @@ _INTRA_MATRIX = bytes.fromhex(
 
 
 def units(packet: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (start code, bytes with it) of what a packet has before its slices."""
+    """Yield what a packet has before its first slice: the number of each start code, and the bytes from it on."""
     start = packet.find(_START)
     while 0 <= start < len(packet) - 3:
         code = packet[start + 3]
-        if 0 < code < _USER_DATA - 1:
+        if _FIRST_SLICE <= code <= _LAST_SLICE:
             return
         end = packet.find(_START, start + 3)
         yield code, packet[start : end if end >= 0 else len(packet)]
@@ -102,7 +106,7 @@ class MpegVideo:
     def random_access(self, packet: bytes, *, annexb: bool) -> RandomAccess:
         """Return OPEN_GROUP for an intra picture with a sequence header, whose matrices count for what follows."""
         picture = next((unit for code, unit in units(packet) if code == _PICTURE), b"")
-        if len(picture) < 6 or picture[5] >> 3 & 7 != _INTRA or not sequence_header(packet):
+        if len(picture) < _PICTURE_BYTES or picture[5] >> 3 & 7 != _INTRA or not sequence_header(packet):
             return RandomAccess.NONE
         extensions = (unit[4] >> 4 for code, unit in units(packet) if code == EXTENSION and len(unit) > 4)
         return RandomAccess.NONE if _MATRICES in extensions else RandomAccess.OPEN_GROUP
@@ -131,7 +135,7 @@ class MpegVideo:
         if not settings.same_codec or settings.pix_fmt != video.pix_fmt:
             raise NotApplicable(f"no encoder here writes this {video.codec}")
         flags = settings.options.get("flags", "")
-        if "ildct" not in flags and not _is_progressive(header, video):
+        if "ildct" not in flags and not _is_progressive(header):
             settings = replace(settings, options={**settings.options, "flags": f"{flags}+ildct"})
         return MatchedEncoder(
             settings,
@@ -145,8 +149,8 @@ class MpegVideo:
 
 def has_usual_matrices(header: bytes) -> bool:
     """Return whether a sequence header leaves both quantiser matrices at their defaults, or repeats these."""
-    bits = int.from_bytes(header[4:140], "big") << 8 * max(0, 140 - len(header))
-    place = 136 * 8 - 62
+    fields = header[4:140].ljust(136, b"\0")
+    bits, place = int.from_bytes(fields, "big"), len(fields) * 8 - _BITS_BEFORE_MATRICES
 
     def take(count: int) -> int:
         nonlocal place
@@ -159,7 +163,7 @@ def has_usual_matrices(header: bytes) -> bool:
     return True
 
 
-def _is_progressive(header: bytes, video: VideoStream) -> bool:
+def _is_progressive(header: bytes) -> bool:
     """Return whether a sequence header says that there are no fields, as MPEG-1 never has."""
     extensions = [unit for code, unit in units(header) if code == EXTENSION and unit[4] >> 4 == SEQUENCE_EXTENSION]
     return not extensions or bool(extensions[0][5] & 8)
@@ -223,19 +227,7 @@ def encode_leading(
 ) -> list[bytes]:
     """Encode leading pictures as B pictures between the picture before them and the keyframe that they lead.
 
-    Args:
-        before: the reference that is shown before them, as it is decoded.
-        leading: the pictures.
-        keyframe: the reference that is shown after them, as it is decoded.
-        keyframe_head: the first bytes of its packet: the pictures are numbered by it.
-        video: the film's pictures.
-        settings: of the other new pictures.
-
-    Returns:
-        Their packets, as they are shown.
-
-    Raises:
-        NotApplicable: there are more than the encoder takes.
+    Arguments and errors are those of `EncodeLeading`.
     """
     if len(leading) > _MOST_LEADING:
         raise NotApplicable(f"{len(leading)} leading pictures, but the encoder takes {_MOST_LEADING} in a row")
@@ -243,9 +235,8 @@ def encode_leading(
     factor = f"{quality / FINEST_MPEG_QUALITY:.4f}"
     finest = with_mpeg_quality(settings, FINEST_MPEG_QUALITY)
     options = {"bf": str(len(leading)), "b_qfactor": factor, "b_qoffset": "0", "b_strategy": "0"}
-    pictures = enumerate((before, *leading, keyframe))
-    numbered = ((frame, number) for number, frame in pictures)
-    packets = encode_packets(numbered, video, replace(finest, options={**finest.options, **options}))
+    pictures = ((frame, number) for number, frame in enumerate((before, *leading, keyframe)))
+    packets = encode_packets(pictures, video, replace(finest, options={**finest.options, **options}))
     by_place = {packet.number: packet.data for packet in packets}
     first = place_in_group(keyframe_head) - len(leading)
     return [_renumbered(by_place[place + 1], (first + place) % 1024) for place in range(len(leading))]

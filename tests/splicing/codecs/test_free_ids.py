@@ -147,7 +147,7 @@ def test_a_note_in_the_film_gives_no_options_of_its_own(context, monkeypatch):
     monkeypatch.setattr(hevc, "parameter_sets", lambda _, settings: tried.append(settings) or ())
 
     assert MATCHING_ENCODER(media.video, film_sets, hevc._parse_x265_note(note), 2) is None
-    tried.append(hevc._default_encoder(media.video, 2, film_sets))
+    tried.append(hevc._default_encoder(media.video, 2, film_sets, {}))
 
     words = {word.partition("=")[0] for settings in tried for word in settings.options["x265-params"].split(":")}
     assert "bframes" in words and "csv" not in words
