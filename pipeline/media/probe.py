@@ -28,6 +28,7 @@ from ..core.values import AudioStream, Media, OtherStream, Timestamps, VideoStre
 from .frames import color
 from .frames.decode import ENCODE_AGAIN, decode_frames, main_video_stream, require_complete
 from .frames.film_readers import open_media
+from .mpeg_headers import parse_gop_timecode
 from .nal_units import FieldPairs
 from .timing.frame_rate import detect_rate
 from .timing.indexed_times import read_indexed_times
@@ -331,17 +332,6 @@ def _timecode_of_frame(frame: Any, main: Any) -> str:
     if len(binary := side_data.get("GOP_TIMECODE", b"")) >= 8:
         return _nonzero_timecode(parse_gop_timecode(struct.unpack("=q", binary[:8])[0]))
     return ""
-
-
-def parse_gop_timecode(code: int) -> Timecode:
-    """Parse the 25 bits of an MPEG-2 group of pictures."""
-    drop = bool(code >> 24 & 1)
-    return Timecode(code >> 19 & 0x1F, code >> 13 & 0x3F, code >> 6 & 0x3F, code & 0x3F, drop=drop)
-
-
-def gop_timecode_bits(code: Timecode) -> int:
-    """Return the 25 bits of an MPEG-2 group of pictures; the marker between minutes and seconds is set."""
-    return code.drop << 24 | code.hours << 19 | code.minutes << 13 | 1 << 12 | code.seconds << 6 | code.frames
 
 
 def parse_s12m_timecode(code: int, rate: Fraction) -> Timecode:

@@ -22,6 +22,7 @@ from ..core.times import Timecode, timecode_to_frames
 from ..core.values import VideoStream
 from ..media.clip_writer import BT709, FULL_RANGE, TV_RANGE
 from ..media.frames.color import is_rgb
+from ..media.mpeg_headers import MPEG_CODECS
 from .pictures.fields import FieldOrder, has_keyframes_only
 
 _MPEG_RATES = (
@@ -101,8 +102,7 @@ def _progressive_settings(video: VideoStream, reorder: int, suffix: str) -> Enco
         "vp8": _libvpx,
         "vp9": _libvpx,
         "av1": _svt_av1,
-        "mpeg1video": _mpeg,
-        "mpeg2video": _mpeg,
+        **dict.fromkeys(MPEG_CODECS, _mpeg),
         **dict.fromkeys(_MPEG4_ENCODERS, _mpeg4),
         "mjpeg": _mjpeg,
         "prores": _prores,
@@ -207,7 +207,7 @@ def with_timecode(settings: EncoderSettings, timecode: Timecode, rate: Fraction)
 
     Pictures of MPEG-1 and MPEG-2 have one. `rate` is the film's.
     """
-    if settings.encoder not in ("mpeg1video", "mpeg2video"):
+    if settings.encoder not in MPEG_CODECS:
         return None
     with contextlib.suppress(ValueError):
         timecode_to_frames(timecode, encoder_rate(settings, rate))
@@ -217,8 +217,12 @@ def with_timecode(settings: EncoderSettings, timecode: Timecode, rate: Fraction)
 
 def as_intra_only(settings: EncoderSettings, film: Path, stream: int) -> EncoderSettings:
     """Return settings with which every picture is a keyframe, if those of the film are and its codec stays."""
-    is_kept = settings.same_codec and has_keyframes_only(film, stream)
-    return replace(settings, options={**settings.options, "g": "1"}) if is_kept else settings
+    return intra_only(settings) if settings.same_codec and has_keyframes_only(film, stream) else settings
+
+
+def intra_only(settings: EncoderSettings) -> EncoderSettings:
+    """Return settings with which every picture is a keyframe."""
+    return replace(settings, options={**settings.options, "g": "1"})
 
 
 def with_keyframes(settings: EncoderSettings) -> EncoderSettings:
@@ -273,7 +277,7 @@ def encoder_rate(settings: EncoderSettings, rate: Fraction) -> Fraction:
     """
     if settings.encoder in _MPEG4_ENCODERS.values() and rate.numerator > _MPEG4_TICKS:
         return Fraction(round(rate * 1000), 1000).limit_denominator(1000) if rate < 60 else Fraction(round(rate))
-    if settings.encoder not in ("mpeg1video", "mpeg2video"):
+    if settings.encoder not in MPEG_CODECS:
         return rate if rate > 0 else Fraction(25)
     return min(_MPEG_RATES, key=lambda known: abs(known - rate))
 

@@ -24,10 +24,10 @@ from ..core.values import Media, VideoStream
 from ..media.frames.decode import ENCODE_AGAIN, decode_frames, exact_frames, open_packets
 from ..media.frames.film_readers import kept_open
 from ..media.mp4.sample_tables import Ints
+from ..media.mpeg_headers import MPEG_CODECS
 from ..media.not_applicable import NotApplicable
 from ..media.probe import VIEWS, WITHOUT_STEREO_MODE
 from ..media.timing.clock import describe_frame
-from .codecs import mpeg_video
 from .codecs.h264_slices import pictures_come
 from .codecs.kept_metadata import DOLBY_VISION_CONFIGURATION, lost_in_complete
 from .container import TRANSPORT_SUFFIXES, container_suffix, maps_dolby_vision, remux_refusal
@@ -202,7 +202,7 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
             _require_one_view(source, media, str(reason))
         count = media.video.frame_count
         described = {*described_anew(source, media), count - 1}
-        if media.video.codec not in mpeg_video.CODECS:  # their packets tell all
+        if media.video.codec not in MPEG_CODECS:  # their packets tell all
             described.update(start for start, _ in spans)
         require_one_description(source, media.video, sorted(described))
         require_decodable(source, media, [(0, count), *spans], are_counted=True)

@@ -83,7 +83,7 @@ class PacketIndex:
         Before the first one, this is returned, and the number is negative.
         """
         samples = np.flatnonzero(self.grid.samples.keyframes)
-        places = self.grid.rank[samples]
+        places = np.searchsorted(self.grid.shown, self.grid.samples.pts[samples])
         number = max(0, int(np.searchsorted(places, place, side="right")) - 1)
         return int(samples[number]), place - int(places[number])
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..core.values import VideoStream
 from ..media.mp4 import sample_tables
 from ..media.mp4.sample_tables import Ints
-from .codecs import mpeg_video
+from ..media.mpeg_headers import MPEG_CODECS
 from .codecs.declared_rates import DeclaredRate, declared_rates
 from .codecs.quantiser import COARSEST_STEPS, has_quantiser
 from .packet_index import PacketIndex
@@ -58,7 +58,7 @@ class LimitUse:
 def film_rates(index: PacketIndex, codec: str) -> tuple[DeclaredRate, ...]:
     """Return what a film declares of its bits."""
     stsd = sample_tables.stbl(index.grid.track).require(b"stsd").body if index.grid.track is not None else b""
-    config = index.first_packet if codec in mpeg_video.CODECS else index.config
+    config = index.first_packet if codec in MPEG_CODECS else index.config
     return declared_rates(codec, config, annexb=index.annexb, stsd=stsd)
 
 

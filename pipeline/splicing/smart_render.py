@@ -1,7 +1,7 @@
 """Smart rendering: re-encode only the pictures of the edits and of their partial GOPs, packet by packet.
 
 `plan_render` chooses the encoder and the re-encode ranges, `encode_ranges` encodes them. `place_in_slots` puts the
-packets into the slots of an MP4 or MOV; for other containers, `remux.py` writes them among the film's own.
+packets into the slots of an MP4 or MOV; for other containers, `packet_writer.py` writes them among the film's own.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
     video = as_described(source, video, times, options)
     reorder = min(index.grid.reorder(item.first, item.end) for item in ranges)
     film_reorder = min(index.grid.film_reorder, reorder)
-    sizes = np.unique(index.grid.samples.sizes)
+    sizes = index.grid.samples.sizes
     encoder = family.match_encoder(
         SourceVideo(
             video,
@@ -125,7 +125,7 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
             reorder,
             film_reorder,
             frame,
-            packet_bytes=int(sizes[0]) if len(sizes) == 1 else 0,
+            packet_bytes=int(sizes[0]) if sizes.min() == sizes.max() else 0,
             in_band=keyframes.sets,
             intra_only=bool(index.grid.samples.sync.all()),
         )

@@ -35,6 +35,7 @@ from .matroska import MATROSKA_SUFFIXES
 from .mp4.rewrite import rewrite, write_film
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .packet_index import PacketIndex, index_film
+from .packet_writer import write_packets
 from .pictures.description import as_described
 from .pictures.fields import field_order, gop_timecode, has_repeated_fields, require_known_colors
 from .pictures.frames import count_frames, with_inserts
@@ -42,15 +43,7 @@ from .rate_limits import film_rates, limit_metrics, limit_notes, measure_limits,
 from .rate_match import MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
 from .reencode import encode
 from .reencode_ranges import EncodedRange
-from .remux import (
-    picture_options,
-    remux_argv,
-    restore_description,
-    stale_tags,
-    stream_choices,
-    write_covers,
-    write_packets,
-)
+from .remux import picture_options, remux_argv, restore_description, stale_tags, stream_choices, write_covers
 from .smart_render import RenderPlan, encode_ranges, place_in_slots, plan_render, worker_count
 from .splice_params import failures_of
 from .verification.metadata_check import compare_metadata, distinct_labels

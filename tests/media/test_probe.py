@@ -12,7 +12,8 @@ from numbered_clips import frame_number, make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.frames.decode import exact_frames
-from react1.pipeline.media.probe import parse_gop_timecode, parse_s12m_timecode, require_video
+from react1.pipeline.media.mpeg_headers import parse_gop_timecode
+from react1.pipeline.media.probe import parse_s12m_timecode, require_video
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.media.tools.process import run_tool
 

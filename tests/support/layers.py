@@ -35,7 +35,7 @@ SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
     ("encoders", "job"),
     ("codecs", "reencode_ranges"),
     ("packet_index",),
-    ("reencode", "remux", "smart_render"),
+    ("packet_writer", "reencode", "remux", "smart_render"),
     ("rate_match",),
     ("rate_limits",),
     ("audio",),

@@ -101,7 +101,7 @@ def media_error(error: av.FFmpegError, damage: str) -> React1Error:
     if isinstance(error, MemoryError | BlockingIOError):  # the latter where no thread can be started
         return ToolFailed(
             f"pictures cannot be decoded: this process gets no more memory or threads ({error.strerror}); nothing is "
-            "damaged. Run fewer films at once (--jobs 1), or raise its limits (ulimit)"
+            "damaged. Run fewer films at once, or raise the limits of the process"
         )
     return InputMediaError(f"{damage}: {error.strerror}")
 

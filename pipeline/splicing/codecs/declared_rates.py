@@ -15,9 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ...media.mp4.boxes import ENTRY_HEAD_BYTES, parse_boxes, single_entry
+from ...media.mpeg_headers import MPEG_CODECS, SEQUENCE_EXTENSION, extensions, sequence_header
 from ...media.nal_units import split_start_codes, unescape
 from ...media.not_applicable import NotApplicable
-from . import h264_headers, mpeg_video
+from . import h264_headers
 from .hevc import hvcc_units
 
 
@@ -81,7 +82,7 @@ HEVC_LEVELS = {
 """By level_idc: buffer in the main and the high tier, rate in the main and the high tier, in units of 1100 bits."""
 _HEVC_FACTOR, _HEVC_MAIN_PROFILES, _HEVC_SPS, _LEVEL_AT = 1100, (1, 2, 3), 33, 14
 _H264_HEAD_BYTES = 4
-_MPEG_HEAD_BYTES, _MPEG_EXTENSION_BYTES, _ANY_MPEG_RATE = 12, 10, (1 << 18) - 1
+_MPEG_HEAD_BYTES, _ANY_MPEG_RATE = 12, (1 << 18) - 1
 
 
 def declared_rates(codec: str, config: bytes, *, annexb: bool, stsd: bytes = b"") -> tuple[DeclaredRate, ...]:
@@ -95,7 +96,7 @@ def declared_rates(codec: str, config: bytes, *, annexb: bool, stsd: bytes = b""
     """
     read_units, read_rates = _CODECS.get(codec, (None, None))
     rates: list[DeclaredRate] = []
-    if codec in mpeg_video.CODECS:
+    if codec in MPEG_CODECS:
         rates += mpeg_rates(config)
     elif read_units is not None and read_rates is not None:
         with suppress(NotApplicable):
@@ -139,14 +140,12 @@ def hevc_rates(sps: bytes) -> list[DeclaredRate]:
 
 def mpeg_rates(keyframe: bytes) -> list[DeclaredRate]:
     """Return the rate and the buffer that the sequence header in a packet of MPEG-1 or MPEG-2 declares."""
-    header, *extensions = [unit for _, unit in mpeg_video.sequence_parts(keyframe)] or [b""]
+    header = sequence_header(keyframe)
     if len(header) < _MPEG_HEAD_BYTES:
         return []
     numbers = int.from_bytes(header[8:12], "big")
     rate, buffer = numbers >> 14, numbers >> 3 & 1023
-    for extension in extensions:
-        if len(extension) < _MPEG_EXTENSION_BYTES or extension[4] >> 4 != mpeg_video.SEQUENCE_EXTENSION:
-            continue
+    for extension in extensions(header, SEQUENCE_EXTENSION):
         rate |= (int.from_bytes(extension[6:8], "big") >> 1 & 4095) << 18
         buffer |= extension[8] << 10
     if rate == _ANY_MPEG_RATE or not rate or not buffer:

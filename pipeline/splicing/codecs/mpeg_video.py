@@ -4,41 +4,46 @@ New pictures begin with a closed group and the film's own sequence header. The l
 which the film's own pictures resume depend on the new picture before and on that group's keyframe: they are encoded as
 B pictures between these two, so the keyframe and all that follows stay as they are.
 
-Source: ISO/IEC 11172-2 and 13818-2, 6.2.2 (sequence header, extensions), 6.2.2.6 (group of pictures), 6.2.3 (picture
-header), 6.3.11 (quantiser matrices). B pictures can have a quantiser of their own, a factor of the others', by
-libavcodec's `b_qfactor`; their references are coded as finely as the encoder can.
+Source: ISO/IEC 13818-2, 6.3.8 (closed and open groups) and 6.3.11 (quantiser matrices). B pictures can have a
+quantiser of their own, a factor of the others', by libavcodec's `b_qfactor`; their references are coded as finely as
+the encoder can.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from ...core.times import Timecode, timecode_of_day, timecode_to_frames
+from ...core.times import timecode_of_day, timecode_to_frames
 from ...core.values import VideoStream
+from ...media.mpeg_headers import (
+    GROUP,
+    GROUP_BYTES,
+    GROUP_MARKS,
+    MATRICES,
+    PICTURE,
+    START,
+    extensions,
+    first_field,
+    gop_timecode_bits,
+    group_timecode,
+    is_progressive_sequence,
+    place_in_group,
+    sequence_header,
+    units,
+)
 from ...media.not_applicable import NotApplicable
-from ...media.probe import gop_timecode_bits, parse_gop_timecode
-from ..encoders import EncoderSettings, choose_encoder
+from ..encoders import EncoderSettings, choose_encoder, intra_only
 from ..pictures.fields import field_order
 from .family import MatchedEncoder, RandomAccess, SourceVideo, encode_packets, unchanged_packet
 from .quantiser import FINEST_MPEG_QUALITY, with_mpeg_quality
 
-CODECS = ("mpeg1video", "mpeg2video")
-"""By ffmpeg's names."""
-_START = b"\0\0\1"
-_PICTURE, _FIRST_SLICE, _LAST_SLICE, SEQUENCE, EXTENSION, _GROUP = 0x00, 0x01, 0xAF, 0xB3, 0xB5, 0xB8
-"""Numbers of start codes."""
-SEQUENCE_EXTENSION, _MATRICES, _PICTURE_CODING = 1, 3, 8
-"""Kinds of extensions."""
-_CODING_EXTENSION_BYTES, _TOP_FIRST, _BOTTOM_FIRST, _WHOLE_FRAME = 9, 1, 2, 3
 _PICTURE_BYTES, _INTRA = 6, 1
 """What is read of a picture's header, and its type."""
-_GROUP_BYTES, _GROUP_MARKS = 8, 7
-"""A group's header, and its bits after the timecode: whether it is closed, and whether it was cut."""
 _MOST_LEADING = 16
 """Of B pictures in a row, which the encoder takes."""
 _BITS_BEFORE_MATRICES = 62
@@ -50,54 +55,6 @@ _INTRA_MATRIX = bytes.fromhex(
 """The default one, in zigzag order; the default for other pictures is 16 throughout."""
 
 
-def units(packet: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield what a packet has before its first slice: the number of each start code, and the bytes from it on."""
-    start = packet.find(_START)
-    while 0 <= start < len(packet) - 3:
-        code = packet[start + 3]
-        if _FIRST_SLICE <= code <= _LAST_SLICE:
-            return
-        end = packet.find(_START, start + 3)
-        yield code, packet[start : end if end >= 0 else len(packet)]
-        start = end
-
-
-def sequence_parts(packet: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the sequence header of a packet and its extensions, each with its start code."""
-    begun = False
-    for code, unit in units(packet):
-        if code in (_PICTURE, _GROUP):
-            return
-        begun = begun or code == SEQUENCE
-        if begun and code in (SEQUENCE, EXTENSION):
-            yield code, unit
-
-
-def sequence_header(packet: bytes) -> bytes:
-    """Return the sequence header of a packet with its extensions; empty if there is none."""
-    return b"".join(unit for _, unit in sequence_parts(packet))
-
-
-def _first_field(packet: bytes) -> int:
-    """Return which field of a packet's picture is first by its coding extension; 0 for a progressive picture.
-
-    The values are those of `picture_structure` for a picture of one field.
-    """
-    extensions = (unit for code, unit in units(packet) if code == EXTENSION and len(unit) >= _CODING_EXTENSION_BYTES)
-    coding = next((unit for unit in extensions if unit[4] >> 4 == _PICTURE_CODING), None)
-    if coding is None:
-        return 0
-    structure = coding[6] & 3
-    if structure != _WHOLE_FRAME:
-        return structure
-    return 0 if coding[8] & 128 else _TOP_FIRST if coding[7] & 128 else _BOTTOM_FIRST
-
-
-def temporal_reference(picture: bytes) -> int:
-    """Return at which place of its group a picture is shown."""
-    return picture[4] << 2 | picture[5] >> 6
-
-
 class MpegVideo:
     """The family of MPEG-1 and MPEG-2."""
 
@@ -105,16 +62,16 @@ class MpegVideo:
 
     def random_access(self, packet: bytes, *, annexb: bool) -> RandomAccess:
         """Return OPEN_GROUP for an intra picture with a sequence header, whose matrices count for what follows."""
-        picture = next((unit for code, unit in units(packet) if code == _PICTURE), b"")
+        picture = next((unit for code, unit in units(packet) if code == PICTURE), b"")
         if len(picture) < _PICTURE_BYTES or picture[5] >> 3 & 7 != _INTRA or not sequence_header(packet):
             return RandomAccess.NONE
-        extensions = (unit[4] >> 4 for code, unit in units(packet) if code == EXTENSION and len(unit) > 4)
-        return RandomAccess.NONE if _MATRICES in extensions else RandomAccess.OPEN_GROUP
+        has_matrices = next(extensions(packet, MATRICES), None) is not None
+        return RandomAccess.NONE if has_matrices else RandomAccess.OPEN_GROUP
 
     def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
         """Return the sequence header of a keyframe's packet, and then which of its fields is first."""
         header = sequence_header(packet)
-        return (header + bytes([_first_field(packet)]),) if header else ()
+        return (header + bytes([first_field(packet)]),) if header else ()
 
     def sequence_sets(self, config: bytes, in_band: Sequence[bytes], *, annexb: bool) -> frozenset[bytes]:
         """Return the different sequence headers of the film."""
@@ -131,11 +88,11 @@ class MpegVideo:
             raise NotApplicable("the film has quantiser matrices of its own")
         settings = choose_encoder(video, 0, field_order=field_order(source.frame))
         if source.intra_only:
-            settings = replace(settings, options={**settings.options, "g": "1"})
+            settings = intra_only(settings)
         if not settings.same_codec or settings.pix_fmt != video.pix_fmt:
             raise NotApplicable(f"no encoder here writes this {video.codec}")
         flags = settings.options.get("flags", "")
-        if "ildct" not in flags and not _is_progressive(header):
+        if "ildct" not in flags and is_progressive_sequence(header) is False:
             settings = replace(settings, options={**settings.options, "flags": f"{flags}+ildct"})
         return MatchedEncoder(
             settings,
@@ -163,12 +120,6 @@ def has_usual_matrices(header: bytes) -> bool:
     return True
 
 
-def _is_progressive(header: bytes) -> bool:
-    """Return whether a sequence header says that there are no fields, as MPEG-1 never has."""
-    extensions = [unit for code, unit in units(header) if code == EXTENSION and unit[4] >> 4 == SEQUENCE_EXTENSION]
-    return not extensions or bool(extensions[0][5] & 8)
-
-
 def with_timecode_of(packet: bytes, keyframe: bytes, later: int, rate: Fraction) -> bytes:
     """Return a new keyframe's packet whose group has the timecode that it would have had in the film.
 
@@ -178,27 +129,17 @@ def with_timecode_of(packet: bytes, keyframe: bytes, later: int, rate: Fraction)
         later: by how many pictures the new one is shown later.
         rate: frames per second.
     """
-    group = next((unit for code, unit in units(keyframe) if code == _GROUP), b"")
-    place = packet.find(_START + bytes([_GROUP])) + len(_START) + 1
-    if len(group) < _GROUP_BYTES or place <= len(_START):
+    group = next((unit for code, unit in units(keyframe) if code == GROUP), b"")
+    place = packet.find(START + bytes([GROUP])) + len(START) + 1
+    if len(group) < GROUP_BYTES or place <= len(START):
         return packet
     timecode = group_timecode(group)
     with suppress(ValueError):
         frames = timecode_to_frames(timecode, rate) + later + place_in_group(keyframe)
         timecode = timecode_of_day(max(0, frames), rate, drop=timecode.drop)
-    marks = int.from_bytes(packet[place : place + 4], "big") & (1 << _GROUP_MARKS) - 1
-    written = gop_timecode_bits(timecode) << _GROUP_MARKS | marks
+    marks = int.from_bytes(packet[place : place + 4], "big") & (1 << GROUP_MARKS) - 1
+    written = gop_timecode_bits(timecode) << GROUP_MARKS | marks
     return packet[:place] + written.to_bytes(4, "big") + packet[place + 4 :]
-
-
-def group_timecode(group: bytes) -> Timecode:
-    """Return the timecode in the header of a group."""
-    return parse_gop_timecode(int.from_bytes(group[4:8], "big") >> _GROUP_MARKS)
-
-
-def place_in_group(keyframe: bytes) -> int:
-    """Return at which place of its group a keyframe is shown."""
-    return next((temporal_reference(unit) for code, unit in units(keyframe) if code == _PICTURE), 0)
 
 
 class _Converter:
@@ -213,7 +154,7 @@ class _Converter:
     def __call__(self, packet: bytes, key: bool) -> bytes:
         """Convert a packet."""
         if key:
-            packet = self._header + packet[packet.index(_START + bytes([_GROUP])) :]
+            packet = self._header + packet[packet.index(START + bytes([GROUP])) :]
         return packet.ljust(self._packet_bytes, b"\0")
 
 
@@ -244,5 +185,5 @@ def encode_leading(
 
 def _renumbered(packet: bytes, number: int) -> bytes:
     """Return a packet whose picture has this number in its group."""
-    place = packet.index(_START + bytes([_PICTURE])) + 4
+    place = packet.index(START + bytes([PICTURE])) + 4
     return packet[:place] + bytes([number >> 2, (number & 3) << 6 | packet[place + 1] & 63]) + packet[place + 2 :]

@@ -19,6 +19,17 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Protocol
 
+from ...media.mpeg_headers import (
+    EXTENSION,
+    PICTURE_CODING,
+    START,
+    USER_DATA,
+    extensions,
+    field_marks,
+    is_progressive_sequence,
+    units,
+    with_field_marks,
+)
 from ...media.nal_units import (
     escape,
     has_start_codes,
@@ -26,10 +37,9 @@ from ...media.nal_units import (
     join_units,
     sei_messages,
     sei_payload,
-    split_start_codes,
     split_units,
 )
-from ..pictures.fields import LOST_METADATA
+from ..pictures.fields import PICTURE_METADATA
 from .h264_timing import PICTURE_TIMING, PictureTimings, read_clocks, write_clocks
 from .standalone_codecs import leb128, metadata_obu, obu_payload, split_obus
 
@@ -69,18 +79,18 @@ class MetadataCodec(Protocol):
         """Return an encoder's packet with these messages; they replace those of the same kinds."""
 
 
-_HDR10_PLUS = MetadataKind(LOST_METADATA["DYNAMIC_HDR_PLUS"], persists=True)
-_VIVID = MetadataKind(LOST_METADATA["DYNAMIC_HDR_VIVID"], persists=True)
-DOLBY_VISION = MetadataKind(LOST_METADATA["DOVI_RPU_BUFFER"])
+_HDR10_PLUS = MetadataKind(PICTURE_METADATA["DYNAMIC_HDR_PLUS"], persists=True)
+_VIVID = MetadataKind(PICTURE_METADATA["DYNAMIC_HDR_VIVID"], persists=True)
+DOLBY_VISION = MetadataKind(PICTURE_METADATA["DOVI_RPU_BUFFER"])
 _TWO_LAYERS = MetadataKind(
     f"{DOLBY_VISION.label} (of two layers, as in profile 7: the second refines the film's own pictures only)"
 )
-_TIMECODE = MetadataKind(LOST_METADATA["S12M_TIMECODE"])
-_ACTIVE_FORMAT = MetadataKind(LOST_METADATA["AFD"])
+_TIMECODE = MetadataKind(PICTURE_METADATA["S12M_TIMECODE"])
+_ACTIVE_FORMAT = MetadataKind(PICTURE_METADATA["AFD"])
 _BARS = MetadataKind("the bar data inside the pictures")
 _REPEATED_FIELDS = MetadataKind("repeated fields (2:3 pulldown)")
 _TRANSFER = MetadataKind("the alternative transfer function", persists=True)
-_AMBIENT = MetadataKind(LOST_METADATA["AMBIENT_VIEWING_ENVIRONMENT"], persists=True)
+_AMBIENT = MetadataKind(PICTURE_METADATA["AMBIENT_VIEWING_ENVIRONMENT"], persists=True)
 _VOLUME = MetadataKind("the color volume of the content", persists=True)
 _MASTERING, _LIGHT_LEVELS = (
     MetadataKind(f"the {name}", persists=True) for name in ("mastering display", "light levels")
@@ -253,55 +263,48 @@ class _Mpeg2Metadata:
     leaves empty. What they mean depends on the sequence: in a progressive one the complete frame is repeated.
     """
 
-    _USER_DATA, _EXTENSION = 0xB2, 0xB5
     _KINDS: ClassVar = {b"DTG1": _ACTIVE_FORMAT, b"GA94\x06": _BARS}
-    _SEQUENCE, _PICTURE_CODING = 1, 8
-    _FIELD_MARKS = 0x82
-    """Top field first, and repeat first field."""
 
     def __init__(self) -> None:
-        self._sequence_mark = 0
+        self._is_progressive = False
 
     def read(self, packet: bytes) -> tuple[Message, ...]:
         """Return the messages of a packet."""
-        return _unique(self._messages(packet))
+        self._see_sequence(packet)
+        return _unique((*self._user_data(packet), *self._marks(packet)))
 
-    def _messages(self, packet: bytes) -> Iterator[Message]:
-        for unit in split_start_codes(packet):
-            bits = unit.ljust(6, b"\0")
-            if unit[:1] == bytes([self._USER_DATA]):
-                for prefix, kind in self._KINDS.items():
-                    if unit.startswith(prefix, 1):
-                        yield Message(kind, self._USER_DATA, unit)
-            elif self._is_extension(unit, self._SEQUENCE):
-                self._sequence_mark = bits[2] & 8
-            elif self._is_extension(unit, self._PICTURE_CODING):
-                marks = bits[4] & self._FIELD_MARKS
-                if marks and bits[5] & 0x80:
-                    yield Message(_REPEATED_FIELDS, self._EXTENSION, bytes([marks, self._sequence_mark]))
+    def _see_sequence(self, packet: bytes) -> None:
+        is_progressive = is_progressive_sequence(packet)
+        if is_progressive is not None:
+            self._is_progressive = is_progressive
 
-    def _is_extension(self, unit: bytes | bytearray, kind: int) -> bool:
-        return len(unit) > 1 and unit[0] == self._EXTENSION and unit[1] >> 4 == kind
+    def _user_data(self, packet: bytes) -> Iterator[Message]:
+        for unit in (unit[len(START) :].rstrip(b"\0") for code, unit in units(packet) if code == USER_DATA):
+            for prefix, kind in self._KINDS.items():
+                if unit.startswith(prefix, 1):
+                    yield Message(kind, USER_DATA, unit)
+
+    def _marks(self, packet: bytes) -> Iterator[Message]:
+        for coding in extensions(packet, PICTURE_CODING):
+            if marks := field_marks(coding):
+                yield Message(_REPEATED_FIELDS, EXTENSION, bytes([marks, self._is_progressive]))
 
     def write(self, packet: bytes, messages: Sequence[Message]) -> bytes:
         """Return an encoder's packet with these messages before its first slice.
 
         One that is filled up with zeros stays as long.
         """
+        self._see_sequence(packet)
         first = _FIRST_MPEG2_SLICE.search(packet)
-        if first is None:
+        if first is None or not messages:
             return packet
-        head, rest = bytearray(packet[: first.start()]), packet[first.start() :]
-        marks, sequence_mark = next((message.data for message in messages if message.kind is _REPEATED_FIELDS), (0, 0))
-        for start in (match.end() for match in re.finditer(rb"\x00\x00\x01(?=\xb5)", head)):
-            unit = head[start : start + 6].ljust(6, b"\0")
-            if self._is_extension(unit, self._SEQUENCE):
-                self._sequence_mark = unit[2] & 8
-            elif self._is_extension(unit, self._PICTURE_CODING) and sequence_mark == self._sequence_mark:
-                head[start + 4] |= marks if unit[5] & 0x80 else 0
-        new = b"".join(b"\0\0\1" + message.data for message in messages if message.code == self._USER_DATA)
+        head, rest = packet[: first.start()], packet[first.start() :]
+        for marks, is_progressive in (message.data for message in messages if message.kind is _REPEATED_FIELDS):
+            if is_progressive == self._is_progressive:
+                head = with_field_marks(head, marks)
+        new = b"".join(START + message.data for message in messages if message.code == USER_DATA)
         filled = len(rest) - len(rest.rstrip(b"\0"))
-        return bytes(head) + new + rest[: len(rest) - min(filled, len(new))]
+        return head + new + rest[: len(rest) - min(filled, len(new))]
 
 
 class _Av1Metadata:

@@ -15,14 +15,15 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from ...media.mpeg_headers import MPEG_CODECS
 from ..encoders import EncoderSettings
 
 FINEST_STEPS, COARSEST_STEPS = 0.0, 40.0
 _LARGEST_CRF = {"libx265": 51, "libvpx": 63, "libvpx-vp9": 63, "libsvtav1": 63}
-_MPEG = ("mpeg1video", "mpeg2video")
 FINEST_MPEG_QUALITY, _COARSEST_QUALITY = 118, 31 * 118
 """libavcodec's units (lambda): 118 for each step of its quantiser, from 1 to 31."""
 _ANY_RATE = 300_000_000
+"""Bits/s, so many that the rate control wants a finer quality than it may choose."""
 _FINEST_QUANTISER = 8
 """Of the predicted pictures, at no steps, with x264 and x265."""
 _KEY_STEPS = 6
@@ -53,7 +54,7 @@ _X265_THOROUGH = {"rdoq-level": "2", "psy-rdoq": "0"}
 
 def has_quantiser(settings: EncoderSettings) -> bool:
     """Return whether `coarser` has an effect; codecs without references have a fixed quantiser here."""
-    return settings.encoder in ("libx264", *_MPEG) or settings.encoder in _LARGEST_CRF
+    return settings.encoder in ("libx264", *MPEG_CODECS) or settings.encoder in _LARGEST_CRF
 
 
 def has_thorough_search(settings: EncoderSettings) -> bool:
@@ -74,7 +75,7 @@ def coarser(settings: EncoderSettings, steps: float, *, thorough: bool = False) 
         search = {**_CONSTANT, **_X265_SEARCH, **(_X265_THOROUGH if thorough else {})}
         params = ":".join((settings.options["x265-params"], *_joined(search)))
         return replace(settings, options={**settings.options, "crf": f"{crf:.1f}", "x265-params": params})
-    if settings.encoder in _MPEG:
+    if settings.encoder in MPEG_CODECS:
         quality = min(FINEST_MPEG_QUALITY * 2 ** (steps / _STEPS_PER_DOUBLE), _COARSEST_QUALITY)
         return with_mpeg_quality(settings, quality)
     size = _step_size(float(settings.options["crf"])) * 2 ** (steps / _STEPS_PER_DOUBLE)

@@ -1,6 +1,7 @@
 """Field order of interlaced frames, repeated fields, and the data that come with a frame, such as a timecode.
 
-Some of these data no encoder writes: they are lost where pictures are encoded again, and are named.
+Some of these data no encoder writes by itself: `codecs/picture_metadata.py` puts them into new packets of some codecs,
+in the others they are lost, and are named.
 
 Source: ffmpeg's `select` filter reads the field order of a decoded frame; the frame's own attributes only tell whether
 it is interlaced.
@@ -22,12 +23,12 @@ from av.video.frame import VideoFrame
 from ...core.errors import InputMediaError
 from ...core.times import Timecode, order_key
 from ...media.frames.film_readers import open_input
-from ...media.probe import parse_gop_timecode
+from ...media.mpeg_headers import parse_gop_timecode, repeats_field
 
 FieldOrder = Literal["progressive", "top first", "bottom first"]
 _side_data: Any = SideDataContainer
 """Its type annotations say that the constructor takes no arguments."""
-LOST_METADATA = {
+PICTURE_METADATA = {
     "DYNAMIC_HDR_PLUS": "HDR10+ dynamic metadata",
     "DYNAMIC_HDR_VIVID": "HDR Vivid dynamic metadata",
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
@@ -35,9 +36,8 @@ LOST_METADATA = {
     "S12M_TIMECODE": "the timecode inside the pictures",
     "AFD": "the active format description inside the pictures",
 }
-"""Side data that no encoder gets here, by ffmpeg's names, for messages."""
+"""Side data that no encoder here writes by itself, by ffmpeg's names, for messages."""
 _FIRST_PACKETS = 100
-_EXTENSION, _PICTURE_CODING = b"\0\0\1\xb5", 8
 
 
 def field_order(frame: VideoFrame) -> FieldOrder:
@@ -71,7 +71,7 @@ def side_data_of(frame: VideoFrame) -> Any:
 def lost_metadata(frame: Any) -> tuple[str, ...]:
     """Name the metadata of a frame that no encoder's pictures will have; static metadata may be the container's."""
     names = {data.type.name for data in frame.side_data}
-    return tuple(text for name, text in LOST_METADATA.items() if name in names)
+    return tuple(text for name, text in PICTURE_METADATA.items() if name in names)
 
 
 def require_known_colors(frame: VideoFrame) -> None:
@@ -118,18 +118,6 @@ def has_keyframes_only(path: Path, stream: int) -> bool:
 
 
 def has_repeated_fields(path: Path, stream: int) -> bool:
-    """Return whether any MPEG-2 picture repeats a field, as 2:3 pulldown of 24 fps film does.
-
-    Source: ISO/IEC 13818-2, 6.2.3.1: repeat_first_field of the picture coding extension.
-    """
+    """Return whether any MPEG-2 picture repeats a field, as 2:3 pulldown of 24 fps film does."""
     with open_input(path) as container:
-        return any(_repeats_field(bytes(packet)) for packet in container.demux(container.streams[stream]))
-
-
-def _repeats_field(packet: bytes) -> bool:
-    start = packet.find(_EXTENSION)
-    while 0 <= start < len(packet) - 7:
-        if packet[start + 4] >> 4 == _PICTURE_CODING and packet[start + 7] & 2:
-            return True
-        start = packet.find(_EXTENSION, start + 4)
-    return False
+        return any(repeats_field(bytes(packet)) for packet in container.demux(container.streams[stream]))

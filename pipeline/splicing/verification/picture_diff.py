@@ -21,7 +21,7 @@ from ...media.probe import VIEWS
 from ..codecs.hevc import MASTERING_DISPLAY, mastering_display
 from ..container import matching_video_index
 from ..pictures.description import changed_color
-from ..pictures.fields import LOST_METADATA, field_order, side_data_of
+from ..pictures.fields import PICTURE_METADATA, field_order, side_data_of
 from ..pictures.frames import Insert, with_inserts
 from ..pictures.likeness import BEST_PSNR_DB, ssim
 from ..pictures.planes import MATRICES, Plane, working_format
@@ -47,7 +47,7 @@ _SEI_LABELS = {
     MASTERING_DISPLAY: STATIC_HDR,
     "CONTENT_LIGHT_LEVEL": STATIC_HDR,
     VIEWS: "how the two views of a picture are packed, inside the pictures",
-    **{name: label for name, label in LOST_METADATA.items() if name != "S12M_TIMECODE"},
+    **{name: label for name, label in PICTURE_METADATA.items() if name != "S12M_TIMECODE"},
 }
 """Side data of a decoded frame, by ffmpeg's names, that a camera or a broadcaster may write for every picture. The
 timecode that ffmpeg's H.264 decoder gives with a frame is that of the last packet it has read, so packets tell it."""

@@ -14,6 +14,7 @@ from seen import planes
 from takes import TAKE_OFFSET, numbered_take, packets, segment
 
 from react1.pipeline.core.edits.edit import Edit  # noqa: F401
+from react1.pipeline.media import mpeg_headers
 from react1.pipeline.media.mp4.sample_tables import read_sample_table
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
@@ -139,11 +140,11 @@ def test_pictures_are_numbered_in_their_groups_without_gaps(context, tmp_path):
 
     groups: list[list[int]] = []
     for _, _, data in packets(result.path):
-        for code, unit in mpeg_video.units(data):
+        for code, unit in mpeg_headers.units(data):
             if code == 0xB8:
                 groups.append([])
             elif code == 0:
-                groups[-1].append(mpeg_video.temporal_reference(unit))
+                groups[-1].append(mpeg_headers.temporal_reference(unit))
     assert len(groups) == 6 and sum(map(len, groups)) == FRAMES
     assert [sorted(group) for group in groups] == [list(range(len(group))) for group in groups]
 
@@ -176,10 +177,10 @@ def _group_timecodes(path: Path) -> dict[int, str]:
     codes, place = {}, 0
     times = sorted(pts for pts, _, _ in packets(path))
     for pts, _, data in packets(path):
-        group = next((unit for code, unit in mpeg_video.units(data) if code == 0xB8), None)
+        group = next((unit for code, unit in mpeg_headers.units(data) if code == 0xB8), None)
         if group is not None:
-            place = times.index(pts) - mpeg_video.place_in_group(data)
-            codes[place] = str(mpeg_video.group_timecode(group))
+            place = times.index(pts) - mpeg_headers.place_in_group(data)
+            codes[place] = str(mpeg_headers.group_timecode(group))
     return codes
 
 
@@ -192,9 +193,9 @@ def test_a_film_of_its_own_quantiser_matrices_is_encoded_again(context, tmp_path
 
     assert result.metrics["way"] == "reencoded-picture"
     assert "quantiser matrices of its own" in result.metrics["reason"]
-    usual = mpeg_video.sequence_header(packets(_film(tmp_path, ".mkv"))[0][2])
+    usual = mpeg_headers.sequence_header(packets(_film(tmp_path, ".mkv"))[0][2])
     assert mpeg_video.has_usual_matrices(usual)
-    assert not mpeg_video.has_usual_matrices(mpeg_video.sequence_header(packets(path)[0][2]))
+    assert not mpeg_video.has_usual_matrices(mpeg_headers.sequence_header(packets(path)[0][2]))
 
 
 def test_matched_quality_takes_about_the_bits_of_the_film(context, tmp_path):

@@ -9,12 +9,13 @@ from numbered_clips import frame_number
 from takes import film, numbered_take, packets, segment
 
 from react1.pipeline.media.frames.decode import decode_frames
+from react1.pipeline.media.mpeg_headers import repeats_field
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import packet_index
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
-from react1.pipeline.splicing.pictures.fields import _repeats_field, field_order
+from react1.pipeline.splicing.pictures.fields import field_order
 from react1.pipeline.splicing.verification.picture_diff import compare_pictures
 
 pytestmark = pytest.mark.slow
@@ -81,7 +82,7 @@ def test_a_pull_down_stays_in_new_pictures(context, tmp_path):
 
     result = spliced(context, probe(context.path(file), file))
 
-    repeats = [[_repeats_field(data) for _, _, data in sorted(packets(film))] for film in (path, result.path)]
+    repeats = [[repeats_field(data) for _, _, data in sorted(packets(film))] for film in (path, result.path)]
     assert repeats[0] == repeats[1] and set(repeats[0]) == {True, False}
     assert result.metrics["metadata_equal"] and result.notes == ()
 
