@@ -14,6 +14,7 @@ class FinishPanel extends HTMLElement {
   connectedCallback() {
     this.checks = new Map();
     this.makeOnce = once((kind) => this.make(kind));
+    this.againOnce = once((kind) => this.make(kind)); // of its own: a click here soon after one there is no double click
     watch(["job", "library", "watching"], () => this.draw());
     events.addEventListener("progress", (event) => this.moved(/** @type {any} */ (event).detail));
   }
@@ -79,7 +80,7 @@ class FinishPanel extends HTMLElement {
         ...film.timelines.map((name) => h("a", { className: "button", href: url(`/films/${film.id}/timelines/${encodeURIComponent(name)}`), title: `Save ${name}` }, timelineLabel(name))),
         film.has_report ? h("a", { className: "button", href: url(`/films/${film.id}/report`), target: "_blank", rel: "noopener" }, "Report") : "",
         film.state === "done" && film.kind === "film" && film.exists ? h("a", { className: "button", href: url(`/films/${film.id}/download`) }, "Save a copy") : "",
-        film.state === "failed" || film.state === "stopped" ? h("button", { type: "button", id: `again-${film.id}`, disabled: unready, title: "Make it again, from the job as it is now", onclick: () => this.makeOnce(film.kind) }, "Make again") : "",
+        film.state === "failed" || film.state === "stopped" ? h("button", { type: "button", id: `again-${film.id}`, disabled: unready, title: "Make it again, from the job as it is now", onclick: () => this.againOnce(film.kind) }, "Make again") : "",
         moving ? h("button", { type: "button", id: `stop-${film.id}`, onclick: () => change("POST", "/stop", { item: film.id }) }, "Stop") : ""));
     if (film.state === "done" && film.has_report) this.fillChecks(film, item.querySelector(".checks"));
     return item;
