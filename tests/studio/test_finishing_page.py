@@ -107,7 +107,7 @@ def test_the_gain_and_the_mix_of_a_line_are_heard_at_once(page, job, studio, tak
 
 
 def test_a_film_that_was_stopped_is_made_again(page, take):
-    """By a button of its own, in the place of the one that was stopped; also right after, while a double click may be."""
+    """By a button of its own, in the place of the one that was stopped; also right after."""
     page.evaluate(
         "() => { [window.timeout, window.held] = [setTimeout, []];"
         "window.setTimeout = (act, ms) => ms === 500 ? held.push(act) : timeout(act, ms); }"
