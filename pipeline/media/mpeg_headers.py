@@ -96,11 +96,6 @@ def with_field_marks(packet: bytes, marks: int) -> bytes:
     return packet
 
 
-def repeats_field(packet: bytes) -> bool:
-    """Return whether a picture of a packet repeats a field, as 2:3 pulldown of 24 fps film does."""
-    return any(coding[7] & _REPEAT_FIRST_FIELD for coding in extensions(packet, PICTURE_CODING))
-
-
 def temporal_reference(picture: bytes) -> int:
     """Return at which place of its group a picture is shown; `picture` is its header from the start code on."""
     return picture[4] << 2 | picture[5] >> 6

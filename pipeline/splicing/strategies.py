@@ -37,7 +37,7 @@ from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .packet_index import PacketIndex, index_film
 from .packet_writer import write_packets
 from .pictures.description import as_described
-from .pictures.fields import field_order, gop_timecode, has_repeated_fields, require_known_colors
+from .pictures.fields import field_order, gop_timecode, require_known_colors
 from .pictures.frames import count_frames, with_inserts
 from .rate_limits import film_rates, limit_metrics, limit_notes, measure_limits, within_limits
 from .rate_match import MIN_PSNR_DB, MIN_SSIM, match_rate, quality_steps
@@ -364,9 +364,7 @@ def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tupl
         raise InputMediaError("the picture stream has no frames")
     settings = choose_encoder(job.video, reorder, job.suffix, field_order(first), finer=job.finer)
     require_known_colors(first)
-    lost = [*lost_in_complete(job.source, job.media, first, settings)]
-    if job.video.codec == "mpeg2video" and has_repeated_fields(job.source, job.video.index):
-        lost.append("repeated fields (2:3 pulldown)")
+    lost = list(lost_in_complete(job.source, job.media, first, settings))
     timecode = gop_timecode(first)
     if timecode is not None:
         timed = with_timecode(settings, timecode, timecode_rate(job.video))

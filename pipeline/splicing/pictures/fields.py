@@ -1,4 +1,4 @@
-"""Field order of interlaced frames, repeated fields, and the data that come with a frame, such as a timecode.
+"""Field order of interlaced frames, and the data that come with a frame, such as a timecode.
 
 Some of these data no encoder writes by itself: `codecs/picture_metadata.py` puts them into new packets of some codecs,
 in the others they are lost, and are named.
@@ -23,7 +23,7 @@ from av.video.frame import VideoFrame
 from ...core.errors import InputMediaError
 from ...core.times import Timecode, order_key
 from ...media.frames.film_readers import open_input
-from ...media.mpeg_headers import parse_gop_timecode, repeats_field
+from ...media.mpeg_headers import parse_gop_timecode
 
 FieldOrder = Literal["progressive", "top first", "bottom first"]
 _side_data: Any = SideDataContainer
@@ -115,9 +115,3 @@ def has_keyframes_only(path: Path, stream: int) -> bool:
         packets = itertools.islice(container.demux(container.streams[stream]), _FIRST_PACKETS)
         kinds = [packet.is_keyframe for packet in packets if packet.size]
     return len(kinds) > 1 and all(kinds)
-
-
-def has_repeated_fields(path: Path, stream: int) -> bool:
-    """Return whether any MPEG-2 picture repeats a field, as 2:3 pulldown of 24 fps film does."""
-    with open_input(path) as container:
-        return any(repeats_field(bytes(packet)) for packet in container.demux(container.streams[stream]))

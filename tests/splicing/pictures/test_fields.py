@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import odd
 import pytest
 from field_pictures import write_field_pictures
@@ -9,11 +11,13 @@ from numbered_clips import frame_number
 from takes import film, numbered_take, packets, segment
 
 from react1.pipeline.media.frames.decode import decode_frames
-from react1.pipeline.media.mpeg_headers import repeats_field
+from react1.pipeline.media.mpeg_headers import PICTURE_CODING, extensions, field_marks
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import packet_index
 from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.codecs.kept_metadata import lost_in_complete
+from react1.pipeline.splicing.encoders import choose_encoder
 from react1.pipeline.splicing.feasibility import check_feasibility
 from react1.pipeline.splicing.pictures.fields import field_order
 from react1.pipeline.splicing.verification.picture_diff import compare_pictures
@@ -75,27 +79,41 @@ def test_a_progressive_film_has_no_figure_of_it(context):
     assert "field_order_equal" not in spliced(context, media).metrics
 
 
-def test_a_pull_down_stays_in_new_pictures(context, tmp_path):
-    """Every other frame of this film is shown for longer."""
+@pytest.mark.parametrize("way", ["exact", "reencoded-picture"])
+def test_a_pull_down_stays_in_new_pictures(context, tmp_path, monkeypatch, way):
+    """Every other frame of this film is shown for longer, also where the complete film is encoded again."""
+    if way == "reencoded-picture":
+        monkeypatch.delitem(packet_index._FAMILIES, "mpeg2video")
     path = odd.pulled_down(tmp_path)
     file = context.add_external(path)
 
     result = spliced(context, probe(context.path(file), file))
 
-    repeats = [[repeats_field(data) for _, _, data in sorted(packets(film))] for film in (path, result.path)]
-    assert repeats[0] == repeats[1] and set(repeats[0]) == {True, False}
-    assert result.metrics["metadata_equal"] and result.notes == ()
+    marks = [_field_marks(film) for film in (path, result.path)]
+    assert marks[0] == marks[1] and len(set(marks[0])) > 1
+    assert result.metrics["way"] == way and result.metrics["metadata_equal"]
+    assert not any("repeated fields" in note for note in result.notes)
 
 
-def test_a_pull_down_that_is_lost_is_reported(context, tmp_path, monkeypatch):
-    """As where the complete film is encoded again; of a film that has none nothing is said."""
-    monkeypatch.delitem(packet_index._FAMILIES, "mpeg2video")
+def _field_marks(film):
+    """Return those of each picture in the order in which pictures are shown."""
+    return [field_marks(coding) for _, _, data in sorted(packets(film)) for coding in extensions(data, PICTURE_CODING)]
+
+
+def test_a_pull_down_that_another_codec_loses_is_named(context, tmp_path):
+    """Before anything is encoded; of a film that has none nothing is said."""
     path = odd.pulled_down(tmp_path)
     file = context.add_external(path)
-    text = "repeated fields (2:3 pulldown) could not be kept"
+    pulled, plain = probe(context.path(file), file), woven(context, "mpeg2", "top first")
+    kept = choose_encoder(pulled.video, 0)
+    changed = replace(kept, same_codec=False)
 
-    assert text in spliced(context, probe(context.path(file), file)).notes
-    assert text not in spliced(context, woven(context, "mpeg2", "top first")).notes
+    def lost(media, settings):
+        source = context.path(media.file)
+        return lost_in_complete(source, media, next(decode_frames(source)), settings)
+
+    assert lost(pulled, changed) == ("repeated fields (2:3 pulldown)",)
+    assert lost(pulled, kept) == lost(plain, changed) == ()
 
 
 def test_field_pictures_are_spliced_frame_by_frame(context, tmp_path):
