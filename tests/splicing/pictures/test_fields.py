@@ -105,15 +105,15 @@ def test_a_pull_down_that_another_codec_loses_is_named(context, tmp_path):
     path = odd.pulled_down(tmp_path)
     file = context.add_external(path)
     pulled, plain = probe(context.path(file), file), woven(context, "mpeg2", "top first")
-    kept = choose_encoder(pulled.video, 0)
-    changed = replace(kept, same_codec=False)
+    same_codec = choose_encoder(pulled.video, 0)
+    other_codec = replace(same_codec, same_codec=False)
 
     def lost(media, settings):
         source = context.path(media.file)
         return lost_in_complete(source, media, next(decode_frames(source)), settings)
 
-    assert lost(pulled, changed) == ("repeated fields (2:3 pulldown)",)
-    assert lost(pulled, kept) == lost(plain, changed) == ()
+    assert lost(pulled, other_codec) == ("repeated fields (2:3 pulldown)",)
+    assert lost(pulled, same_codec) == lost(plain, other_codec) == ()
 
 
 def test_field_pictures_are_spliced_frame_by_frame(context, tmp_path):
