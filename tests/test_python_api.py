@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import re
 
 import numpy as np
@@ -218,6 +219,23 @@ def test_a_clip_becomes_a_film_again(clip, tmp_path):
 
     assert frame_numbers(path) == list(range(2, 9))
     assert open_clip(path).audio is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not say which cores may be used")
+def test_a_clip_gives_the_same_bytes_on_a_machine_with_another_number_of_cores(tmp_path):
+    """They identify the film, so its takes are not paid for again there."""
+    picture = np.random.default_rng(1).integers(0, 255, (360, 640, 3), np.uint8)
+    clip = require_moviepy().VideoClip(lambda at_s: np.roll(picture, int(at_s * 250), 1), duration=0.8).with_fps(25)
+    cores = os.sched_getaffinity(0)
+
+    with_all = write_clip(clip, tmp_path / "all.mov").read_bytes()
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        with_one = write_clip(clip, tmp_path / "one.mov").read_bytes()
+    finally:
+        os.sched_setaffinity(0, cores)
+
+    assert with_one == with_all
 
 
 @pytest.mark.parametrize("size", [(64, 48), (1280, 720)])
