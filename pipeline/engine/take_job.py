@@ -11,7 +11,7 @@ from ..core.edits.choices import React1Choices
 if TYPE_CHECKING:
     from .detect.people import FaceAim
 
-ENGINE_VERSION = 35
+ENGINE_VERSION = 36
 """Part of the cache key of every take: increase it when the same request gives different pictures."""
 
 

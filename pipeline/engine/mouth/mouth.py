@@ -30,7 +30,7 @@ from ..arrays import (
     soft_mask,
 )
 from ..frames.shot_light import LUMA, Light, match_shot, measure_light
-from ..geometry.head_frame import FaceFrame, MouthShape
+from ..geometry.head_frame import FaceFrame, MouthShape, resting_lip
 from ..geometry.mesh import CHIN, INNER_LIPS, LOWER_LIP, SKIN_COUNT, UPPER_LIP
 from ..pose.pose import Pose
 from ..warp.lips import move_lips
@@ -39,7 +39,7 @@ from .cavity import color_of_shot, draw_dark, light_entering, of_planes, reddene
 from .opening import Opening, opening_in_box, opening_on_grid
 from .own_interior import own_interior
 from .own_rows import OwnRows, at, find_rows
-from .teeth import EDGE_BELOW_LIP, LOWER, OVERLAP, UPPER, TeethRow, draw_teeth, edge_at, resting_lip
+from .teeth import EDGE_BELOW_LIP, LOWER, OVERLAP, UPPER, TeethRow, draw_teeth, edge_at
 
 TOOTH = np.array([1.21, 1.12, 1.02])
 """The colour of enamel, as shares of white: teeth are mostly a little brighter than the skin beside them."""
@@ -114,14 +114,14 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     bare = (1 - toothlike) * (1 - fraction_between(gap, TELLS_AT))
     own = fraction_between(own * (1 - bare * fraction_between(pose.gap - gap, WIDENS)), EITHER) * pose.own_teeth
     lip = _colors_at(original, frame.points_px[LOWER_LIP[1, 3:8], :2]).mean(0)
-    gum = color_of_shot(GUM, lip, light.white) * light.white
+    # Gum that a lip bares lies beside it: it is as bright as the lip rather than as pale skin.
+    gum = (color_of_shot(GUM, lip, light.white) * light.white + lip) / 2
     dark, fallen = draw_dark(place.opening, pose.gap, pose.gap - gap, light.white, lip, frame.unit_px)
     layers, edge = [], _resting_edge(frame, pose)
     if own > 0:
         source = opening_on_grid(frame.points_px[:SKIN_COUNT, :2], place.skull)
         rows = find_rows(original, source, expected, frame.unit_px)
-        bared = (gum + lip) / 2
-        seen, cover = own_interior(original, source, place.opening, place.skull, frame, rows, bared, light.blur_px)
+        seen, cover = own_interior(original, source, place.opening, place.skull, frame, rows, gum, light.blur_px)
         seen *= _light_left(source, place.opening, frame, pose.gap)
         # A drawn row under the performer's own teeth would be a second one: what is beyond them is the dark alone.
         layers.append(blend(match_shot(_merged(dark), light), seen, cover))

@@ -70,11 +70,6 @@ class TeethRow:
     """Lightness, 1 in the middle of a front tooth."""
 
 
-def resting_lip(frame: FaceFrame) -> float:
-    """Return how far the upper lip's inner border lies below the base of the nose, in units."""
-    return float(frame.local[UPPER_LIP[3, 5], 1] - frame.local[NOSE_BASE, 1])
-
-
 def draw_teeth(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> TeethRow:
     """Draw a row of teeth.
 

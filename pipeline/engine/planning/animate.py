@@ -16,11 +16,10 @@ import numpy as np
 from ...core.edits.choices import React1Choices
 from ...media.frames.shots import Shot
 from ...media.timing.sync_modes import SyncPlan
-from ..arrays import Curve, Points, fraction_between
+from ..arrays import Curve, Points
 from ..detect.track import ease, resting_shapes
-from ..geometry.head_frame import FaceFrame, MouthShape
+from ..geometry.head_frame import FaceFrame, MouthShape, resting_lip
 from ..geometry.mesh import ANCHORS, EYES, SIDES
-from ..mouth.teeth import resting_lip
 from ..pose.head_motion import head_motion
 from ..pose.pose import HEAD_MOVES, RECIPES, RELAXED, HeadMove, Pose, Recipe, Spoken, calm_share, gain
 from ..voice.speech import Speech, SpeechFrame, analyze_speech, correlation
@@ -234,7 +233,7 @@ def pose_for(
     if talks and "AU4" in units and "AU5" in units:
         units["AU5"] *= TALKING_GLARES
     calm = recipe.calm * calm_share(strength, alone=not recipe.units)
-    smile = _smile(rest)
+    smile = rest.smile
     units |= {name: units[name] * (1 - share * calm * smile) for name, share in recipe.less_after_smile.items()}
     units |= _relaxed(recipe, calm, smile, headroom or {})
     jaw = JAW_TALKING if talks else JAW_STILL
@@ -250,16 +249,6 @@ def pose_for(
         gap = (1 - weight) * shape.gap + parted + weight * JAW_SPEECH * moment.open + spoken.parted
     lean = HeadMove(head.roll_deg * strength, head.right * strength, head.down * strength, head.growth * strength)
     return Pose(choices.model_mode, weight, units, calm, rest, gap, widen, lean, spoken)
-
-
-SMILE_BACK, SMILE_WIDTH = (-0.16, -0.115), (0.90, 1.02)
-"""Between these values a mouth counts as smiling, 0 to 1. On 60 faces the depth of the corners separates smiles from
-faces at rest; their height does not: many corners are high by nature, and those of a closed smile need not be."""
-
-
-def _smile(rest: MouthShape) -> float:
-    """Return how far a mouth smiles, 0 to 1."""
-    return max(fraction_between(rest.back, SMILE_BACK), fraction_between(rest.width, SMILE_WIDTH))
 
 
 def _relaxed(recipe: Recipe, calm: float, smile: float, headroom: Mapping[str, float]) -> dict[str, float]:

@@ -139,9 +139,9 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "upper lip raiser",
         "levator labii superioris",
         (
-            Push("face", (0.30, 0.82), (0.16, 0.16), 0, -0.026),
+            Push("face", (0.36, 0.85), (0.16, 0.16), 0, -0.026),
             # The tip and the base of the nose stay: carried along by the wings, they turned it up.
-            Push("face", (0, 0.62), (0.15, 0.16), 0, 0.012, once=True),
+            Push("face", (0, 0.62), (0.15, 0.16), 0, 0.004, once=True),
             Push("face", (0.18, 0.95), (0.12, 0.12), 0.019, 0),
             Push("face", (0, 0.45), (0.12, 0.25), 0, -0.0135, once=True),
             Push("face", (0.36, 0.42), (0.14, 0.14), 0, -0.0108),
@@ -149,7 +149,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         Pull(corner_down=-0.012, corner_power=3.0, upper_down=-0.076, middle="square"),
     ),
     "AU11": ActionUnit(
-        "nasolabial deepener", "zygomaticus minor", (Push("face", (0.35, 0.75), (0.15, 0.15), 0, -0.030),)
+        "nasolabial deepener", "zygomaticus minor", (Push("face", (0.43, 0.78), (0.15, 0.15), 0, -0.030),)
     ),
     "AU12": ActionUnit(
         "lip corner puller",

@@ -9,13 +9,14 @@ by eye; those of speech against how far lips go in speech: an "oo" takes a quart
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..arrays import Curve, Points, fraction_between, smoothstep
-from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening
-from ..geometry.mesh import LOWER_LIP, UPPER_LIP
+from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening, resting_lip
+from ..geometry.mesh import LOWER_LIP, NOSE_BASE, UPPER_LIP
 from ..pose.action_units import ACTION_UNITS, Pull
 from ..pose.pose import Pose, Spoken
 
@@ -24,7 +25,7 @@ REST_LIFT, REST_WIDTH = (-0.10, -0.056), (0.70, 0.80)
 SMILE_CORNERS = (-0.04, 0.07)
 """Corners up to the first height are those of a mouth at rest, from the second on those of a smile. What a smile has
 above the range at rest goes completely, because cheeks and lids keep a trace of it; a calm mouth keeps its shape."""
-CALM_CORNERS = (1.7, 2.8)
+CALM_CORNERS = (2.4, 2.8)
 """The power of the place across, 0 to 1, with which corners of a smile come down, under an emotion and in neutral.
 Between the middle and the corners a smile hangs lower than a mouth at rest: with less, neutral lips would be a flat
 roof; with more, others take an angry or disgusted mouth less often for what it is."""
@@ -44,11 +45,17 @@ HOODS = 0.025
 """How far rounded lips come down over the teeth, in units."""
 BARE_RISES_LESS, BARE_FROM = 0.6, (0.06, 0.16)
 """Between these openings of the source, in units, its upper lip rises less by this share as the mouth opens further."""
+BARES_UP_TO, BARES_SOFTLY, BARES_FROM = 0.170, 0.050, (0.015, 0.060)
+"""How far above its rest, in units, an upper lip rises over teeth that show: their roots lie 0.14 above it, and a lip
+bares little gum. It slows down over the second value, and shut lips, of openings below the third, may rise freely."""
 UPPER_CLOSES = 0.40
 """The upper lip's share of a closing mouth."""
 OPENS_LIKE, ROUND_FROM = (0.8, 0.5), (0.30, 0.65)
 """An opening has the profile (1 - x²) to the first power, whose ends are pointed, and becomes an ellipse, whose ends
 are round, between these heights, as shares of the mouth's width: lips that part a little do so in the middle."""
+SQUARE_BEND = 0.45
+"""A lip that is pulled up squarely bends over this share of its half from the corner on: any steeper, the dark of the
+corner is drawn out to a hook that hangs from it."""
 UPPER_SHARE = 0.5
 """The upper lip's share of an opening without the jaw."""
 
@@ -72,6 +79,7 @@ def move_lips(frame: FaceFrame, pose: Pose) -> LipMoves:
     """Return how the columns of the lips move for a pose."""
     across = _across(frame)
     upper, lower = lip_shape(pose, across, foreshortening(frame, frame.local[UPPER_LIP[0], 0]))
+    upper[:, 1] += _kept_over_gum(frame, pose, across, upper[:, 1])
     now = MouthShape.of(frame)
     opening = _opening_moves(frame, pose, across, now.gap, lower[:, 1] - upper[:, 1])
     more = pose.gap - now.gap
@@ -125,6 +133,17 @@ def _opening_moves(frame: FaceFrame, pose: Pose, across: Curve, gap: float, open
     return lacking
 
 
+def _kept_over_gum(frame: FaceFrame, pose: Pose, across: Curve, moves: Curve) -> Curve:
+    """Return how much less the columns of an upper lip rise where it would bare more than its teeth, in units."""
+    rest = resting_lip(frame) if pose.resting_lip is None else pose.resting_lip
+    rises = -float(moves[4:7].mean())
+    risen = rest - float(frame.local[UPPER_LIP[3, 5], 1] - frame.local[NOSE_BASE, 1]) + rises
+    beyond = max(0.0, risen - (BARES_UP_TO - BARES_SOFTLY))
+    # Gum that the picture itself shows stays: the lip loses no more than it rises.
+    lost = min(beyond - BARES_SOFTLY * math.tanh(beyond / BARES_SOFTLY), max(0.0, rises))
+    return fraction_between(pose.gap, BARES_FROM) * lost * (1 - across**4)
+
+
 def _profile_power(frame: FaceFrame, gap: float) -> float:
     """Return the power of the profile by which a mouth opens to a gap."""
     width = max(1e-6, float(frame.local[UPPER_LIP[3, -1], 0] - frame.local[UPPER_LIP[3, 0], 0]))
@@ -158,7 +177,7 @@ def lip_shape(pose: Pose, across: Curve, share: Curve) -> tuple[Points, Points]:
         share: foreshortening of each column, 0 to 1.
     """
     side = np.abs(across)
-    middles = {"bow": 1 - side**2, "flat": 1 - side**4, "square": 1 - side**8}
+    middles = {"bow": 1 - side**2, "flat": 1 - side**4, "square": smoothstep((1 - side) / SQUARE_BEND)}
     out, down, upper_down, lower_down = (np.zeros_like(across) for _ in range(4))
     for amount, pull in _pulls(pose):
         out += amount * pull.corner_out

@@ -11,11 +11,11 @@ import pytest
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.arrays import soft_mask
 from react1.pipeline.engine.frames.shot_light import LUMA, measure_light
-from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
+from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape, resting_lip
 from react1.pipeline.engine.geometry.mesh import CHEEKS, INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
 from react1.pipeline.engine.mouth.cavity import color_of_shot
 from react1.pipeline.engine.mouth.mouth import fill_mouth, hide_interior
-from react1.pipeline.engine.mouth.teeth import EDGE_BELOW_LIP, UPPER, draw_teeth, resting_lip
+from react1.pipeline.engine.mouth.teeth import EDGE_BELOW_LIP, UPPER, draw_teeth
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.pose.pose import Pose
 from react1.pipeline.engine.render.draw import retouch
@@ -246,6 +246,7 @@ def test_drawn_teeth_end_where_own_ones_end_while_one_becomes_the_other(portrait
         cv2.fillPoly(picture, [np.round(area).astype(np.int32)], color)
     shape = MouthShape.of(face)
     happy = pose_for(React1Choices(prompt="happy", temperature=1.0), shape, shape, 1.0)
+    happy = replace(happy, resting_lip=resting_lip(face) - 0.10)  # drawn teeth end higher than these
 
     def edge(own: float) -> float:
         """Return how far down the middle of the mouth teeth are bright, in units."""
@@ -257,6 +258,20 @@ def test_drawn_teeth_end_where_own_ones_end_while_one_becomes_the_other(portrait
 
     assert abs(edge(0.5) - edge(1.0)) < 0.02
     assert edge(0.0) < edge(1.0) - 0.05
+
+
+def test_drawn_teeth_of_a_smiler_are_not_hidden_by_the_lip(portrait) -> None:
+    """Where a toothy smile becomes surprised, a drawn row hangs from the lip by a tenth of a unit: no black hole."""
+    face, shape = portrait.face, MouthShape.of(portrait.face)
+    surprised = pose_for(React1Choices(prompt="surprised", temperature=1.0), shape, shape, 1.0)
+    warped = warp(portrait.picture, face, landmark_moves(face, surprised), surprised)
+
+    fill_mouth(portrait.picture, warped, face, replace(surprised, own_teeth=0.0))
+
+    top, bottom = warped.places_px[UPPER_LIP[3, 5]], warped.places_px[LOWER_LIP[3, 5]]
+    inside = warped.picture[round(top[1]) : round(bottom[1]), round(top[0]) - 3 : round(top[0]) + 4] @ LUMA
+    upper_half = inside[: len(inside) // 2].mean(1)
+    assert (upper_half > 0.6 * upper_half.max()).sum() > 0.1 * face.unit_px
 
 
 def test_side_teeth_of_a_smile_are_no_fangs_in_a_narrower_mouth(portrait) -> None:

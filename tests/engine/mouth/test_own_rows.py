@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.arrays import Curve, Points
 from react1.pipeline.engine.frames.shot_light import LUMA, measure_light
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.geometry.mesh import LOWER_LIP, UPPER_LIP
+from react1.pipeline.engine.mouth.mouth import fill_mouth
 from react1.pipeline.engine.mouth.opening import opening_in_box
 from react1.pipeline.engine.mouth.own_rows import COLUMNS, find_rows
+from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.pose.pose import Pose
 from react1.pipeline.engine.render.draw import retouch
 from react1.pipeline.engine.warp.landmark_moves import landmark_moves
+from react1.pipeline.engine.warp.warp import warp
 
 TOOTH, HOLLOW, TONGUE = (232, 222, 205), (52, 20, 18), (188, 98, 92)
 GAP = 0.20
@@ -177,3 +181,28 @@ def test_the_upper_lip_hardly_rises_over_bare_teeth(portrait) -> None:
 
     assert -0.06 < moves[UPPER_LIP[3, 5], 1] < 0
     assert moves[LOWER_LIP[3, 5], 1] > 0.35
+
+
+def test_a_lip_that_rises_bares_little_gum(portrait) -> None:
+    """Disgusted, a mouth with an upper row is dark over less than 0.04 units between the lip and the teeth."""
+    import cv2
+
+    picture, face = portrait.picture.copy(), portrait.face
+    upper, lower = (face.points_px[lip[3], :2] for lip in (UPPER_LIP, LOWER_LIP))
+    for area, color in (
+        (np.concatenate([upper, lower[::-1]]), (40, 20, 20)),
+        (np.concatenate([upper, (0.4 * upper + 0.6 * lower)[::-1]]), (235, 230, 215)),
+    ):
+        cv2.fillPoly(picture, [np.round(area).astype(np.int32)], color)
+    shape = MouthShape.of(face)
+    disgusted = pose_for(React1Choices(prompt="disgusted", temperature=1.0), shape, shape, 1.0)
+    disgusted = replace(disgusted, gap=shape.gap + 0.12)  # in mid-vowel
+    warped = warp(picture, face, landmark_moves(face, disgusted), disgusted)
+
+    fill_mouth(picture, warped, face, disgusted)
+
+    top, bottom = warped.places_px[UPPER_LIP[3, 5]], warped.places_px[LOWER_LIP[3, 5]]
+    column = warped.picture[round(top[1]) : round(bottom[1]), round(top[0]) - 3 : round(top[0]) + 4] @ LUMA
+    column = column.mean(1)
+
+    assert np.flatnonzero(column > 0.7 * column.max()).min() < 0.04 * face.unit_px

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from react1.pipeline.engine.geometry.head_frame import MouthShape
-from react1.pipeline.engine.geometry.mesh import EYES
+from react1.pipeline.engine.geometry.mesh import EYES, NOSE_BRIDGE
 from react1.pipeline.engine.pose.pose import Pose
-from react1.pipeline.engine.render.shade import blurred, deepen_crows_feet
+from react1.pipeline.engine.render.shade import blurred, deepen_crows_feet, shade_folds
 from react1.pipeline.engine.warp.warp import Warped
 
 
@@ -54,3 +55,24 @@ def test_a_cheek_that_rises_deepens_the_lines_beside_the_eye(portrait) -> None:
     assert darkened(180) == 0
     assert darkened(155) > 1.5
     assert darkened(10) < 1.02
+
+
+def test_lines_on_a_wrinkled_nose_are_faint_and_grow_with_it(portrait) -> None:
+    """On plain skin no place of the nose gets darker by more than a tenth, or brighter by 6 %; a half is fainter."""
+    face = portrait.face
+    places, rest = face.points_px[:468, :2], MouthShape.of(face)
+    middle = np.round(places[NOSE_BRIDGE]).astype(int)
+    reach = round(0.3 * face.unit_px)
+    nose = np.s_[middle[1] - reach : middle[1] + reach, middle[0] - reach : middle[0] + reach]
+
+    def shares(amount: float) -> np.ndarray:
+        plain = np.full_like(portrait.picture, 200)
+        warped = Warped((0, 0, 640, 480), plain, places, np.zeros_like(places))
+        shade_folds(warped, face, Pose("face", 1.0, {"AU9": amount}, 0.0, rest, rest.gap), np.ones(3))
+        return warped.picture[nose].min(2) / 200
+
+    darkest = [float(1 - shares(amount).min()) for amount in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert darkest[0] == 0
+    assert all(b > a for a, b in pairwise(darkest))
+    assert darkest[-1] < 0.10
+    assert shares(1.0).max() < 1.06
