@@ -120,7 +120,7 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     layers, edge = [], _resting_edge(frame, pose)
     if own > 0:
         source = opening_on_grid(frame.points_px[:SKIN_COUNT, :2], place.skull)
-        rows = find_rows(original, source, expected, frame.unit_px)
+        rows = find_rows(original, source, expected, frame)
         seen, cover = own_interior(original, source, place.opening, place.skull, frame, rows, gum, light.blur_px)
         seen *= _light_left(source, place.opening, frame, pose.gap)
         # A drawn row under the performer's own teeth would be a second one: what is beyond them is the dark alone.

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Curve, Image, Points, fraction_between, quantile, shares_between
 from ..frames.shot_light import LUMA
+from ..geometry.head_frame import FaceFrame
 from .opening import Opening
 
 COLUMNS, STEPS = np.linspace(-0.72, 0.72, 37), (np.arange(40) + 0.5) / 40
@@ -50,8 +51,13 @@ INSIDE_UNITS, INSIDE_EDGE, MIXED = (0.012, 0.040), 0.04, (0.25, 0.60)
 a share of the opening; the teeth in it, as the mean of its columns, that make it none."""
 WIDE = (0.08, 0.16)
 """A higher inside is no tooth, however bright: the tongue."""
-OUTLIER, LOCAL = 0.16, 0.10
+OUTLIER, LOCAL = 0.16, 0.05
 """Ends of a row that are further from a parabola, as shares of the opening, are wrong; a row bends this far from it."""
+LEVEL_HOLDS, ARCH, ARCH_HOLDS = 3.0, -0.10, 0.5
+"""Teeth stand in line with the skull: how much a row's slope against the head's, and its bend against a usual arch's,
+count beside all of its columns. A row that is half hidden, or in part as red as the lips, would slant otherwise."""
+CLOSE = 0.01
+"""Columns closer to the parabola than this, as a share of half the mouth's width, count alike."""
 SINGLE_LOWER, HOLLOW = 0.35, 0.38
 """A single run that starts below the first share of the opening, and reaches the lower lip, is a lower row if most of
 what is above it is pale, or darker than the second share of it: else that is lip, whose border was found too high."""
@@ -81,15 +87,18 @@ def _without(upper: float, inside_share: float) -> OwnRows:
     return OwnRows(upper * each, 0 * each, 0.0, 0.0, inside_share * each)
 
 
-def find_rows(picture: Image, source: Opening, expected: Curve, unit_px: float) -> OwnRows:
+def find_rows(picture: Image, source: Opening, expected: Curve, frame: FaceFrame) -> OwnRows:
     """Find the rows of teeth in a mouth.
 
     Args:
         picture: (height, width, 3) RGB.
         source: its opening.
         expected: the colour of a usual tooth in this light, (3,) RGB.
-        unit_px: the unit in pixels.
+        frame: the face in the picture.
     """
+    unit_px = frame.unit_px
+    right, down = frame.plane_px[0] @ source.axes
+    level = float(right and down / right)
     top, bottom = (np.interp(COLUMNS, *border) for border in (source.upper, source.lower))
     heights = np.maximum(bottom - top, 0.0)
     sure = fraction_between(float(heights.max()), LEAST_PX)
@@ -105,8 +114,12 @@ def find_rows(picture: Image, source: Opening, expected: Curve, unit_px: float) 
     for column in np.flatnonzero(tall):
         most = TALLEST * unit_px / max(heights[column], 1e-6)
         uppers[column], lowers[column] = _column_rows(runs[column], samples.luma[column], dark_or_pale[column], most)
-    upper, share_up = _curve(uppers, tall)
-    lower, share_down = _curve(lowers, tall)
+    # Both rows as heights in the picture, in which the line of the head is straight, and not as shares of the opening.
+    upper_line, lower_line = (
+        _Line(base / source.half_px, sign * heights / source.half_px, level) for base, sign in ((top, 1), (bottom, -1))
+    )
+    upper, share_up = _curve(uppers, tall, upper_line)
+    lower, share_down = _curve(lowers, tall, lower_line)
     has_upper, has_lower = (sure * fraction_between(share, SEEN) for share in (share_up, share_down))
     upper = np.clip(upper if has_upper > 0 or has_lower > 0 else np.full(len(COLUMNS), 1 - LIP_BORDER), 0, 1)
     lower = np.clip(np.minimum(lower, 1 - upper), 0, 1)
@@ -201,18 +214,34 @@ def _runs(tooth: NDArray[np.bool_]) -> list[list[tuple[int, int]]]:
     return runs
 
 
-def _curve(ends: Curve, tall: Curve) -> tuple[Curve, float]:
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """Where the ends of a row lie, by column; all in halves of the mouth's width."""
+
+    base: Curve
+    """The lip's border, down from the line of the corners."""
+    height: Curve
+    """The opening, down from there."""
+    level: float
+    """How far down a line goes, per step across, that goes right in the head."""
+
+
+def _curve(ends: Curve, tall: Curve, line: _Line) -> tuple[Curve, float]:
     """Return a smooth curve through the ends of a row in its columns, and the share of columns that show it."""
     columns = np.flatnonzero(~np.isnan(ends))
     if len(columns) < 5:
         return np.zeros(len(ends)), 0.0
-    rows = POWERS[columns]
-    weights = np.ones(len(columns))
+    rows, weights = POWERS[columns], np.ones(len(columns))
+    usual_row = line.level * COLUMNS + ARCH * COLUMNS**2
+    away = (line.base + line.height * ends - usual_row)[columns]
     for _ in range(6):  # least absolute distances, so that a few wrong columns do not count
         weighted = rows.T * weights
-        parabola = np.linalg.solve(weighted @ rows, weighted @ ends[columns])
-        weights = 1 / np.maximum(np.abs(ends[columns] - rows @ parabola), 0.02)
-    usual = POWERS[np.clip(np.arange(len(COLUMNS)), columns[0], columns[-1])] @ parabola
+        fitted = weighted @ rows
+        fitted[[1, 2], [1, 2]] *= 1 + np.array([LEVEL_HOLDS, ARCH_HOLDS])
+        parabola = np.linalg.solve(fitted, weighted @ away)
+        weights = 1 / np.maximum(np.abs(away - rows @ parabola), CLOSE)
+    usual = (usual_row + POWERS @ parabola - line.base) / np.where(line.height == 0, 1e-6, line.height)
+    usual = usual[np.clip(np.arange(len(COLUMNS)), columns[0], columns[-1])]
     right = columns[np.abs(ends[columns] - usual[columns]) < OUTLIER]
     if len(right) < 5:
         return np.zeros(len(ends)), 0.0

@@ -21,7 +21,7 @@ PAUSE_S = 0.4
 """Lips that meet for longer than this between two words rest."""
 RELEASES_S = (0.12, 0.40)
 """Between these times after the last word resting lips open again."""
-GIVES_WAY_S = 0.20
+GIVES_WAY_S = 0.28
 """The opening that is added gives way, and comes back, over this time."""
 SHOWS_OWN = (0.030, 0.080)
 """Between these gaps the confidence that the picture shows what is in the mouth rises to 1."""

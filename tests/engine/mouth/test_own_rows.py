@@ -162,13 +162,32 @@ def test_rows_are_found_where_they_are(portrait, bands: list, upper: float | Non
     mouth = painted(portrait, bands)
     source = opening_in_box(mouth.face.points_px[:468, :2], (0, 0, 4, 4))
 
-    rows = find_rows(mouth.picture, source, measure_light(mouth.picture, mouth.face).white, mouth.face.unit_px)
+    rows = find_rows(mouth.picture, source, measure_light(mouth.picture, mouth.face).white, mouth.face)
 
     near = np.abs(COLUMNS) < 0.4
     for sure, ends, wanted in ((rows.has_upper, rows.upper, upper), (rows.has_lower, rows.lower, lower)):
         assert (sure > 0.9) == (wanted is not None)
         if wanted is not None:
             assert np.abs(ends[near] - wanted).max() < 0.07
+
+
+def test_a_row_that_is_half_hidden_does_not_slant(portrait) -> None:
+    """Teeth that are dark on one side, more from tooth to tooth, still end in line with the head, within 5 degrees."""
+    import cv2
+
+    mouth = painted(portrait, [(0.5, TOOTH), (0.5, HOLLOW)])
+    upper, lower = (mouth.face.points_px[lip[3], :2] for lip in (UPPER_LIP, LOWER_LIP))
+    ends = upper + (lower - upper) * np.array([0.5] * 5 + [0.44, 0.38, 0.32, 0.26, 0.20, 0.14])[:, None]
+    cv2.fillPoly(mouth.picture, [np.round(np.concatenate([ends, lower[::-1]])).astype(np.int32)], HOLLOW)
+    source = opening_in_box(mouth.face.points_px[:468, :2], (0, 0, 4, 4))
+
+    rows = find_rows(mouth.picture, source, measure_light(mouth.picture, mouth.face).white, mouth.face)
+
+    across = np.array([-0.4, 0.4])
+    top, bottom = (np.interp(across, *border) for border in (source.upper, source.lower))
+    down = top + np.interp(across, COLUMNS, rows.upper) * (bottom - top)
+    first, last = mouth.face.to_local(source.middle + np.stack([across * source.half_px, down], 1) @ source.axes.T)
+    assert abs(np.degrees(np.arctan2(last[1] - first[1], last[0] - first[0]))) < 5
 
 
 def test_the_upper_lip_hardly_rises_over_bare_teeth(portrait) -> None:

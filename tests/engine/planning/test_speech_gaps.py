@@ -53,12 +53,12 @@ def test_lips_meet_in_words_under_every_emotion_that_opens_them(portrait) -> Non
 
 
 def test_a_surprised_jaw_does_not_snap_to_a_closure(portrait) -> None:
-    """What surprise adds to a held vowel gives way over five frames, at most three tenths of it in one."""
+    """What surprise adds to a held vowel gives way over seven frames, at most a fifth of it in one."""
     added = 1 - closing_share(np.array([0.15] * 10 + [0.0] * 3 + [0.15] * 10), FPS)
 
     assert added[10:13].max() == 0
-    assert added[[4, 18]].min() == 1
-    assert np.abs(np.diff(added)).max() < 0.3
+    assert added[[2, 20]].min() == 1
+    assert np.abs(np.diff(added)).max() < 0.2
 
 
 def test_a_mouth_at_rest_stays_surprised(portrait) -> None:
