@@ -25,6 +25,7 @@ from skimage import data
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.errors import React1Error
 from react1.pipeline.engine.render.render import render
+from react1.pipeline.engine.take_job import TakeJob
 
 FOLDER = Path(os.environ.get("REACT1_MEDIA", Path(__file__).resolve().parent.parent.parent / "shared" / "media"))
 FACES = FOLDER / "faces"
@@ -196,7 +197,7 @@ def line(case: Case, clip: Path) -> str:
         return f"{case.name} | skipped: {error.filename} is missing"
     try:
         choices = React1Choices(**{"prompt": "happy", "temperature": 0.7, **case.options})  # type: ignore[arg-type]
-        metrics = render(clip, None, clip.with_suffix(".take.mp4"), choices, progress=lambda _: None)
+        metrics = render(clip, TakeJob(clip.with_suffix(".take.mp4"), choices), progress=lambda _: None)
     except React1Error as error:
         return f"{case.name} | {options} | refused: {error}"
     changed = f"{metrics.frames_changed} of {metrics.frames} frames changed, {metrics.frames_with_face} with the face"

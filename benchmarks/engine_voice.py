@@ -23,6 +23,7 @@ from react1.pipeline.demo.demo_voice import PHONES, SENTENCES, Phone, utter
 from react1.pipeline.engine.frames.clip_frames import ClipFrames
 from react1.pipeline.engine.quiet import quiet_import
 from react1.pipeline.engine.render.render import render
+from react1.pipeline.engine.take_job import TakeJob
 
 RATE, RANGE_DB, PITCH_HZ = 48_000, 30, 190.0
 SHUT_HZ, WIDE_HZ, VOWEL_VOICE = 300, 860, 0.9
@@ -39,14 +40,8 @@ def speech_line(person: str, clip: Path) -> str:
     with wave.open(str(voice), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
         file.writeframes((samples / np.abs(samples).max() * 16_000).astype("<i2").tobytes())
-    render(
-        clip,
-        voice,
-        out,
-        React1Choices(prompt="neutral", temperature=0.5, model_mode="face"),
-        own_voice=False,
-        progress=lambda _: None,
-    )
+    choices = React1Choices(prompt="neutral", temperature=0.5, model_mode="face")
+    render(clip, TakeJob(out, choices, voice, own_voice=False), progress=lambda _: None)
     with ClipFrames(clip) as frames:
         fps = float(frames.video_format.fps)
     opened = gaps(pictures(out))

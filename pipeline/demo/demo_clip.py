@@ -154,6 +154,7 @@ def speaking_pictures(
     """
     from ..core.edits.choices import React1Choices
     from ..engine.render.render import render
+    from ..engine.take_job import TakeJob
 
     ramp = round(_RAMP_S * rate)
     silence = np.zeros(ramp * SAMPLE_RATE_HZ // rate, np.float32)
@@ -164,7 +165,7 @@ def speaking_pictures(
         write_clip(source, (face for _ in range(count + 2 * ramp)), None, (width, height), rate, crf=12)
         _write_wav(wav, np.concatenate([silence, voice, silence]))
         relaxed = React1Choices(prompt="neutral", temperature=1.0, model_mode="lips", sync_mode="cut_off")
-        render(source, wav, take, relaxed, own_voice=False, progress=progress)
+        render(source, TakeJob(take, relaxed, wav, own_voice=False), progress=progress)
         for speaking_face in islice(_pictures(take), ramp, ramp + count):
             picture = still.copy()
             picture[_FACE_BOX] = np.rint(face + (speaking_face.astype(np.float32) - face) * blend)

@@ -188,6 +188,7 @@ def _render(
 ) -> RenderMetrics:
     from ..engine.planning.take_plan import FACE_HINT, NoFace
     from ..engine.render.render import DETECT_SHARE, render
+    from ..engine.take_job import TakeJob
 
     first, last = edited_frames(segment)
     start, end = segment.edit_span
@@ -195,19 +196,22 @@ def _render(
     detections = detect_faces_cached(context, segment.media.file, lambda done: context.progress(DETECT_SHARE * done))
     if segment.crop is not None:
         detections = confirmed_in_crop(detections, segment.crop.side_px)
+    job = TakeJob(
+        out,
+        choices,
+        context.path(segment.voice) if segment.voice else None,
+        span=(0 if goes_on[0] else first, len(segment.frames) if goes_on[1] else last),
+        own_voice=segment.edit.audio is None,
+        resync=resync,
+        aims=face_aims(segment),
+        goes_on=goes_on,
+        enlarged=1.0 if segment.crop is None else segment.crop.enlarges,
+    )
     try:
         return render(
             context.path(segment.media.file),
-            context.path(segment.voice) if segment.voice else None,
-            out,
-            choices,
-            span=(0 if goes_on[0] else first, len(segment.frames) if goes_on[1] else last),
-            own_voice=segment.edit.audio is None,
-            resync=resync,
+            job,
             detections=detections,
-            aims=face_aims(segment),
-            goes_on=goes_on,
-            enlarged=1.0 if segment.crop is None else segment.crop.enlarges,
             keep_teeth=teeth_cache(context, segment.media.file),
             keep_occlusion=occlusion_cache(context, segment.media.file),
             progress=lambda done: context.progress(DETECT_SHARE + (1 - DETECT_SHARE) * done),

@@ -64,6 +64,7 @@ def render_take(request: WorkerRequest, folder: Path) -> WorkerResult:
         ToolFailed: ffmpeg failed.
     """
     from ..engine.render.render import render
+    from ..engine.take_job import TakeJob
     from ..media.audio.samples import read_all, write_wav
 
     context = FolderContext(folder, Path(request.home) if request.home else None)
@@ -73,9 +74,8 @@ def render_take(request: WorkerRequest, folder: Path) -> WorkerResult:
     voice = write_wav(context.temp_path("voice.wav"), read_all(context.path(audio.file), VOICE_HZ), VOICE_HZ)
     take = context.temp_path("take.mp4")
     faces = detect_faces_cached(context, video.file, lambda _: None)
-    rendering = render(
-        context.path(video.file), voice, take, request.parameters, detections=faces, progress=lambda _: None
-    )
+    job = TakeJob(take, request.parameters, voice)
+    rendering = render(context.path(video.file), job, detections=faces, progress=lambda _: None)
     return _perturbed_result(context, request, take, (PREVIEW, *rendering.notes))
 
 

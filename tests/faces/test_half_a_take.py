@@ -30,12 +30,14 @@ def half_way(request, clip):
     from react1.pipeline.conform.strength import find_moved_faces, partial_take
     from react1.pipeline.core.edits.choices import React1Choices
     from react1.pipeline.engine.render.render import render
+    from react1.pipeline.engine.take_job import TakeJob
     from react1.pipeline.media.frames.decode import decode_frames
     from react1.pipeline.splicing.pictures.planes import frame_planes
 
     path, detections = clip
     choices = React1Choices(prompt=request.param, temperature=1.0)
-    render(path, None, path.with_name("take.mp4"), choices, detections=detections, progress=lambda share: None)
+    job = TakeJob(path.with_name("take.mp4"), choices)
+    render(path, job, detections=detections, progress=lambda share: None)
     sent, taken = (
         [frame_planes(frame) for frame in decode_frames(path.with_name(n))] for n in ("clip.mp4", "take.mp4")
     )

@@ -92,10 +92,10 @@ def test_a_part_of_an_edit_does_not_fade_where_the_next_part_begins(context, upl
 )
 def test_resync_is_the_edits_else_the_steps(context, talking_clip, monkeypatch, of_edit, of_step, expected):
     """The engine gets it with the clip's own sound."""
-    engine_arguments = {}
+    jobs = []
 
-    def render(*_arguments, **named):
-        engine_arguments.update(named)
+    def render(_video, job, **_named):
+        jobs.append(job)
         raise InputMediaError("enough")
 
     monkeypatch.setattr("react1.pipeline.engine.render.render.render", render)
@@ -111,7 +111,7 @@ def test_resync_is_the_edits_else_the_steps(context, talking_clip, monkeypatch, 
             UploadSegment().run(context, UploadParams(), segment),
         )
 
-    assert (engine_arguments["own_voice"], engine_arguments["resync"]) == (True, expected)
+    assert [(job.own_voice, job.resync) for job in jobs] == [(True, expected)]
 
 
 def test_the_edited_frames_of_a_resampled_clip_are_those_that_show_the_span(upload):

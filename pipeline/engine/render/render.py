@@ -14,10 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ...core.edits.choices import React1Choices
 from .. import available
 from ..detect.detect import Detections, detect_faces
-from ..detect.people import FaceAim
 from ..frames.clip_frames import ClipFrames
 from ..occlusion.occlusion import KeepOcclusion
 from ..planning.take_plan import plan_take
@@ -32,44 +30,14 @@ DETECT_SHARE = 0.3
 
 def render(
     video: Path,
-    voice: Path | None,
-    out: Path,
-    choices: React1Choices,
+    job: TakeJob,
     *,
-    span: tuple[int, int] | None = None,
-    own_voice: bool | None = None,
-    resync: bool = False,
     detections: Detections | None = None,
-    aims: Sequence[FaceAim] = (),
-    goes_on: tuple[bool, bool] = (False, False),
-    enlarged: float = 1.0,
     keep_teeth: KeepTeeth | None = None,
     keep_occlusion: KeepOcclusion | None = None,
     progress: Callable[[float], None],
 ) -> RenderMetrics:
-    """Write a take of a clip with another expression: `render_takes` for one take.
-
-    Args:
-        video: the clip; never written to.
-        voice: the speech for the mouth and the sound of the take; None keeps the mouth's own timing, without sound.
-        out: the new mp4; an existing file is replaced. It is complete only when this returns.
-        choices: the emotion, its temperature, its region and the other parameters of the API.
-        span: frames [first, last) of the clip that may change; None for all.
-        own_voice: whether `voice` is the clip's own sound; see `TakeJob`.
-        resync: whether the clip's own sound moves the lips; see `TakeJob`.
-        detections: the result of `find_faces` for this clip; None finds the faces first.
-        aims: where the chosen face of each shot is; see `TakeJob`.
-        goes_on: whether the edit goes on before and after the span; see `TakeJob`.
-        enlarged: by how much the clip's pictures were enlarged; see `TakeJob`.
-        keep_teeth: stores the measured colour of teeth between takes of this clip; None measures it.
-        keep_occlusion: stores what covers a face between takes of this clip; None finds it.
-        progress: called with 0 to 1 at every frame; its exceptions propagate, with all files closed.
-
-    Raises:
-        MissingExtra: the landmark library is missing or does not load.
-        InputMediaError: a file cannot be read, or no face is found in the span.
-    """
-    job = TakeJob(out, choices, voice, span, own_voice, resync, tuple(aims), goes_on, enlarged)
+    """Write one take of a clip; the other arguments and the errors are those of `render_takes`."""
     return render_takes(
         video,
         [job],

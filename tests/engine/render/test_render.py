@@ -16,6 +16,7 @@ import pytest
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.engine.render.render import render
+from react1.pipeline.engine.take_job import TakeJob
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +40,8 @@ def sound_samples(path: Path) -> int:
 
 def take(clip: Path, out: Path, voice: Path | None = None, *, span=None, detections=None, shares=None, **choices):
     progress = ([] if shares is None else shares).append
-    return render(clip, voice, out, React1Choices(**choices), span=span, detections=detections, progress=progress)
+    job = TakeJob(out, React1Choices(**choices), voice, span)
+    return render(clip, job, detections=detections, progress=progress)
 
 
 def test_a_take_without_a_voice_is_as_long_as_its_clip(clip: Path, tmp_path: Path) -> None:

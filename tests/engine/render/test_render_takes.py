@@ -46,14 +46,8 @@ def alone(short: Path, detections: detect.Detections, tmp_path_factory: pytest.T
 
 
 def take(clip: Path, folder: Path, **options) -> bytes:
-    render(
-        clip,
-        None,
-        folder / "take.mp4",
-        React1Choices(prompt="happy", temperature=0.8),
-        progress=lambda _: None,
-        **options,
-    )
+    job = TakeJob(folder / "take.mp4", React1Choices(prompt="happy", temperature=0.8))
+    render(clip, job, progress=lambda _: None, **options)
     return (folder / "take.mp4").read_bytes()
 
 
@@ -91,7 +85,7 @@ def test_takes_rendered_together_equal_takes_rendered_alone(short: Path, alone: 
 
     assert jobs[0].out.read_bytes() == alone
     for job, metrics in zip(jobs[1:], together[1:], strict=True):
-        single = render(short, job.voice, tmp_path / "single.mp4", job.choices, progress=lambda _: None)
+        single = render(short, dataclasses.replace(job, out=tmp_path / "single.mp4"), progress=lambda _: None)
         assert job.out.read_bytes() == (tmp_path / "single.mp4").read_bytes()
         assert metrics == single
     assert [metrics.frames for metrics in together] == [12, 12, 24]
@@ -289,7 +283,7 @@ def test_a_stopped_take_leaves_no_thread_and_no_open_file(short: Path, tmp_path:
             raise Interrupted("stopped")
 
     with pytest.raises(Interrupted):
-        render(short, None, tmp_path / "take.mp4", React1Choices(), progress=stop)
+        render(short, TakeJob(tmp_path / "take.mp4"), progress=stop)
 
     assert len(calls) == after
     assert [
