@@ -254,21 +254,9 @@ def _compare_range(
 def _compare(
     job: SpliceJob, output: Path, ranges: Sequence[range], number: int, strict_range: range | None = None
 ) -> tuple[PictureDiff, list[SeamRow]]:
-    times = job.video.timestamps.array
     meter = SeamMeter(job.video, job.video, job.takes, job.seam, ranges[number]) if job.seam is not None else None
     decode = None if strict_range is None else partial(_decode_strictly, job, output, strict_range)
-    diff = compare_around(
-        job.source,
-        output,
-        job.video.index,
-        job.inserts,
-        times,
-        ranges,
-        number,
-        meter,
-        decode,
-        with_ssim=job.quality == "matched",
-    )
+    diff = compare_around(job, output, ranges, number, meter, decode)
     return diff, meter.rows() if meter is not None and not diff.failure else []
 
 

@@ -20,6 +20,7 @@ from ...media.mp4.sample_tables import Ints
 from ...media.probe import VIEWS
 from ..codecs.hevc import MASTERING_DISPLAY, mastering_display
 from ..container import matching_video_index
+from ..job import SpliceJob
 from ..pictures.description import changed_color
 from ..pictures.fields import PICTURE_METADATA, field_order, side_data_of
 from ..pictures.frames import Insert, with_inserts
@@ -139,34 +140,35 @@ def compare_pictures(source: Path, output: Path, stream: int, inserts: Sequence[
 
 
 def compare_around(
-    source: Path,
+    job: SpliceJob,
     output: Path,
-    stream: int,
-    inserts: Sequence[Insert],
-    times: Ints,
     ranges: Sequence[range],
     number: int,
     meter: SeamMeter | None = None,
     decode: FilmDecoder | None = None,
-    *,
-    with_ssim: bool = False,
 ) -> PictureDiff:
     """Compare range number `number` of re-encoded shown frames, and 24 frames on either side of it.
 
-    Frames outside all ranges must be identical. `times` are the pts of all shown frames. Both films are read as a
-    player reads them, from a keyframe on; the middle of a long take is decoded but not compared. `meter` sees every
-    frame that it needs. `decode` gives the film's pictures, pixels alone, instead: of the metadata then only the first
-    new picture's are compared. SSIM is measured only `with_ssim`.
+    Frames outside all ranges must be identical. Both films are read as a player reads them, from a keyframe on; the
+    middle of a long take is decoded but not compared. SSIM is measured where matched quality is wanted.
+
+    Args:
+        job: the source and what is inserted.
+        output: the film.
+        ranges: all re-encode ranges, as shown frames.
+        number: that of the range.
+        meter: sees every frame that it needs.
+        decode: gives the film's pictures, pixels alone; of the metadata then only the first new picture's are compared.
 
     Raises:
         NotShared: pixels alone do not tell.
     """
-    own = ranges[number]
+    source, stream, times, own = job.source, job.video.index, job.video.timestamps.array, ranges[number]
     span = _span_around(own, len(times), meter)
-    expected = _expected_frames(source, stream, inserts, times, span, meter)
+    expected = _expected_frames(source, stream, job.inserts, times, span, meter)
     film_stream = matching_video_index(source, stream, output)
     actual = _decode_span(output, film_stream, times, span) if decode is None else decode(film_stream, span)
-    tally = _Tally(with_ssim=with_ssim)
+    tally = _Tally(with_ssim=job.quality == "matched")
     first: VideoFrame | None = None
     for pair, output_frame in itertools.zip_longest(expected, actual):
         if pair is None or output_frame is None or output_frame.pts != times[pair[0]]:

@@ -23,6 +23,7 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import reencode, smart_render, strategies
 from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.job import SpliceJob
 from react1.pipeline.splicing.pictures.frames import Insert
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes, working_format
 from react1.pipeline.splicing.verification import picture_diff as alike
@@ -178,10 +179,10 @@ def test_frames_that_were_compared_are_released(context, monkeypatch):
         return real(*pair)
 
     monkeypatch.setattr(alike, "_compare_frames", counting)
-    times = media.video.timestamps.array
+    job = SpliceJob(context, ffmpeg_path(), media, media.video, path, (Insert(120, 121, Path()),), ())
     gc.freeze()  # what was there before is not looked through for each frame
     try:
-        matches = alike.compare_around(path, path, 0, [Insert(120, 121, Path())], times, [range(120)], 0)
+        matches = alike.compare_around(job, path, [range(120)], 0)
     finally:
         gc.unfreeze()
 
