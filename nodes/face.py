@@ -54,8 +54,7 @@ class Face:
     @classmethod
     def forecast(cls, context: NodeContext, params: FaceParams, inputs: Mapping[str, Any]) -> Forecast:
         """Return whether a crop will be sent, of which size and why, as sampled frames of the film show it."""
-        from ..pipeline.faces.crop import forecast_crop
-        from ..pipeline.faces.resolve import FaceRequest
+        from ..pipeline.faces.resolve import FaceRequest, forecast_crop
 
         segment = segment_of(inputs["segment"])
         if segment is None or segment.source.video is None:

@@ -3,8 +3,6 @@
 The camera is at rest while the face moves little, else no faster than needed. Each shot has one size of the crop, so
 that it does not zoom. The crop is enlarged, and every other face in it is blurred; what is blurred is only what is
 sent: the film's own pixels are composited back (conform/frame_pairs.py).
-
-Whether a crop will be sent is forecast before a run, from a few sampled frames of the film.
 """
 
 from __future__ import annotations
@@ -12,27 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..core.edits.face_choice import CropPath
 from ..core.errors import InputMediaError
 from ..core.nodes.node import NodeContext
-from ..core.values import Media, Segment
-from ..engine import available
-from ..engine.arrays import Curve, Plane, Points
+from ..core.values import Media
+from ..engine.arrays import Curve, Plane
 from ..engine.detect.people import face_box
 from ..engine.detect.track import Track
 from ..engine.frames.clip_frames import ClipFrames, Picture, TakeWriter, VideoFormat, planes_of
-from ..media.probe import probe, require_video
-from ..preflight.clip_checks import sampled_faces
+from ..media.probe import probe
 from .choose import ShotChoice
-
-if TYPE_CHECKING:
-    from .resolve import FaceRequest
-
 
 PADDING = 2.2
 """The side of the crop in face heights."""
@@ -273,41 +264,3 @@ def _ellipse(shape: tuple[int, ...], box: Box, share: float, margin: float) -> A
     y = (np.arange(shape[0], dtype=np.float32) + 0.5 - (top + bottom) / 2) / max(1.0, half_y)
     distance = np.sqrt(x[None] ** 2 + y[:, None] ** 2)
     return np.clip((1.15 - distance) / 0.3, 0, 1).astype(np.float32)
-
-
-def forecast_crop(context: NodeContext, segment: Segment, request: FaceRequest) -> tuple[str, ...]:
-    """Return a line on the crop that a segment will be sent in; nothing if the whole picture is sent."""
-    if request.crop == "off" or available.problem():
-        return ()
-    video = require_video(segment.source)
-    samples = [
-        faces
-        for faces in sampled_faces(context.path(segment.source.file), video, segment.start_frame, segment.end_frame)
-        if faces
-    ]
-    if not samples:
-        return ()
-    heights = [_wanted_height(request, faces) for faces in samples]
-    height, lines = median(heights), video.shown_size_px[1]
-    if request.crop == "on":
-        reason = "crop is on"
-    elif request.needs_telling and request.host_chooses is False and any(len(faces) > 1 for faces in samples):
-        reason = "the provider cannot be told which of several faces is meant"
-    elif height < SMALL_SHARE * lines:
-        reason = f"the face is about {height:.0f} px high, less than a fifth of the picture's {lines}"
-    else:
-        return ()
-    side = min(PADDING * height, *video.shown_size_px)
-    sent = max(LEAST_LINES, int(np.ceil(side / 2)) * 2)
-    return (f"a crop of about {side:.0f} px around the face will be sent as {sent}x{sent}: {reason}",)
-
-
-def _wanted_height(request: FaceRequest, faces: Sequence[Points]) -> float:
-    """Return the height of the face that is probably meant: the outermost one for left and right, else the largest."""
-    left_to_right = sorted(faces, key=lambda face: float(face[:, 0].mean()))
-    face = request.options.face
-    if face in ("left", "right"):
-        return float(np.ptp(left_to_right[0 if face == "left" else -1][:, 1]))
-    if isinstance(face, int) and face <= len(left_to_right):
-        return float(np.ptp(left_to_right[face - 1][:, 1]))
-    return max(float(np.ptp(points[:, 1])) for points in faces)

@@ -1,4 +1,7 @@
-"""Find the face of a segment that is changed, and decide whether a crop around it is sent."""
+"""Find the face of a segment that is changed, and decide whether a crop around it is sent.
+
+Before a run, a few sampled frames of the film forecast the crop.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,24 @@ from ..core.errors import InputMediaError
 from ..core.nodes.node import NodeContext
 from ..core.values import Segment
 from ..engine import available
-from ..engine.arrays import Curve
+from ..engine.arrays import Curve, Points
 from ..engine.detect.people import face_box, people_in_shots
 from ..media.probe import require_video
 from ..preflight.clip_checks import sampled_faces
 from ..providers.local import detect_faces_cached, edited_frames
 from .choose import ShotChoice, check_seen, choose_faces, describe_faces, several_people_note
-from .crop import LEAST_EYES_PX, SMALL_SHARE, WORK_SHARE, FacePath, crop_side, follow, sent_side, write_crop
+from .crop import (
+    LEAST_EYES_PX,
+    LEAST_LINES,
+    PADDING,
+    SMALL_SHARE,
+    WORK_SHARE,
+    FacePath,
+    crop_side,
+    follow,
+    sent_side,
+    write_crop,
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,13 @@ def resolve_face(context: NodeContext, segment: Segment, request: FaceRequest) -
     if named:
         allow_missing = bool(request.options.allow_missing_face)
         notes = (f"changed: {faces.text}", *check_seen(segment, faces, span, allow_missing=allow_missing))
-    reason = crop_reason(request, faces, require_video(segment.media).height_px)
+    picture_height = require_video(segment.media).height_px
+    reason = _crop_reason(
+        request,
+        is_one_of_several=any(shot.count > 1 for shot in faces.shots),
+        face_height=max((shot.height_px for shot in faces.shots if shot.number), default=picture_height),
+        picture_height=picture_height,
+    )
     if reason:
         return _cropped(context, segment, choices, faces, notes, reason)
     return segment.model_copy(update={"faces": faces, "notes": (*segment.notes, *notes)})
@@ -107,11 +127,10 @@ def _must_look(context: NodeContext, segment: Segment, request: FaceRequest) -> 
         return False
     if request.host_chooses is None:
         return True  # the engine needs them anyway, and reads them from the cache
-    video = require_video(segment.source)
-    samples = sampled_faces(context.path(segment.source.file), video, segment.start_frame, segment.end_frame)
+    samples = _sampled_faces(context, segment)
     several = any(len(faces) > 1 for faces in samples)
     largest = [max(float(np.ptp(face[:, 1])) for face in faces) for faces in samples if faces]
-    is_small = bool(largest) and median(largest) < SMALL_SHARE * video.shown_size_px[1]
+    is_small = bool(largest) and median(largest) < SMALL_SHARE * require_video(segment.source).shown_size_px[1]
     return several or (request.crop == "auto" and is_small)
 
 
@@ -139,19 +158,58 @@ def voice_loudness(context: NodeContext, segment: Segment, count: int, fps: Frac
     return loudness_per_frame(sound, count, fps)
 
 
-def crop_reason(request: FaceRequest, faces: ChosenFaces, picture_height: int) -> str:
-    """Return why a crop is sent; empty if the whole picture is sent."""
+def _crop_reason(
+    request: FaceRequest, *, is_one_of_several: bool, face_height: float, picture_height: int, about: str = ""
+) -> str:
+    """Return why a crop is sent; empty if the whole picture is sent. Heights in px; `about` precedes the face's."""
     if request.crop == "off":
         return ""
     if request.crop == "on":
         return "crop is on"
-    shown = [shot for shot in faces.shots if shot.number]
-    if request.needs_telling and request.host_chooses is False and any(shot.count > 1 for shot in faces.shots):
+    if request.needs_telling and request.host_chooses is False and is_one_of_several:
         return "the provider cannot be told which of several faces is meant"
-    height = max((shot.height_px for shot in shown), default=picture_height)
-    if height < SMALL_SHARE * picture_height:
-        return f"the face is {height:.0f} px high, less than a fifth of the picture's {picture_height}"
+    if face_height < SMALL_SHARE * picture_height:
+        return f"the face is {about}{face_height:.0f} px high, less than a fifth of the picture's {picture_height}"
     return ""
+
+
+def forecast_crop(context: NodeContext, segment: Segment, request: FaceRequest) -> tuple[str, ...]:
+    """Return a line on the crop that a segment will be sent in; nothing if the whole picture is sent."""
+    if request.crop == "off" or available.problem():
+        return ()
+    samples = [faces for faces in _sampled_faces(context, segment) if faces]
+    if not samples:
+        return ()
+    shown_px = require_video(segment.source).shown_size_px
+    height = median(_wanted_height(request, faces) for faces in samples)
+    reason = _crop_reason(
+        request,
+        is_one_of_several=any(len(faces) > 1 for faces in samples),
+        face_height=height,
+        picture_height=shown_px[1],
+        about="about ",
+    )
+    if not reason:
+        return ()
+    side = min(PADDING * height, *shown_px)
+    sent = max(LEAST_LINES, int(np.ceil(side / 2)) * 2)
+    return (f"a crop of about {side:.0f} px around the face will be sent as {sent}x{sent}: {reason}",)
+
+
+def _sampled_faces(context: NodeContext, segment: Segment) -> list[list[Points]]:
+    video = require_video(segment.source)
+    return sampled_faces(context.path(segment.source.file), video, segment.start_frame, segment.end_frame)
+
+
+def _wanted_height(request: FaceRequest, faces: Sequence[Points]) -> float:
+    """Return the height of the face that is probably meant: the outermost one for left and right, else the largest."""
+    left_to_right = sorted(faces, key=lambda face: float(face[:, 0].mean()))
+    face = request.options.face
+    if face in ("left", "right"):
+        return float(np.ptp(left_to_right[0 if face == "left" else -1][:, 1]))
+    if isinstance(face, int) and face <= len(left_to_right):
+        return float(np.ptp(left_to_right[face - 1][:, 1]))
+    return max(float(np.ptp(points[:, 1])) for points in faces)
 
 
 def _cropped(
