@@ -35,7 +35,6 @@ from react1.pipeline.splicing.codecs.family import encode_packets, open_encoder
 from react1.pipeline.splicing.codecs.quantiser import coarser
 from react1.pipeline.splicing.encoders import EncoderSettings
 from react1.pipeline.splicing.job import SpliceJob
-from react1.pipeline.splicing.mp4.sample_times import IGNORE_EDIT_LIST
 from react1.pipeline.splicing.packet_index import PacketIndex, index_film
 from react1.pipeline.splicing.pictures.frames import Insert
 from react1.pipeline.splicing.pictures.likeness import luma_plane, psnr_db, ssim
@@ -102,8 +101,7 @@ def make_clips(folder: Path, only: str) -> Iterator[tuple[str, Path]]:
 
 def frames_of(source: Path, video: VideoStream, index: PacketIndex, first: int, end: int) -> list[VideoFrame]:
     """Return the stored pictures [first, end), in presentation order."""
-    start = int(index.grid.shown[first] + index.grid.stored_shift)
-    options = IGNORE_EDIT_LIST if index.grid.track is not None else None
+    start, options = int(index.grid.stored_times(first, first + 1)[0]), index.grid.demuxer_options
     frames: list[VideoFrame] = []
     with closing(decode_frames(source, video.index, options=options, start_pts=start)) as decoded:
         for frame in decoded:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import av
 
 
@@ -13,6 +16,11 @@ class NoSampleTable(NotApplicable):
     """The file has no single index of all its samples."""
 
 
-def library_error(error: Exception) -> str:
-    """Return the message of an ffmpeg error without the name of the temporary file."""
-    return (isinstance(error, av.FFmpegError) and error.strerror) or str(error)
+@contextmanager
+def refused_as(problem: str) -> Iterator[None]:
+    """Raise NotApplicable with a problem, and the message of an ffmpeg library without a file's name, if it refuses."""
+    try:
+        yield
+    except (av.FFmpegError, ValueError) as error:
+        message = (isinstance(error, av.FFmpegError) and error.strerror) or str(error)
+        raise NotApplicable(f"{problem}: {message}") from error

@@ -3,9 +3,8 @@
 The output is a lossless file with the same frames, times, size, pixel format and color description; audio is copied.
 Frames that the function returns unchanged keep their exact samples; the others are converted by 8-bit RGB.
 
-Scripts that may run: only files that the user named, on the command line or in the environment.
-
-A preset can come from anywhere, so it names a function of such a file, never a path.
+Only files that the user named, on the command line or in the environment, may run: a preset can come from anywhere, so
+it names a function of such a file, never a path.
 """
 
 from __future__ import annotations

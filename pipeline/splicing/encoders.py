@@ -16,7 +16,6 @@ from pathlib import Path
 
 from av.codec import Codec
 from av.video.codeccontext import VideoCodecContext
-from av.video.stream import VideoStream as AvVideoStream
 
 from ..core.times import Timecode, timecode_to_frames
 from ..core.values import VideoStream
@@ -308,11 +307,6 @@ def color_options(video: VideoStream, pix_fmt: str) -> dict[str, str]:
         "colorspace": space,
     }
     return {key: name for key, name in named.items() if name and name not in ("unknown", "reserved")}
-
-
-def configure_stream(stream: AvVideoStream, video: VideoStream, settings: EncoderSettings) -> None:
-    """Set the source's size, color and sample aspect ratio on an encoder stream."""
-    configure_encoder(stream.codec_context, video, settings)
 
 
 def configure_encoder(context: VideoCodecContext, video: VideoStream, settings: EncoderSettings) -> None:

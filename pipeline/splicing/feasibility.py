@@ -33,7 +33,7 @@ from .codecs.kept_metadata import DOLBY_VISION_CONFIGURATION, lost_in_complete
 from .container import TRANSPORT_SUFFIXES, container_suffix, maps_dolby_vision, remux_refusal
 from .encoders import choose_encoder, codec_change, new_codec
 from .matroska import MATROSKA_SUFFIXES
-from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid
+from .mp4.sample_times import FrameGrid
 from .packet_index import described_anew, index_film
 from .pictures.description import require_one_description
 from .pictures.fields import require_known_colors, side_data_of
@@ -70,10 +70,10 @@ def require_decodable(
 def stored_pictures_decode(source: Path, media: Media, grid: FrameGrid, spans: Sequence[tuple[int, int]]) -> bool:
     """Return whether the stored pictures near the borders of spans decode when the edit list is ignored."""
     assert media.video is not None
-    times = grid.shown + grid.stored_shift
-    options = IGNORE_EDIT_LIST if grid.track is not None else None
-    items = _near_borders(spans, len(times))
-    return all(_decodes(source, media.video, times[item.start : item.stop], options) for item in items)
+    items = _near_borders(spans, len(grid.shown))
+    return all(
+        _decodes(source, media.video, grid.stored_times(item.start, item.stop), grid.demuxer_options) for item in items
+    )
 
 
 def _near_borders(spans: Sequence[tuple[int, int]], count: int) -> Iterator[range]:

@@ -16,7 +16,7 @@ from av.packet import Packet
 from ..core.cancellation import stoppable
 from ..core.values import VideoStream
 from ..media.frames.film_readers import open_input
-from ..media.not_applicable import NotApplicable, library_error
+from ..media.not_applicable import NotApplicable, refused_as
 from .codecs.family import MatchedEncoder
 from .packet_index import PacketIndex
 from .reencode_ranges import EncodedRange
@@ -55,23 +55,20 @@ def write_packets(
         NotApplicable: the muxer does not take these packets.
     """
     name, options = _format(output.suffix)
-    try:
-        with (
-            open_input(source) as container,
-            av.open(str(output), "w", format=name, options={**_BITEXACT, **options}) as out,
-        ):
-            stream = container.streams[video.index]
-            target = _add_stream(out, stream, encoder.config if encoder.config != index.config else None)
-            if name in _TAGGED:
-                target.codec_context.codec_tag = stream.codec_context.codec_tag
-            durations = _durations(index, video)
-            for packet in _packets(container, stream, index, encoder, encoded):
-                packet.stream = target
-                packet.duration = packet.duration or durations[packet.pts]
-                out.mux(packet)
-    except (av.FFmpegError, ValueError) as error:
-        message = f"{name} does not take these pictures packet by packet: {library_error(error)}"
-        raise NotApplicable(message) from error
+    with (
+        refused_as(f"{name} does not take these pictures packet by packet"),
+        open_input(source) as container,
+        av.open(str(output), "w", format=name, options={**_BITEXACT, **options}) as out,
+    ):
+        stream = container.streams[video.index]
+        target = _add_stream(out, stream, encoder.config if encoder.config != index.config else None)
+        if name in _TAGGED:
+            target.codec_context.codec_tag = stream.codec_context.codec_tag
+        durations = _durations(index, video)
+        for packet in _packets(container, stream, index, encoder, encoded):
+            packet.stream = target
+            packet.duration = packet.duration or durations[packet.pts]
+            out.mux(packet)
 
 
 def _add_stream(out: Any, stream: Any, new_config: bytes | None) -> Any:

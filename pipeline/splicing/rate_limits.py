@@ -20,7 +20,7 @@ from ..media.mp4 import sample_tables
 from ..media.mp4.sample_tables import Ints
 from ..media.mpeg_headers import MPEG_CODECS
 from .codecs.declared_rates import DeclaredRate, declared_rates
-from .codecs.quantiser import COARSEST_STEPS, has_quantiser
+from .codecs.quantiser import COARSEST_STEPS, STEPS_PER_DOUBLE, has_quantiser
 from .packet_index import PacketIndex
 from .rate_match import first_guess
 from .reencode_ranges import EncodedRange
@@ -28,8 +28,8 @@ from .smart_render import RenderPlan
 
 Floats = NDArray[np.float64]
 _TRIES = 6
-_STEPS_PER_DOUBLE, _MARGIN_STEPS, _LEAST_STEPS = 6, 0.5, 1.0
-"""Six steps of the quantiser halve the bits, about: a range that is coded again becomes coarser by half a step more."""
+_MARGIN_STEPS, _LEAST_STEPS = 0.5, 1.0
+"""By how much a range that is coded again becomes coarser beyond what is computed, and at least."""
 _LEAST_SHARE = 0.05
 """Of its bits, that is left to a range whose excess the formula would take away completely."""
 
@@ -110,7 +110,7 @@ def _measure_limit(
             own_bits = _bits_in_stretch(sizes, times_s, rate, place, first, end)
             kept_bits = max(own_bits - (fill - 1) * rate.buffer_bits, _LEAST_SHARE * own_bits)
             factor = max(own_bits / kept_bits, picture)
-            excess[number] = max(_STEPS_PER_DOUBLE * math.log2(factor) + _MARGIN_STEPS, _LEAST_STEPS)
+            excess[number] = max(STEPS_PER_DOUBLE * math.log2(factor) + _MARGIN_STEPS, _LEAST_STEPS)
     return LimitUse(rate, share, source_share, excess)
 
 
@@ -184,7 +184,7 @@ def _coarser_steps(
             continue
         if not before:  # the encoder's own settings, of which no steps are known
             pixels = video.width_px * video.height_px * len(item.sizes)
-            before, more = first_guess(8 * int(item.sizes.sum()) / pixels * 2 ** (-more / _STEPS_PER_DOUBLE)), 0.0
+            before, more = first_guess(8 * int(item.sizes.sum()) / pixels * 2 ** (-more / STEPS_PER_DOUBLE)), 0.0
         steps[number] = min(COARSEST_STEPS, before + more)
     return steps
 

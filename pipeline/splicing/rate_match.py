@@ -32,14 +32,20 @@ from ..media.frames.decode import decode_frames
 from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable
 from .codecs.family import EncodedPacket, MatchedEncoder, decode_packets, encode_opened, open_encoder
-from .codecs.quantiser import COARSEST_STEPS, FINEST_STEPS, coarser, has_quantiser, has_thorough_search
+from .codecs.quantiser import (
+    COARSEST_STEPS,
+    FINEST_STEPS,
+    STEPS_PER_DOUBLE,
+    coarser,
+    has_quantiser,
+    has_thorough_search,
+)
 from .encoders import EncoderSettings
 from .job import SpliceJob
-from .mp4.sample_times import IGNORE_EDIT_LIST
 from .packet_index import PacketIndex
 from .pictures.likeness import luma_plane, psnr_db, ssim
 from .reencode_ranges import ReencodeRange
-from .smart_render import RenderPlan, worker_count
+from .smart_render import RenderPlan, picture_bytes, worker_count
 
 MIN_PSNR_DB, MIN_SSIM = 42.0, 0.985
 """What the pictures of a finished range keep: the luma PSNR of the worst, and SSIM on average."""
@@ -58,8 +64,8 @@ _THOROUGH_RATIO, _THOROUGH_STEPS = 1.3, 1.5
 _MARGIN_DB, _LOSS_MARGIN = 0.4, 0.95
 """What a trial keeps above the limits; take and film differ, and some of its pictures are coarser than others."""
 _CLOSE_STEPS, _MAX_TRIALS = 1.0, 3
-_DB_PER_STEP, _LOSS_PER_STEP, _BITS_PER_STEP = 0.9, 0.2, 1 / 6
-"""How PSNR falls, and how the logarithms (base 2) of 1 - SSIM and of the bits move, with a step of the quantiser."""
+_DB_PER_STEP, _LOSS_PER_STEP = 0.9, 0.2
+"""How PSNR falls, and how the logarithm (base 2) of 1 - SSIM moves, with a step of the quantiser."""
 _GUESS_BITS, _GUESS_STEPS, _STEPS_PER_BIT = 0.06, 14.0, 3.0
 """A film with so many bits per pixel mostly ends near so many steps, and one with twice the bits so much finer."""
 _SHARE_TRIED = 3
@@ -87,7 +93,7 @@ class Trial:
 
     def range_bit_ratio_at(self, steps: float) -> float:
         """Return the forecast for other steps."""
-        return float(self.range_bit_ratio * 2 ** ((self.steps - steps) * _BITS_PER_STEP))
+        return float(self.range_bit_ratio * 2 ** ((self.steps - steps) / STEPS_PER_DOUBLE))
 
     def _by_bits(self) -> float:
         return max(_steps_to(self.bit_ratio, _BIT_RATIO), _steps_to(self.range_bit_ratio, _RANGE_BIT_RATIO))
@@ -104,7 +110,7 @@ def quality_steps(least_psnr_db: float, mean_ssim: float) -> float:
 
 
 def _steps_to(bit_ratio: float, wanted: float) -> float:
-    return math.log2(bit_ratio / wanted) / _BITS_PER_STEP
+    return math.log2(bit_ratio / wanted) * STEPS_PER_DOUBLE
 
 
 @dataclass(frozen=True)
@@ -223,8 +229,7 @@ def search_steps(run_trial: Callable[[float], Trial | None], guess: float) -> tu
 
 def most_frames(video: VideoStream) -> int:
     """Return how many pictures a trial may have."""
-    picture_bytes = video.width_px * video.height_px * (3 if video.bit_depth > 8 else 1.5)
-    return max(_LEAST_FRAMES, min(TRIAL_FRAMES, int(_TRIAL_BYTES // picture_bytes)))
+    return max(_LEAST_FRAMES, min(TRIAL_FRAMES, int(_TRIAL_BYTES // picture_bytes(video))))
 
 
 def trial_span(keyframes: Ints, first: int, count: int, wanted: int = TRIAL_FRAMES, most: int = TRIAL_FRAMES) -> range:
@@ -239,9 +244,7 @@ def trial_span(keyframes: Ints, first: int, count: int, wanted: int = TRIAL_FRAM
 
 
 def _read_span(source: Path, index: PacketIndex, video: VideoStream, first: int, end: int) -> list[VideoFrame]:
-    grid = index.grid
-    start = int(grid.shown[first] + grid.stored_shift)
-    options = IGNORE_EDIT_LIST if grid.track is not None else None
+    start, options = int(index.grid.stored_times(first, first + 1)[0]), index.grid.demuxer_options
     with closing(decode_frames(source, video.index, options=options, start_pts=start)) as decoded:
         shown = (frame for frame in decoded if frame.pts is not None and frame.pts >= start)
         return list(itertools.islice(shown, end - first))

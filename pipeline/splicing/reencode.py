@@ -20,14 +20,14 @@ from ..media.frames.decode import reformat
 from ..media.mp4 import sample_tables
 from ..media.mp4.boxes import merge_entries, read_moov
 from ..media.mp4.sample_tables import Ints
-from ..media.not_applicable import NotApplicable, library_error
+from ..media.not_applicable import NotApplicable, refused_as
 from ..media.timing.clock import timecode_rate
 from .codecs.kept_metadata import NewMetadata, SourceMetadata
 from .codecs.picture_metadata import metadata_codec
 from .encoders import (
     EncoderSettings,
     color_conversion,
-    configure_stream,
+    configure_encoder,
     encoder_rate,
     normal_priority,
     with_keyframes,
@@ -59,29 +59,14 @@ def encode(
     Raises:
         NotApplicable: there are no frames, or the encoder or muxer refuses them.
     """
-    try:
-        return _encode(frames, output, video, settings, progress, times, keyframes, metadata)
-    except (av.FFmpegError, ValueError) as error:
-        raise NotApplicable(f"{settings.encoder} does not take these pictures: {library_error(error)}") from error
-
-
-def _encode(
-    frames: Iterable[tuple[VideoFrame, int]],
-    output: Path,
-    video: VideoStream,
-    settings: EncoderSettings,
-    progress: Callable[[int], None],
-    times: Ints | None,
-    keyframes: Collection[int],
-    metadata: SourceMetadata | None,
-) -> int:
     settings = with_keyframes(settings) if keyframes else settings
     count, rate = 0, encoder_rate(settings, timecode_rate(video))
     conversion = color_conversion(video, settings.pix_fmt)
-    with av.open(str(output), "w", options=_BITEXACT) as out:
+    refused = f"{settings.encoder} does not take these pictures"
+    with refused_as(refused), av.open(str(output), "w", options=_BITEXACT) as out:
         stream = out.add_stream(settings.encoder, rate=rate)
         assert isinstance(stream, av.VideoStream)
-        configure_stream(stream, video, settings)
+        configure_encoder(stream.codec_context, video, settings)
         if times is not None:
             stream.time_base = video.time_base
         with normal_priority():

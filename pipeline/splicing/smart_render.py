@@ -23,7 +23,6 @@ from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
 from ..media.mp4 import sample_tables
 from ..media.mp4.boxes import replace_config, single_entry
-from ..media.mp4.sample_tables import Ints
 from ..media.not_applicable import NotApplicable
 from ..media.timing.clock import timecode_rate
 from .codecs.family import EncodedPacket, MatchedEncoder, SourceVideo, decode_packets, encode_packets
@@ -32,7 +31,7 @@ from .codecs.picture_metadata import metadata_codec
 from .codecs.quantiser import coarser
 from .encoders import EncoderSettings, encoder_rate
 from .mp4.replace_samples import NewSamples
-from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, composition_offsets
+from .mp4.sample_times import FrameGrid, composition_offsets
 from .packet_index import PacketIndex, codec_family
 from .pictures.description import as_described
 from .pictures.fields import lost_metadata, require_known_colors
@@ -111,7 +110,7 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
     ranges = plan_ranges(index.grid, inserts, keyframes.points)
     changes = len(family.sequence_sets(index.config, keyframes.sets, annexb=index.annexb)) != 1
     times = keyframe_times(index.grid, ranges if changes else (), keyframes.changed)
-    options = _demuxer_options(index.grid)
+    options = index.grid.demuxer_options
     video = as_described(source, video, times, options)
     reorder = min(index.grid.reorder(item.first, item.end) for item in ranges)
     film_reorder = min(index.grid.film_reorder, reorder)
@@ -136,9 +135,8 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
     if metadata_codec(video.codec, index.config) is None:
         lost = lost_metadata(frame)
     else:
-        lost = unkept_metadata(
-            source, video, [_stored_times(index.grid, item.first, item.end) for item in ranges], options
-        )
+        spans = [index.grid.stored_times(item.first, item.end) for item in ranges]
+        lost = unkept_metadata(source, video, spans, options)
     return RenderPlan(tuple(ranges), encoder, video, (*encoder.lost, *lost))
 
 
@@ -187,7 +185,7 @@ def _encode_range(
 ) -> EncodedRange:
     item = plan.ranges[number]
     sizes, numbers, sync = list[int](), list[int](), list[bool]()
-    times, options = _stored_times(index.grid, item.first, item.end), _demuxer_options(index.grid)
+    times, options = index.grid.stored_times(item.first, item.end), index.grid.demuxer_options
     with file.open("wb") as out, source_metadata(source, video.index, times, options) as source_messages:
         metadata = NewMetadata(metadata_codec(video.codec, plan.encoder.config), source_messages)
         keyframes = {sample - item.first for sample in index.grid.fragment_keyframes if item.first < sample < item.end}
@@ -233,12 +231,16 @@ def _encode(
         yield EncodedPacket(own + place, False, data)
 
 
+def picture_bytes(video: VideoStream) -> float:
+    """Return about how much memory a decoded picture takes, in bytes, as 4:2:0."""
+    return video.width_px * video.height_px * (3 if video.bit_depth > 8 else 1.5)
+
+
 def worker_count(video: VideoStream, encoder: str) -> int:
     """Return how many ranges of a film are worked on at a time: one per core, if their pictures fit into memory."""
     if encoder in _USE_ALL_CORES:
         return 1
-    picture_bytes = video.width_px * video.height_px * (3 if video.bit_depth > 8 else 1.5)
-    return max(1, min(usable_cores(), int(_RANGES_BYTES // (picture_bytes * _PICTURES_PER_RANGE))))
+    return max(1, min(usable_cores(), int(_RANGES_BYTES // (picture_bytes(video) * _PICTURES_PER_RANGE))))
 
 
 def _pictures(
@@ -251,11 +253,11 @@ def _pictures(
 
 
 def _source_frames(source: Path, video: VideoStream, grid: FrameGrid, first: int, end: int) -> Iterator[VideoFrame]:
-    times = _stored_times(grid, first, end)
+    times = grid.stored_times(first, end)
     start = int(times[0])
     remaining = iter(times.tolist())
     expected = next(remaining)
-    for frame in decode_frames(source, video.index, options=_demuxer_options(grid), start_pts=start):
+    for frame in decode_frames(source, video.index, options=grid.demuxer_options, start_pts=start):
         if frame.pts is None or frame.pts < start:
             continue
         if frame.pts != expected:
@@ -265,15 +267,6 @@ def _source_frames(source: Path, video: VideoStream, grid: FrameGrid, first: int
         if following is None:
             return
         expected = following
-
-
-def _stored_times(grid: FrameGrid, first: int, end: int) -> Ints:
-    """Return the times of the pictures [first, end), as a reader with `_demuxer_options` gives them."""
-    return grid.shown[first:end] + grid.stored_shift
-
-
-def _demuxer_options(grid: FrameGrid) -> dict[str, str] | None:
-    return IGNORE_EDIT_LIST if grid.track is not None else None
 
 
 def place_in_slots(

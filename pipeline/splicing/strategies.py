@@ -33,7 +33,7 @@ from .encoders import EncoderSettings, as_intra_only, change_notes, choose_encod
 from .job import SpliceJob, UncheckedFilm
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.rewrite import rewrite, write_film
-from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
+from .mp4.sample_times import FrameGrid, read_frame_grid
 from .packet_index import PacketIndex, index_film
 from .packet_writer import write_packets
 from .pictures.description import as_described
@@ -289,8 +289,8 @@ def reencode_in_mp4(job: SpliceJob) -> UncheckedFilm:
     settings, lost = _choose_encoder(job, grid.film_reorder)
     pictures = job.context.temp_path("pictures" + (".mov" if job.suffix == ".mov" else ".mp4"))
     progress = _progress(job, grid.samples.count)
-    frames, times = _stored_frames(job, grid), grid.shown + grid.stored_shift
-    with source_metadata(job.source, job.video.index, times, IGNORE_EDIT_LIST, from_start=True) as metadata:
+    frames, times = _stored_frames(job, grid), grid.stored_times()
+    with source_metadata(job.source, job.video.index, times, grid.demuxer_options, from_start=True) as metadata:
         count = encode(frames, pictures, job.video, settings, progress, None, grid.fragment_keyframes, metadata)
     if count != grid.samples.count:
         raise NotApplicable(f"{grid.samples.count} pictures are stored, but {count} decode")
@@ -303,7 +303,7 @@ def reencode_in_mp4(job: SpliceJob) -> UncheckedFilm:
 
 def _stored_frames(job: SpliceJob, grid: FrameGrid) -> Iterator[tuple[VideoFrame, int]]:
     """Yield every stored picture, with the takes blended in, numbered in presentation order."""
-    frames = decode_frames(job.source, job.video.index, options=IGNORE_EDIT_LIST)
+    frames = decode_frames(job.source, job.video.index, options=grid.demuxer_options)
     for index, frame in with_inserts(frames, job.inserts, -grid.hidden):
         yield frame, index + grid.hidden
 

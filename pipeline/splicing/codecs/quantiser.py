@@ -1,7 +1,6 @@
 """How coarse re-encoded pictures are: another quantiser for an encoder, with the same parameter sets.
 
-Steps are counted from a quantiser that is finer than any that is needed. Six steps double the quantiser's step size,
-and about halve the bits, with every encoder.
+Steps are counted from a quantiser that is finer than any that is needed.
 
 x264 writes the integer part of its `crf` into the PPS, so a twin's `crf` cannot change; zones shift the quantiser
 instead. Without `qcomp=1` the first picture would keep the quantiser `crf`, whatever its zone says. Source: x264's
@@ -29,7 +28,8 @@ _FINEST_QUANTISER = 8
 _KEY_STEPS = 6
 """By how many steps the first picture of a range is finer than the others: all of them refer to it."""
 _ZONE, _LIMIT = "zones", "qpmax"
-_STEPS_PER_DOUBLE = 6
+STEPS_PER_DOUBLE = 6
+"""That make the quantiser's step size twice as large, and the bits about half as many, with every encoder."""
 _LAST_LINEAR_CRF, _CRF_PER_DOUBLE = 24, 9.5
 _CONSTANT = {"qcomp": "1", "ipratio": "1.8", "pbratio": "1.15"}
 """One quantiser throughout, so a trial of the first pictures foretells how fine the later ones come out."""
@@ -76,9 +76,9 @@ def coarser(settings: EncoderSettings, steps: float, *, thorough: bool = False) 
         params = ":".join((settings.options["x265-params"], *_joined(search)))
         return replace(settings, options={**settings.options, "crf": f"{crf:.1f}", "x265-params": params})
     if settings.encoder in MPEG_CODECS:
-        quality = min(FINEST_MPEG_QUALITY * 2 ** (steps / _STEPS_PER_DOUBLE), _COARSEST_QUALITY)
+        quality = min(FINEST_MPEG_QUALITY * 2 ** (steps / STEPS_PER_DOUBLE), _COARSEST_QUALITY)
         return with_mpeg_quality(settings, quality)
-    size = _step_size(float(settings.options["crf"])) * 2 ** (steps / _STEPS_PER_DOUBLE)
+    size = _step_size(float(settings.options["crf"])) * 2 ** (steps / STEPS_PER_DOUBLE)
     crf = min(_crf_of(size), _LARGEST_CRF[settings.encoder])
     return replace(settings, options={**settings.options, "crf": str(math.floor(crf + 1e-6))})
 
@@ -115,7 +115,7 @@ def _x264_params(settings: EncoderSettings, steps: float, search: dict[str, str]
 
 def _bit_factor(steps: float) -> float:
     """Return the factor of a zone whose quantiser is finer by `steps`."""
-    return float(2 ** (steps / _STEPS_PER_DOUBLE))
+    return float(2 ** (steps / STEPS_PER_DOUBLE))
 
 
 def _joined(params: dict[str, str]) -> list[str]:

@@ -45,6 +45,15 @@ class FrameGrid:
     """The keyframes with which fragments begin: players that fetch one fragment alone begin to decode there."""
 
     @property
+    def demuxer_options(self) -> dict[str, str] | None:
+        """Options with which a reader gives every stored picture, at the times of `stored_times`."""
+        return IGNORE_EDIT_LIST if self.track is not None else None
+
+    def stored_times(self, first: int = 0, end: int | None = None) -> Ints:
+        """Return the times of the pictures [first, end), in presentation order, for a reader with `demuxer_options`."""
+        return self.shown[first:end] + self.stored_shift
+
+    @property
     def rank(self) -> Ints:
         """For each sample in decoding order, its position in presentation order."""
         return np.searchsorted(self.shown, self.samples.pts).astype(np.int64)
