@@ -44,6 +44,13 @@ def soft_mask(contour_px: Points, box: Box, blur_px: float) -> Field:
     return soft
 
 
+def colors_at(picture: Image, places_px: Points) -> Points:
+    """Return the colours of the pixels nearest to places, (count, 2) px, as (count, 3); outside, the border's."""
+    columns = np.clip(np.round(places_px[:, 0]).astype(int), 0, picture.shape[1] - 1)
+    rows = np.clip(np.round(places_px[:, 1]).astype(int), 0, picture.shape[0] - 1)
+    return np.asarray(picture[rows, columns], np.float64)
+
+
 def blend_layer(picture: Image, box: Box, layer: Image | Field, mask: Field) -> None:
     """Blend a layer of the box's size into a picture, in place."""
     import cv2

@@ -4,9 +4,6 @@ An opening mouth is filled. The performer's own teeth are used if the picture sh
 they stay while the lips move. Otherwise teeth, gums and a tongue are drawn, with the light, the blur and the grain of
 the shot.
 
-A closing mouth is painted over before the picture is bent: bending squeezes the teeth of an open mouth into a hair's
-breadth, which is still a bright thread on a shut mouth.
-
 Lengths are in units; drawn colours are shares of what a white surface beside the cheek would show.
 """
 
@@ -24,6 +21,7 @@ from ..arrays import (
     Points,
     blend_layer,
     box_around,
+    colors_at,
     fraction_between,
     quantile,
     shares_between,
@@ -33,7 +31,6 @@ from ..frames.shot_light import LUMA, Light, match_shot, measure_light
 from ..geometry.head_frame import FaceFrame, MouthShape, resting_lip
 from ..geometry.mesh import CHIN, INNER_LIPS, LOWER_LIP, SKIN_COUNT, UPPER_LIP
 from ..pose.pose import Pose
-from ..warp.lips import move_lips
 from ..warp.warp import Warped, rigid_moves_px
 from .cavity import color_of_shot, draw_dark, light_entering, of_planes, reddened
 from .opening import Opening, opening_in_box, opening_on_grid
@@ -73,13 +70,10 @@ WIDENS = (0.03, 0.10)
 """A mouth that opens by more than this, in units, shows more than its source did."""
 SOURCE_JAW = 0.75
 """Share of a gap in the source that is due to its jaw."""
-LEAKS, SHUTS = (0.010, 0.030), (0.015, 0.040)
-"""A source with the first gap leaves a thread on lips that close to below the second, in units."""
-SHRINKS = (0.2, 0.6)
-"""Painting over starts between these relative losses of a gap: a gap that stays keeps its content."""
-WET_BORDER = 0.016
-"""Width of the lips' wet borders that are painted over too, in units."""
-DARKER = 0.85
+TOOTH_CHROMA = (0.32, 0.48)
+"""Between these saturations it starts to count as lip or gum."""
+TOOTHLIKE = (0.55, 0.85)
+"""Between these shares of a tooth's expected brightness, the brightest part of a mouth starts to count as a tooth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +101,13 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     place, light = _place(box, warped, frame, pose), measure_light(original, frame)
     usual = _usual_tooth_color(light) if pose.tooth_color is None else pose.tooth_color * light.white
     expected = np.clip(usual, 0, 250)
-    visible, toothlike = visible_tooth_color(original, frame, expected, own)
+    visible, toothlike = _visible_tooth_color(original, frame, expected, own)
     # Where the clip shows their colour, teeth have it in every frame, whatever this one shows between the lips.
     tooth = visible if pose.tooth_color is None else expected
     # A low interior without teeth is a strip of gum if it is stretched; a mouth that opens gets drawn teeth.
     bare = (1 - toothlike) * (1 - fraction_between(gap, TELLS_AT))
     own = fraction_between(own * (1 - bare * fraction_between(pose.gap - gap, WIDENS)), EITHER) * pose.own_teeth
-    lip = _colors_at(original, frame.points_px[LOWER_LIP[1, 3:8], :2]).mean(0)
+    lip = colors_at(original, frame.points_px[LOWER_LIP[1, 3:8], :2]).mean(0)
     # Gum that a lip bares lies beside it: it is as bright as the lip rather than as pale skin.
     gum = (color_of_shot(GUM, lip, light.white) * light.white + lip) / 2
     dark, fallen = draw_dark(place.opening, pose.gap, pose.gap - gap, light.white, lip, frame.unit_px)
@@ -245,63 +239,6 @@ def _add_row(planes: Field, row: TeethRow, tooth_color: Curve, gum: Curve, lit: 
     planes += reddened(row.shade * lit) * (of_planes(gum) * own + of_planes(tooth_color) * row.cover)
 
 
-def hide_interior(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
-    """Return the picture with lip in place of what is between lips that the pose shuts; the input itself if none does.
-
-    The middle of a mouth may stay open while its ends shut: what is dark there would become a hole in the lips.
-    """
-    strength = _shutting(frame, pose)
-    if not strength.any():
-        return picture
-    contour = _expanded(frame.points_px[INNER_LIPS, :2], WET_BORDER * frame.unit_px)
-    box = box_around(contour, 0.03 * frame.unit_px + 3, picture.shape)
-    if box is None:
-        return picture
-    upper, lower = frame.points_px[UPPER_LIP, :2], frame.points_px[LOWER_LIP, :2]
-    # Column by column, the colour is the mean of the lips above and below.
-    colors = DARKER * (_colors_at(picture, upper[1]) + _colors_at(picture, lower[1])) / 2
-    colors[:2], colors[-2:] = colors[2], colors[-3]  # the ends themselves lie in the shadow of a smile
-    middle = (upper[3] + lower[3])[:, 0] / 2
-    order = np.argsort(middle, kind="stable")
-    across = np.arange(box[0], box[2])
-    row = np.stack([np.interp(across, middle[order], colors[order, band]) for band in range(3)], -1)
-    share = np.interp(across, middle[order], strength[order]).astype(np.float32)
-    layer = np.broadcast_to(row, (box[3] - box[1], *row.shape)).astype(np.float32)
-    painted = picture.copy()
-    blend_layer(painted, box, layer, soft_mask(contour, box, 0.008 * frame.unit_px) * share)
-    return painted
-
-
-def _shutting(frame: FaceFrame, pose: Pose) -> Curve:
-    """Return how far each column of the lips is shut by the pose, 0 to 1, (11,)."""
-    columns = np.maximum(0.0, frame.local[LOWER_LIP[3], 1] - frame.local[UPPER_LIP[3], 1])
-    if columns.max() <= LEAKS[0]:  # nothing shows between these lips
-        return np.zeros(len(columns))
-    lips = move_lips(frame, pose)
-    left = np.maximum(0.0, columns + lips.lower[:, 1] - lips.upper[:, 1])
-    shrinks = 1 - left / np.maximum(columns, 1e-6)
-    shut: Curve = shares_between(shrinks, SHRINKS) * shares_between(columns, LEAKS) * (1 - shares_between(left, SHUTS))
-    shut[0], shut[-1] = shut[1], shut[-2]
-    return shut
-
-
-def _expanded(contour: Points, by_px: float) -> Points:
-    away = contour - contour.mean(0)
-    return np.asarray(contour + away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6) * by_px)
-
-
-def _colors_at(picture: Image, places_px: Points) -> Points:
-    columns = np.clip(np.round(places_px[:, 0]).astype(int), 0, picture.shape[1] - 1)
-    rows = np.clip(np.round(places_px[:, 1]).astype(int), 0, picture.shape[0] - 1)
-    return np.asarray(picture[rows, columns], np.float64)
-
-
-TOOTH_CHROMA = (0.32, 0.48)
-"""Between these saturations it starts to count as lip or gum."""
-TOOTHLIKE = (0.55, 0.85)
-"""Between these shares of a tooth's expected brightness, the brightest part of a mouth starts to count as a tooth."""
-
-
 def blend(under: Field, over: Field, cover: Field) -> Field:
     """Blend a picture over another with the opacity `cover`, (height, width)."""
     import cv2
@@ -312,7 +249,7 @@ def blend(under: Field, over: Field, cover: Field) -> Field:
     return mixed
 
 
-def visible_tooth_color(original: Image, frame: FaceFrame, expected: Curve, own: float) -> tuple[Curve, float]:
+def _visible_tooth_color(original: Image, frame: FaceFrame, expected: Curve, own: float) -> tuple[Curve, float]:
     """Return the colour of a front tooth, (3,) RGB, and how surely the picture shows teeth, 0 to 1.
 
     It is the performer's own colour if teeth are visible, else the expected one.

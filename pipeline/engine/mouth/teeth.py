@@ -56,6 +56,8 @@ OVERLAP = 0.030
 GAP_SHADE = 0.30
 """Darkness of the lines between teeth, if the picture is sharp enough for them."""
 ARCH_DEG = 78.0
+PLACE_STEPS = 16
+"""Places across the mouth at which a row of teeth is computed, per pixel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +103,6 @@ def edge_at(arch: Arch, frame: FaceFrame, place_px: Points) -> float:
     """Return the `edge` of a row whose front teeth end at a place, (2,) px, in the middle of the mouth."""
     axes, front_px = _front(arch, frame, 0.0)
     return float(((place_px - front_px) @ axes)[1])
-
-
-PLACE_STEPS = 16
-"""Places across the mouth at which a row of teeth is computed, per pixel."""
 
 
 def _clipped(share: Field) -> Field:

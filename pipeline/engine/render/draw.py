@@ -23,8 +23,8 @@ from ..frames.frame_color import even_box, to_rgb, write_back
 from ..frames.threads import single_threaded_opencv
 from ..geometry.head_frame import FaceFrame
 from ..geometry.mesh import NOSE_BASE, OVAL
-from ..mouth.mouth import fill_mouth, hide_interior
-from ..mouth.mouth_corners import hide_corners
+from ..mouth.mouth import fill_mouth
+from ..mouth.painted_over import hide_corners, hide_interior
 from ..occlusion.occlusion import Mask, restore_occluder
 from ..planning.take_plan import TakePlan
 from ..pose.pose import Pose

@@ -14,7 +14,8 @@ from react1.pipeline.engine.frames.shot_light import LUMA, measure_light
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape, resting_lip
 from react1.pipeline.engine.geometry.mesh import CHEEKS, INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
 from react1.pipeline.engine.mouth.cavity import color_of_shot
-from react1.pipeline.engine.mouth.mouth import fill_mouth, hide_interior
+from react1.pipeline.engine.mouth.mouth import fill_mouth
+from react1.pipeline.engine.mouth.painted_over import hide_interior
 from react1.pipeline.engine.mouth.teeth import EDGE_BELOW_LIP, UPPER, draw_teeth
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.pose.pose import Pose

@@ -9,7 +9,7 @@ import pytest
 
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.geometry.mesh import LOWER_LIP, UPPER_LIP
-from react1.pipeline.engine.mouth.mouth_corners import hide_corners
+from react1.pipeline.engine.mouth.painted_over import hide_corners
 from react1.pipeline.engine.pose.pose import Pose
 
 
