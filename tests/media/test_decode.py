@@ -3,6 +3,7 @@
 import contextlib
 import errno
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -14,6 +15,8 @@ from react1.pipeline.core.errors import InputMediaError, ToolFailed
 from react1.pipeline.core.values import Timestamps
 from react1.pipeline.media.frames import decode
 from react1.pipeline.media.frames.decode import decode_frames, exact_frames, images, turn_coded, turn_upright
+from react1.pipeline.media.frames.film_readers import open_media
+from react1.pipeline.store.atomic import is_disk_full
 
 SPANS = [(0, 50), (0, 1), (49, 50), (11, 13), (12, 13), (30, 41)]
 
@@ -165,3 +168,22 @@ def test_a_process_without_memory_or_threads_left_is_not_a_damaged_film(tmp_path
 
     with pytest.raises(ToolFailed, match=r"no more memory or threads .*nothing is damaged"):
         list(read(path, video))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no file that is always full")
+def test_a_full_disk_under_a_new_file_is_not_a_damaged_film(tmp_path):
+    """A batch would say that running again cannot help, and a user would look for a fault of the film."""
+    path = make_clip(tmp_path / "film.mkv", frames=4, size=(96, 64), tracks=0)
+
+    with (
+        pytest.raises(OSError, match="No space left") as caught,
+        open_media(path) as source,
+        av.open("/dev/full", "w", format="matroska") as target,
+    ):
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+
+    assert is_disk_full(caught.value)
