@@ -299,7 +299,8 @@ def color_options(video: VideoStream, pix_fmt: str) -> dict[str, str]:
     if loses_rgb(video, pix_fmt):
         space, color_range = "bt709", "tv"
     elif space == "gbr":
-        space = "rgb"
+        # FLV may say so of luma and chroma, which no encoder takes.
+        space = "rgb" if is_rgb(pix_fmt) else ""
     named = {
         "color_range": color_range,
         "color_primaries": video.color_primaries,

@@ -28,10 +28,11 @@ from ..media.mpeg_headers import MPEG_CODECS
 from ..media.not_applicable import NotApplicable
 from ..media.probe import VIEWS, WITHOUT_STEREO_MODE
 from ..media.timing.clock import describe_frame
+from .codecs.family import open_encoder
 from .codecs.h264_slices import pictures_come
 from .codecs.kept_metadata import DOLBY_VISION_CONFIGURATION, lost_in_complete
 from .container import TRANSPORT_SUFFIXES, container_suffix, maps_dolby_vision, remux_refusal
-from .encoders import choose_encoder, codec_change, new_codec
+from .encoders import EncoderSettings, choose_encoder, codec_change, new_codec
 from .matroska import MATROSKA_SUFFIXES
 from .mp4.sample_times import FrameGrid
 from .packet_index import described_anew, index_film
@@ -206,6 +207,7 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
             described.update(start for start, _ in spans)
         require_one_description(source, media.video, sorted(described))
         require_decodable(source, media, [(0, count), *spans], are_counted=True)
+        _require_encoder(media.video, settings)
         change = codec_change(media.video, settings)
         if (first := _first_frame(source, media)) is not None:
             require_known_colors(first)
@@ -219,6 +221,20 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         encoder=plan.encoder.settings.encoder,
         lost=tuple(dict.fromkeys((*plan.lost, *lost))),
     )
+
+
+def _require_encoder(video: VideoStream, settings: EncoderSettings) -> None:
+    """Check that the encoder of a complete re-encode takes the film's pictures as they are described.
+
+    Raises:
+        InputMediaError: it does not.
+    """
+    try:
+        open_encoder(video, settings)
+    except NotApplicable as refusal:
+        raise InputMediaError(
+            f"the film cannot be spliced: {refusal}; encode it again first ({ENCODE_AGAIN})"
+        ) from refusal
 
 
 def _first_frame(source: Path, media: Media) -> VideoFrame | None:

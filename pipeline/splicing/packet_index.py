@@ -92,7 +92,7 @@ class PacketIndex:
         points, sets = [], dict[int, tuple[bytes, ...]]()
         for sample in np.flatnonzero(self.grid.samples.keyframes).tolist():
             head = self.keyframe_head(sample) if family.reads_keyframes else b""
-            sets[sample] = family.parameter_sets(head, annexb=self.annexb)
+            sets[sample] = family.parameter_sets(head, self.config, annexb=self.annexb)
             access = family.random_access(head, annexb=self.annexb)
             leads = access in (RandomAccess.BROKEN_LINK, RandomAccess.OPEN_GROUP)
             leading = count_leading(self.grid.samples.pts, sample) if leads else 0
@@ -133,7 +133,8 @@ def described_anew(source: Path, media: Media) -> Iterator[int]:
     video, family = media.video, _FAMILIES.get(media.video.codec)
     if family is None or not family.reads_keyframes:
         return
-    sets_of = partial(family.parameter_sets, annexb=_has_start_codes(source, video))
+    config = _decoder_config(source, video)
+    sets_of = partial(family.parameter_sets, config=config, annexb=has_start_codes(config))
     times: Ints = video.timestamps.array
     for pts in _changes((pts, sets_of(head)) for pts, head in _keyframe_heads(source, media)):
         frame = int(np.searchsorted(times, pts))
@@ -141,9 +142,9 @@ def described_anew(source: Path, media: Media) -> Iterator[int]:
             yield frame
 
 
-def _has_start_codes(source: Path, video: VideoStream) -> bool:
+def _decoder_config(source: Path, video: VideoStream) -> bytes:
     with open_input(source) as container:
-        return has_start_codes(bytes(container.streams[video.index].codec_context.extradata or b""))
+        return bytes(container.streams[video.index].codec_context.extradata or b"")
 
 
 def _keyframe_heads(source: Path, media: Media) -> Iterator[tuple[int, bytes]]:

@@ -36,7 +36,7 @@ _FORMATS = {
     ".mxf": ("mxf", {}),
 }
 """The muxer and its options, by the film's suffix."""
-_TAGGED = frozenset({"avi", "nut"})
+_TAGGED = frozenset({"avi", "matroska", "nut"})
 """Formats whose tag of a codec may tell the pixel format, too."""
 _SAME_FORMAT = {".m2ts": ".ts", ".mts": ".ts", ".m2t": ".ts", ".m4v": ".mp4"}
 

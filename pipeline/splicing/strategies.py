@@ -6,7 +6,7 @@ the film, or InputMediaError if the source cannot be decoded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -118,17 +118,27 @@ def _write_streamed(
     # them; only ffmpeg's MP4 says what the container says of Dolby Vision.
     needs_times = not index.has_decode_times and job.suffix in MATROSKA_SUFFIXES
     with_times = ".mp4" if job.video.codec == "hevc" else ".mov"
-    pictures = job.context.temp_path("pictures" + (with_times if needs_times else job.suffix))
-    try:
-        write_packets(job.source, pictures, job.video, index, plan.encoder, encoded)
-    except NotApplicable:
-        if pictures.suffix == ".mov" or needs_times:
-            raise
-        # Some muxers do not take every codec of their container in a file of its own; MOV takes nearly all.
-        pictures = job.context.temp_path("pictures.mov")
-        write_packets(job.source, pictures, job.video, index, plan.encoder, encoded)
+    # Some muxers do not take every codec of their container in a file of its own; MOV takes most, and NUT the others.
+    suffixes = (with_times,) if needs_times else dict.fromkeys((job.suffix, ".mov", ".nut"))
+    pictures = _write_first(
+        job, suffixes, lambda file: write_packets(job.source, file, job.video, index, plan.encoder, encoded)
+    )
     _remux(job, pictures, output)
     pictures.unlink()
+
+
+def _write_first(job: SpliceJob, suffixes: Iterable[str], write: Callable[[Path], None]) -> Path:
+    """Write a file with the first of these suffixes whose muxer takes it."""
+    refusal: NotApplicable | None = None
+    for suffix in suffixes:
+        pictures = job.context.temp_path("pictures" + suffix)
+        try:
+            write(pictures)
+        except NotApplicable as error:
+            refusal = refusal or error
+        else:
+            return pictures
+    raise refusal or NotApplicable("no muxer was tried")
 
 
 def _remux(job: SpliceJob, pictures: Path, output: Path, settings: EncoderSettings | None = None) -> None:
@@ -319,7 +329,8 @@ def reencode_and_remux(job: SpliceJob) -> UncheckedFilm:
     if refusal:
         raise NotApplicable(refusal)
     times = job.video.timestamps.array
-    pictures = job.context.temp_path("pictures.nut")
+    # NUT takes every codec, but counts in ticks of its own, which IVF would tell for its frame rate.
+    pictures = job.context.temp_path("pictures" + (".ivf" if job.suffix == ".ivf" else ".nut"))
 
     def shown_frames() -> Iterator[tuple[VideoFrame, int]]:
         for index, frame in with_inserts(decode_frames(job.source, job.video.index), job.inserts):

@@ -79,6 +79,8 @@ RIGHT = {
     "odd size, FFV1": Case(_maker(".mkv", size=(101, 77), codec="ffv1")),
     "odd size, ProRes": Case(_maker(".mov", size=(101, 77), codec="prores_ks", pix_fmt="yuv422p10le")),
     "odd size, MPEG-2": Case(_maker(".ts", size=(101, 77), **MPEG2)),
+    "UT Video, Matroska": Case(_copied("-c:v", "utvideo", suffix=".mkv")),
+    "uncompressed, Matroska": Case(_copied("-c:v", "rawvideo", suffix=".mkv", tracks=0)),
     "grey": Case(_maker(pix_fmt="gray"), own=True),
     "mirrored": Case(_maker(mirrored=True), own=True),
     "turned and mirrored, Matroska": Case(_maker(".mkv", mirrored=True, rotation_deg=90), own=True),

@@ -176,6 +176,43 @@ def test_a_complete_re_encode_of_h264_in_mxf_is_refused_before_anything_is_made(
         check_feasibility(context.path(media.file), media, [(2, 4)])
 
 
+def test_what_an_encoder_refuses_is_refused_before_anything_is_made(context, tmp_path, monkeypatch):
+    """The plan of a complete re-encode named an encoder that was first opened when the take was paid for."""
+    media = _read(context, make_clip(tmp_path / "film.mkv", **SMALL))
+    monkeypatch.setattr(feasibility, "_smart_plan", _refuse)
+    monkeypatch.setattr(feasibility, "open_encoder", _refuse)
+
+    with pytest.raises(InputMediaError, match="cannot be spliced: because"):
+        check_feasibility(context.path(media.file), media, [(2, 4)])
+
+
+def test_luma_and_chroma_that_flv_calls_rgb_are_smart_rendered(context, tmp_path):
+    """Its muxer writes so of AV1 without a matrix; the encoder refused it, after payment."""
+    path = tmp_path / "film.flv"
+    odd.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=0.64", *AV1, path)
+
+    assert _plan_and_splice(context, path).metrics["way"] == "exact"
+
+
+def test_a_re_encoded_ivf_has_its_own_frame_rate(context, tmp_path):
+    """Other programs take the clock in its header for the frame rate: they said 51,200 frames/s."""
+    path = tmp_path / "film.ivf"
+    odd.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=0.64", *VP9, path)
+
+    result = _plan_and_splice(context, path)
+
+    assert result.path.read_bytes()[16:24] == path.read_bytes()[16:24] == struct.pack("<II", 25, 1)
+
+
+def _plan_and_splice(context, path: Path):
+    """Splice a numbered take, as it was planned."""
+    media = _read(context, path)
+    plan = check_feasibility(context.path(media.file), media, [(4, 6)])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 4, 6))])
+    assert plan.way == result.metrics["way"]
+    return result
+
+
 @pytest.mark.parametrize("span", [(14, 18), (0, 18)])
 def test_an_edit_over_a_change_of_colors_is_refused_before_anything_is_made(context, tmp_path, span):
     """One answer would be wrong for one of the parts; from the film's first frame on, too."""
@@ -227,10 +264,15 @@ def test_an_edit_over_a_part_that_is_described_otherwise_is_refused_in_every_cod
         check_feasibility(context.path(media.file), media, [(12, 36)])
 
 
-def test_a_film_of_mpeg_2_is_refused_behind_a_change_of_the_order_of_its_fields(context, tmp_path):
-    """Takes are made for what it begins with; there it is edited."""
-    top_first = ("-vf", "setfield=tff", "-flags", "+ildct+ilme")
-    media = _read(context, _headed(tmp_path, ".ts", MPEG2, top_first, BOTTOM_FIRST))
+TOP_FIRST = ("-vf", "setfield=tff", *BOTTOM_FIRST[2:])
+X264 = ("-c:v", "libx264", "-bf", 1)
+FIELDS = {"MPEG-2": (".ts", MPEG2), "H.264": (".mp4", X264), "H.264 in a stream": (".ts", X264)}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_film_is_refused_behind_a_change_of_the_order_of_its_fields(context, tmp_path, name):
+    """Takes are made for what it begins with; there it is edited. Both parts may have the same parameter sets."""
+    media = _read(context, _headed(tmp_path, *FIELDS[name], TOP_FIRST, BOTTOM_FIRST))
 
     assert check_feasibility(context.path(media.file), media, [(2, 4)]).way == "exact"
     with pytest.raises(InputMediaError, match=r"change their field order \(top first, then bottom first\)"):

@@ -203,8 +203,11 @@ class CodecFamily(Protocol):
     def random_access(self, packet: bytes, *, annexb: bool) -> RandomAccess:
         """Return whether decoding can resume at a packet that its container marks as a keyframe."""
 
-    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
-        """Return the parameter sets in a keyframe's packet; codecs without them return none."""
+    def parameter_sets(self, packet: bytes, config: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+        """Return what a keyframe's packet says of its pictures: its parameter sets, or such fields of its headers.
+
+        `config` is the container's decoder configuration.
+        """
 
     def sequence_sets(self, config: bytes, in_band: Sequence[bytes], *, annexb: bool) -> frozenset[bytes]:
         """Return the different sets of the film that describe its pictures; none if each keyframe describes itself."""

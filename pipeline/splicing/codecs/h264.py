@@ -23,6 +23,7 @@ from ..pictures.fields import field_order
 from . import h264_headers
 from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder, unchanged_packet
 from .h264_headers import AvcConfig, PictureParameters, SequenceParameters, TimingLayout
+from .h264_timing import first_field
 
 FieldOptions = Mapping[str, str]
 """x264's options for interlaced pictures, and for two views in one."""
@@ -32,6 +33,8 @@ _BFRAMES = (3, 2, 1, 4, 5, 8, 16)
 _LAST_PACKING = 7
 """Of the ways to pack two views that x264 knows."""
 _STITCHABLE_QUANTISER, _FINE_CRF = 26, "12"
+_FIELD_MARK = 0
+"""Stands before a field's number; no unit of a stream begins with it."""
 _MAX_QUANTISER = 20
 """The new pictures are never coarser than this, however coarse the film is."""
 _FAST = {"trellis": "0", "b-adapt": "0"}
@@ -53,23 +56,27 @@ class H264:
         is_idr = h264_headers.first_slice_type(packet, annexb=annexb) == h264_headers.IDR
         return RandomAccess.CLEAN if is_idr else RandomAccess.NONE
 
-    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
-        """Return the SPS and PPS of a packet."""
-        units = split_units(packet, annexb=annexb)
-        return tuple(unit for unit in units if unit and unit[0] & 31 in (h264_headers.SPS, h264_headers.PPS))
+    def parameter_sets(self, packet: bytes, config: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+        """Return the SPS and PPS of a packet, and which field is first in place of one more, if its headers tell."""
+        units = list(split_units(packet, annexb=annexb))
+        sets = tuple(unit for unit in units if unit and unit[0] & 31 in (h264_headers.SPS, h264_headers.PPS))
+        field = 0
+        with suppress(NotApplicable):
+            field = first_field(units, _parse(config, annexb=annexb).with_units(sets))
+        return (*sets, bytes([_FIELD_MARK, field])) if field else sets
 
     def sequence_sets(self, config: bytes, in_band: Sequence[bytes], *, annexb: bool) -> frozenset[bytes]:
-        """Return the SPS of the film."""
-        parse = h264_headers.parse_in_band if annexb else h264_headers.parse_avcc
-        return frozenset(parse(config).with_units(in_band).sps)
+        """Return the SPS of the film, each with which field is first."""
+        marks = {unit for unit in in_band if unit[0] == _FIELD_MARK} or {b""}
+        sps = _parse(config, annexb=annexb).with_units(in_band).sps
+        return frozenset(unit + mark for unit, mark in itertools.product(sps, marks))
 
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Find an x264 that writes the film's parameter sets, else one whose sets have free ids."""
         video = source.video
         if video.pix_fmt not in pixel_formats("libx264"):
             raise NotApplicable(f"libx264 does not write {video.pix_fmt}")
-        parse = h264_headers.parse_in_band if source.annexb else h264_headers.parse_avcc
-        config = parse(source.config)
+        config = _parse(source.config, annexb=source.annexb)
         film = config.with_units(source.in_band)
         fields = {**_field_options(source, film), **_view_options(source)}
         match = matching_encoder(video, film, h264_headers.parse_x264_note(source.first_packet), source.reorder, fields)
@@ -85,6 +92,10 @@ class H264:
             unchanged_packet,
             same_config=match is not None,
         )
+
+
+def _parse(config: bytes, *, annexb: bool) -> AvcConfig:
+    return (h264_headers.parse_in_band if annexb else h264_headers.parse_avcc)(config)
 
 
 def _field_options(source: SourceVideo, config: AvcConfig) -> FieldOptions:

@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 from ...media.nal_units import BitReader, sei_payload, split_start_codes, split_units
 from ...media.not_applicable import NotApplicable
 
-SLICE, IDR, SPS, PPS = 1, 5, 7, 8
-_SEI, _FRAME_PACKING = 6, 45
+SLICE, IDR, SEI, SPS, PPS = 1, 5, 6, 7, 8
+_FRAME_PACKING = 45
 BROKEN_SETS = "the parameter sets of the picture are broken"
 _HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 138, 139, 134, 135, 244})
 """Profiles whose SPS has chroma format and bit depth."""
@@ -114,7 +115,7 @@ def first_slice_type(packet: bytes, *, annexb: bool = False) -> int:
 def frame_packing(packet: bytes, *, annexb: bool) -> int | None:
     """Return how the two views of the pictures are packed, by H.264's number (D.1.26); None if they have one."""
     for unit in split_units(packet, annexb=annexb):
-        message = sei_payload(unit, _FRAME_PACKING) if unit and unit[0] & 31 == _SEI else b""
+        message = sei_payload(unit, _FRAME_PACKING) if unit and unit[0] & 31 == SEI else b""
         if message:
             bits = BitReader(b"\0" + message, 1)
             bits.ue()
@@ -191,11 +192,18 @@ def parse_sps(sps: bytes) -> SequenceParameters:
     return sequence
 
 
+@lru_cache
+def read_sps(sps: bytes) -> SequenceParameters | None:
+    """Return the fields of a sequence parameter set, scaling matrices or not; None if it is not understood."""
+    with suppress(NotApplicable):
+        return _parse_sps(sps)[0]
+    return None
+
+
 def timing_layout(sps: bytes) -> TimingLayout | None:
     """Return the fields of picture timing messages; None if the sequence parameter set is not understood."""
-    with suppress(NotApplicable):
-        return _parse_sps(sps)[0].timing
-    return None
+    sequence = read_sps(sps)
+    return sequence.timing if sequence is not None else None
 
 
 def _parse_sps(sps: bytes) -> tuple[SequenceParameters, bool]:
@@ -343,6 +351,14 @@ class PictureParameters:
     redundant_pictures: bool
     """Whether pictures may be coded twice."""
     transform_8x8: bool
+
+
+@lru_cache
+def read_pps(pps: bytes) -> PictureParameters | None:
+    """Return the fields of a picture parameter set; None if it is not understood."""
+    with suppress(NotApplicable):
+        return parse_pps(pps)
+    return None
 
 
 def parse_pps(pps: bytes) -> PictureParameters:

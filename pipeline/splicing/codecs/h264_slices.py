@@ -18,9 +18,20 @@ from typing import Any
 from ...media.mp4.sample_tables import Ints
 from ...media.nal_units import LENGTH_BYTES, BitReader
 from ...media.not_applicable import NotApplicable
-from .h264_headers import IDR, PPS, SLICE, SPS, PictureParameters, SequenceParameters, parse_avcc, parse_pps, parse_sps
+from .h264_headers import (
+    IDR,
+    PPS,
+    SEI,
+    SLICE,
+    SPS,
+    PictureParameters,
+    SequenceParameters,
+    parse_avcc,
+    parse_pps,
+    parse_sps,
+)
 
-_SEI, _DELIMITER, _FILLER = 6, 9, 12
+_DELIMITER, _FILLER = 9, 12
 _P, _B, _I = 0, 1, 2
 _HEADER_BYTES = 96
 """Read of a slice: more than a header with a table of weights has."""
@@ -129,7 +140,7 @@ class _OutputOrder:
             elif kind in (SPS, PPS):
                 if packet[start:position] not in self._known or slices:
                     raise _Unclear
-            elif kind not in (_SEI, _DELIMITER, _FILLER):
+            elif kind not in (SEI, _DELIMITER, _FILLER):
                 raise _Unclear
         return slices
 

@@ -1,25 +1,41 @@
-"""Picture timing messages of H.264: their clock timestamps are the film's, their delays those of the encoder.
+"""Picture timing of H.264: which field is first, and messages: clock timestamps of the film, delays of the encoder.
 
 A message has the delays of a buffer model, how the picture is shown, and up to three clock timestamps. Which of these
 there are, and how long they are, is said by the sequence parameter set of the picture.
 
-Source: ITU-T H.264, D.1.3 and D.2.3.
+Source: ITU-T H.264, D.1.3 and D.2.3; 7.3.3 (slice header) and 8.2.1 (order counts of fields).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from ...media.nal_units import BitReader, has_start_codes, split_start_codes
+from ...media.nal_units import BitReader, has_start_codes, sei_payload, split_start_codes
 from ...media.not_applicable import NotApplicable
-from .h264_headers import PPS, SPS, TimingLayout, parse_avcc, timing_layout
+from .h264_headers import (
+    IDR,
+    PPS,
+    SEI,
+    SLICE,
+    SPS,
+    AvcConfig,
+    PictureParameters,
+    SequenceParameters,
+    TimingLayout,
+    parse_avcc,
+    read_pps,
+    read_sps,
+    timing_layout,
+)
 
 PICTURE_TIMING = 1
-_SLICES, _SLICE_HEAD_BYTES = (1, 5), 40
+_SLICES, _SLICE_HEAD_BYTES = (SLICE, IDR), 40
 _CLOCKS = (1, 1, 1, 2, 2, 3, 3, 2, 3)
 """Number of clock timestamps, by how the picture is shown (table D-1)."""
 _TOP, _BOTTOM, _TOP_FIRST, _BOTTOM_FIRST = 1, 2, 3, 4
+_FIRST_FIELDS = {_TOP_FIRST: _TOP, 5: _TOP, _BOTTOM_FIRST: _BOTTOM, 6: _BOTTOM}
+"""By how a frame is shown; 5 and 6 repeat its first field."""
 _STRUCTURE_BITS, _KEPT_OFFSET_BITS = 4, 32
 
 
@@ -53,6 +69,41 @@ class PictureTimings:
                 bits.ue(), bits.ue()
                 return self._layouts.get(self._sequences.get(bits.ue(), -1))
         return None
+
+
+def first_field(units: Sequence[bytes], film: AvcConfig) -> int:
+    """Return which field of a keyframe is shown first: 1 the top one, 2 the bottom one, 0 if its headers do not tell.
+
+    Args:
+        units: the first ones of its packet.
+        film: the parameter sets of the film and of the packet.
+    """
+    unit = next((unit for unit in units if unit and unit[0] & 31 in _SLICES), b"")
+    bits = BitReader(unit[:_SLICE_HEAD_BYTES], 1)
+    bits.ue(), bits.ue()
+    picture, sequence = _active_sets(film, bits.ue())
+    if not unit or picture is None or sequence is None or not sequence.fields:
+        return 0
+    bits.u(2 * sequence.separate_planes + sequence.frame_number_bits)
+    if bits.u():
+        return _BOTTOM if bits.u() else _TOP
+    if unit[0] & 31 == IDR:
+        bits.ue()
+    bits.u(sequence.order_bits)
+    bottom_later_by = bits.se() if picture.bottom_order and sequence.order_bits else 0
+    if bottom_later_by:
+        return _TOP if bottom_later_by > 0 else _BOTTOM
+    timings = (sei_payload(unit, PICTURE_TIMING) for unit in units if unit and unit[0] & 31 == SEI)
+    text = _bits(next(filter(None, timings), b""))[sequence.timing.delay_bits :][:_STRUCTURE_BITS]
+    return _FIRST_FIELDS.get(int(text, 2), 0) if text and sequence.timing.has_clocks else 0
+
+
+def _active_sets(film: AvcConfig, number: int) -> tuple[PictureParameters | None, SequenceParameters | None]:
+    """Return the picture parameter set with this id, and its sequence parameter set; None if not understood."""
+    picture = next((item for pps in reversed(film.pps) if (item := read_pps(pps)) and item.number == number), None)
+    sequences = (item for sps in reversed(film.sps) if (item := read_sps(sps)))
+    wanted = picture.sequence if picture is not None else -1
+    return picture, next((item for item in sequences if item.number == wanted), None)
 
 
 def read_clocks(payloads: list[bytes], layout: TimingLayout) -> bytes:

@@ -114,7 +114,7 @@ class Hevc:
             return RandomAccess.CLEAN
         return RandomAccess.BROKEN_LINK if unit_type == _CRA else RandomAccess.NONE
 
-    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+    def parameter_sets(self, packet: bytes, config: bytes, *, annexb: bool) -> tuple[bytes, ...]:
         """Return the VPS, SPS and PPS of a packet."""
         return tuple(unit for unit in split_units(packet, annexb=annexb) if unit and hevc_unit_type(unit) in _SETS)
 

@@ -68,7 +68,7 @@ class MpegVideo:
         has_matrices = next(extensions(packet, MATRICES), None) is not None
         return RandomAccess.NONE if has_matrices else RandomAccess.OPEN_GROUP
 
-    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+    def parameter_sets(self, packet: bytes, config: bytes, *, annexb: bool) -> tuple[bytes, ...]:
         """Return the sequence header of a keyframe's packet, and then which of its fields is first."""
         header = sequence_header(packet)
         return (header + bytes([first_field(packet)]),) if header else ()

@@ -42,7 +42,7 @@ class ClosedGop:
         """Return CLEAN for every keyframe."""
         return RandomAccess.CLEAN
 
-    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+    def parameter_sets(self, packet: bytes, config: bytes, *, annexb: bool) -> tuple[bytes, ...]:
         """Return what the keyframe's header says of its pictures."""
         return self._headers(packet)
 
@@ -66,7 +66,7 @@ class Av1:
         has_header = any(kind == _SEQUENCE_HEADER for kind, _ in split_obus(packet))
         return RandomAccess.CLEAN if has_header else RandomAccess.NONE
 
-    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+    def parameter_sets(self, packet: bytes, config: bytes, *, annexb: bool) -> tuple[bytes, ...]:
         """Return the sequence header; it counts until the next one."""
         header = sequence_header(packet)
         return (header,) if header else ()
@@ -180,7 +180,7 @@ class IntraOnly:
         """Return CLEAN for every packet."""
         return RandomAccess.CLEAN
 
-    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+    def parameter_sets(self, packet: bytes, config: bytes, *, annexb: bool) -> tuple[bytes, ...]:
         """Return nothing: every picture carries its own description."""
         return ()
 
