@@ -215,7 +215,8 @@ def index_stream(source: Path, video: VideoStream) -> PacketIndex:
         stream = container.streams[video.index]
         config = bytes(stream.codec_context.extradata or b"")
         assert isinstance(stream, av.VideoStream)
-        if container.format.name == "avi" and stream.codec_context.has_b_frames:
+        format_name = container.format.name
+        if format_name == "avi" and stream.codec_context.has_b_frames:
             raise NotApplicable("AVI does not store the times of reordered pictures")
         for packet in stoppable(container.demux(stream)):
             if not packet.size:
@@ -232,13 +233,16 @@ def index_stream(source: Path, video: VideoStream) -> PacketIndex:
             rows.append((packet.pts, packet.dts, packet.size, packet.is_keyframe))
     if not rows:
         raise NotApplicable("the picture has no packets")
-    grid = _stream_grid(rows, video)
+    grid = _stream_grid(rows, video, least_step=int(format_name != "flv"))
     has_decode_times = grid.samples.dts.tolist() == [row[1] for row in rows]
     return PacketIndex(grid, config, heads.__getitem__, first_packet, has_decode_times)
 
 
-def _stream_grid(rows: list[tuple[int, int | None, int, bool]], video: VideoStream) -> FrameGrid:
-    """Build the grid from (pts, dts, size, keyframe) of each packet."""
+def _stream_grid(rows: list[tuple[int, int | None, int, bool]], video: VideoStream, least_step: int) -> FrameGrid:
+    """Build the grid from (pts, dts, size, keyframe) of each packet.
+
+    Decode times that a muxer takes increase by `least_step`: in FLV the first ones may all be 0.
+    """
     pts = np.array([row[0] for row in rows], np.int64)
     shown = np.sort(pts)
     if len(shown) > 1 and int(np.diff(shown).min()) <= 0:
@@ -247,7 +251,7 @@ def _stream_grid(rows: list[tuple[int, int | None, int, bool]], video: VideoStre
         raise NotApplicable("each field of a picture is stored in a packet of its own (field pictures, as in AVCHD)")
     if len(shown) != video.frame_count:
         raise NotApplicable(f"{len(shown)} packets hold {video.frame_count} pictures")
-    dts = _decode_slots(pts, shown, [row[1] for row in rows])
+    dts = _decode_slots(pts, shown, [row[1] for row in rows], least_step)
     samples = Samples(
         sizes=np.array([row[2] for row in rows], np.int64),
         offsets=np.full(len(rows), -1, np.int64),
@@ -258,7 +262,7 @@ def _stream_grid(rows: list[tuple[int, int | None, int, bool]], video: VideoStre
     return FrameGrid(samples, shown, hidden=0, track=None, track_number=0, shift=0, stored_shift=0)
 
 
-def _decode_slots(pts: np.ndarray, shown: np.ndarray, known: list[int | None]) -> np.ndarray:
+def _decode_slots(pts: np.ndarray, shown: np.ndarray, known: list[int | None], least_step: int) -> np.ndarray:
     """Return the decode times; if the container has none, the shown times, early enough for the reordering.
 
     Of a film that is joined from several, a reader may not find the first ones, or may find some that no muxer takes.
@@ -268,7 +272,7 @@ def _decode_slots(pts: np.ndarray, shown: np.ndarray, known: list[int | None]) -
     if None not in known[unknown:] and unknown < len(known):
         last = np.array(known[unknown:], np.int64)
         slots = np.concatenate([last[0] - step * np.arange(unknown, 0, -1), last])
-        if bool((slots <= pts).all()) and bool((np.diff(slots) > 0).all()):
+        if bool((slots <= pts).all()) and bool((np.diff(slots) >= least_step).all()):
             return slots
     delay = int(np.max(np.arange(len(pts)) - np.searchsorted(shown, pts), initial=0))
     delay = max(delay, _USUAL_DELAY) if delay else 0

@@ -125,6 +125,7 @@ def replace_streams_argv(
     streams = [new[index] if index in new else source[str(index)] for index in copied]
     options = {
         "c": "copy",
+        "copyinkf": None,  # GStreamer marks no packet of sound as a keyframe
         "fflags": "+bitexact",
         "map_metadata": "0",
         "map_chapters": "0",

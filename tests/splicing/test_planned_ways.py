@@ -204,6 +204,38 @@ def test_a_re_encoded_ivf_has_its_own_frame_rate(context, tmp_path):
     assert result.path.read_bytes()[16:24] == path.read_bytes()[16:24] == struct.pack("<II", 25, 1)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".flv"])
+def test_a_film_as_gstreamer_muxes_it_is_smart_rendered(context, tmp_path, suffix):
+    """It marks no packet of sound as a keyframe, and FLV's first decode times are all 0; both failed after payment."""
+    path = make_clip(tmp_path / f"film{suffix}", **{**SMALL, "tracks": 1}, audio_codec="aac")
+    (_without_marks if suffix == ".mkv" else _with_first_times_of_0)(path)
+
+    result = _plan_and_splice(context, path)
+
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+    assert packets(result.path, "audio") == packets(path, "audio") != []
+    assert sorted(pts for pts, _, _ in packets(result.path)) == sorted(pts for pts, _, _ in packets(path))
+
+
+def _without_marks(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    for _, _, packet in packets(path, "audio"):
+        data[data.index(packet) - 1] &= 0x7F  # the flags of a SimpleBlock
+    path.write_bytes(data)
+
+
+def _with_first_times_of_0(path: Path) -> None:
+    source = path.rename(path.with_name("source.flv"))
+    with av.open(str(source)) as container, av.open(str(path), "w") as out:
+        streams = {stream.index: out.add_stream_from_template(stream) for stream in container.streams}
+        for packet in container.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                if packet.stream.type == "video":
+                    packet.pts, packet.dts = packet.pts - 80, max(0, packet.dts - 80)
+                out.mux(packet)
+
+
 def _plan_and_splice(context, path: Path):
     """Splice a numbered take, as it was planned."""
     media = _read(context, path)
