@@ -100,10 +100,11 @@ def first_field(units: Sequence[bytes], film: AvcConfig) -> int:
 
 def _active_sets(film: AvcConfig, number: int) -> tuple[PictureParameters | None, SequenceParameters | None]:
     """Return the picture parameter set with this id, and its sequence parameter set; None if not understood."""
-    picture = next((item for pps in reversed(film.pps) if (item := read_pps(pps)) and item.number == number), None)
-    sequences = (item for sps in reversed(film.sps) if (item := read_sps(sps)))
+    pictures = (read_pps(pps) for pps in reversed(film.pps))
+    picture = next((item for item in pictures if item is not None and item.number == number), None)
+    sequences = (read_sps(sps) for sps in reversed(film.sps))
     wanted = picture.sequence if picture is not None else -1
-    return picture, next((item for item in sequences if item.number == wanted), None)
+    return picture, next((item for item in sequences if item is not None and item.number == wanted), None)
 
 
 def read_clocks(payloads: list[bytes], layout: TimingLayout) -> bytes:
