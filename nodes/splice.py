@@ -55,7 +55,7 @@ class Splice:
     """Splice all takes into the film in one pass."""
 
     name: ClassVar[str] = "splice"
-    version: ClassVar[int] = 29
+    version: ClassVar[int] = 30
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av", "cv2")
     need: ClassVar[Need] = Need(cores=1, memory_mb=900)
