@@ -40,6 +40,7 @@ from .frames.film_readers import open_media
 from .frames.random_access import OpenFilm
 from .mp4.boxes import read_top_boxes
 from .nal_units import hevc_picture_type, split_units
+from .not_applicable import is_write_error
 from .probe import probe_path, require_video, restore_properties
 from .tools.ffmpeg import ffmpeg_path
 
@@ -82,7 +83,9 @@ def copy_span(
             if video.codec == "hevc":
                 packets = _without_skipped(packets)
             movie_ticks = _write(stream, packets, first, tracks, target, timescale)
-    except (av.FFmpegError, ValueError):
+    except (av.FFmpegError, ValueError) as error:
+        if is_write_error(error):
+            raise
         return False
     end = int(times[span[1]]) if span[1] < len(times) else video.timestamps.end
     shown = (end - first) * video.time_base

@@ -16,6 +16,7 @@ from react1.pipeline.core.values import Timestamps
 from react1.pipeline.media.frames import decode
 from react1.pipeline.media.frames.decode import decode_frames, exact_frames, images, turn_coded, turn_upright
 from react1.pipeline.media.frames.film_readers import open_media
+from react1.pipeline.media.not_applicable import refused_as
 from react1.pipeline.store.atomic import is_disk_full
 
 SPANS = [(0, 50), (0, 1), (49, 50), (11, 13), (12, 13), (30, 41)]
@@ -171,12 +172,14 @@ def test_a_process_without_memory_or_threads_left_is_not_a_damaged_film(tmp_path
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no file that is always full")
-def test_a_full_disk_under_a_new_file_is_not_a_damaged_film(tmp_path):
-    """A batch would say that running again cannot help, and a user would look for a fault of the film."""
+@pytest.mark.parametrize("wrapped", [contextlib.nullcontext, lambda: refused_as("the muxer refuses these pictures")])
+def test_a_full_disk_under_a_new_file_is_not_a_fault_of_the_film(tmp_path, wrapped):
+    """A damaged film is given up by a batch, and a film that a splice cannot copy is re-encoded completely."""
     path = make_clip(tmp_path / "film.mkv", frames=4, size=(96, 64), tracks=0)
 
     with (
         pytest.raises(OSError, match="No space left") as caught,
+        wrapped(),
         open_media(path) as source,
         av.open("/dev/full", "w", format="matroska") as target,
     ):

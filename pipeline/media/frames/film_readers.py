@@ -7,7 +7,6 @@ would spend a thousand times.
 from __future__ import annotations
 
 import contextlib
-import errno
 import threading
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
@@ -19,6 +18,7 @@ from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 
 from ...core.errors import InputMediaError, React1Error, ToolFailed
+from ..not_applicable import is_write_error
 
 
 def _unknown_side_data(cls: type[SideDataType], value: object) -> SideDataType:
@@ -32,9 +32,6 @@ SideDataType._missing_ = classmethod(_unknown_side_data)  # type: ignore[assignm
 
 _NOT_MEDIA = frozenset({"tty", "hls", "dash", "concat", "ffmetadata", "sdp", "txd"})
 """Formats that ffmpeg reads but that are text, or only point at other files."""
-
-_OF_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
-"""Errors that only a file can have that is written while the film is read."""
 
 
 def open_input(path: Path, options: Mapping[str, str] | None = None) -> InputContainer:
@@ -97,7 +94,7 @@ def _damage_named(name: str) -> Iterator[None]:
     try:
         yield
     except av.FFmpegError as error:
-        if error.errno in _OF_WRITING:
+        if is_write_error(error):
             raise  # the runner says which disk is full
         raise media_error(error, f"{name} is damaged") from error
 

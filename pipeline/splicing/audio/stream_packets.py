@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ...core.values import AudioStream, Media
 from ...media.audio.samples import first_track, resampled
 from ...media.frames.film_readers import open_input
-from ...media.not_applicable import NotApplicable
+from ...media.not_applicable import NotApplicable, is_write_error
 from .lines import DialogueLine, Sound, mix_into
 from .mp4_packets import SAMPLES_PER_PACKET, encode, group_lines, packet_window, with_adts_header
 
@@ -75,6 +75,8 @@ def replace_packets(film: Path, track: Path, media: Media, lines: Sequence[Dialo
             new |= _encode_stretch(film, audio, starts, stretch, payloads)
         _write_track(film, track, audio, new)
     except (av.FFmpegError, ValueError) as error:
+        if is_write_error(error):
+            raise
         raise NotApplicable(f"the sound's packets cannot be taken one by one: {error}") from error
     return len(new)
 
