@@ -40,7 +40,7 @@ from .frames.film_readers import open_media
 from .frames.random_access import OpenFilm
 from .mp4.boxes import read_top_boxes
 from .nal_units import hevc_picture_type, split_units
-from .not_applicable import is_write_error
+from .not_applicable import NotApplicable, refused_as
 from .probe import probe_path, require_video, restore_properties
 from .tools.ffmpeg import ffmpeg_path
 
@@ -74,7 +74,7 @@ def copy_span(
     times = video.timestamps.array
     first, last = int(times[span[0]]), int(times[span[1] - 1])
     try:
-        with open_media(path) as container:
+        with refused_as("its packets are not copied"), open_media(path) as container:
             stream = container.streams[video.index]
             located = _locate_packets(container, stream, starts, first, last)
             if located is None:
@@ -83,9 +83,7 @@ def copy_span(
             if video.codec == "hevc":
                 packets = _without_skipped(packets)
             movie_ticks = _write(stream, packets, first, tracks, target, timescale)
-    except (av.FFmpegError, ValueError) as error:
-        if is_write_error(error):
-            raise
+    except NotApplicable:
         return False
     end = int(times[span[1]]) if span[1] < len(times) else video.timestamps.end
     shown = (end - first) * video.time_base

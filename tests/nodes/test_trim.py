@@ -1,6 +1,7 @@
 """`trim` keeps exactly the frames that were asked for, bit for bit, and their sound to the sample."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -135,6 +136,15 @@ def test_a_span_is_copied_in_little_memory(tmp_path, monkeypatch):
     assert trim.copy_span(path, media, (2, 78), [], tmp_path / "span.mov", 12_800)
     growth()
     assert growth.samples > 150 and growth.most_bytes < size_bytes / 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no file that is always full")
+def test_a_full_disk_ends_a_copy(tmp_path):
+    """The film is neither damaged nor encoded again instead: other bytes would make another take, paid for again."""
+    path = make_clip(tmp_path / "film.mov", frames=8, gop=4, size=(96, 64), tracks=0)
+
+    with pytest.raises(OSError, match="No space left"):
+        trim.copy_span(path, probe_path(path), (0, 8), [], Path("/dev/full"), 12_800)
 
 
 def test_pictures_that_decoders_skip_are_not_copied(context):
