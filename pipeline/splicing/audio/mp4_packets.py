@@ -33,6 +33,8 @@ SAMPLES_PER_PACKET = {"aac": 1024, "ac3": 1536, "eac3": 1536}
 """Samples per packet, of the codecs whose packets depend on no other but the one before."""
 _LEAD_SAMPLES = {"ac3": 256, "eac3": 256}
 """By how much an encoder's packets begin before its input, beyond complete packets."""
+_CHANNELS_AT, _SEVEN_ONE, _OLD_SEVEN_ONE = 3, 12, 7
+"""Where an AudioSpecificConfig of two bytes has the number of its channels' layout, and two of them."""
 _MIN_CHANNEL_BITS_PER_S = 128_000
 """The lowest rate of the few new packets: at a lower one the line is heard before its in point."""
 
@@ -75,9 +77,21 @@ def _encoder(film: Path, audio: AudioStream) -> av.AudioCodecContext:
         encoder.bit_rate = rate
         encoder.options = {"dialnorm": str(-read_dialnorm(audio.codec, first))}
     encoder.open()
-    if audio.codec == "aac" and bytes(encoder.extradata or b"")[:2] != header[:2]:
+    if audio.codec == "aac" and _comparable_config(bytes(encoder.extradata or b"")) != _comparable_config(header):
         raise NotApplicable("the sound's AAC is of another profile than the encoder's")
     return encoder
+
+
+def _comparable_config(config: bytes) -> int:
+    """Return the profile, rate and channels of an AudioSpecificConfig, with one number for both of 7.1.
+
+    Encoders write 12 for it, or did write 7 (ISO/IEC 14496-3, table 1.19): the packets are the same, in the order
+    center, front, side, back, low frequencies.
+    """
+    channels_mask = 15 << _CHANNELS_AT
+    fields = int.from_bytes(config[:2], "big")
+    is_seven_one = fields & channels_mask == _SEVEN_ONE << _CHANNELS_AT
+    return fields & ~channels_mask | _OLD_SEVEN_ONE << _CHANNELS_AT if is_seven_one else fields
 
 
 def with_adts_header(old: bytes, data: bytes) -> bytes:

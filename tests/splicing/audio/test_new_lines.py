@@ -381,6 +381,7 @@ def test_a_line_reaches_the_centre_of_eight_channels(context, suffix, codec, mos
     result, source = splice_line(context, media, 20, 30)
 
     before, after = (read_span(path, 1, Fraction(0), Fraction(2))[0] for path in (source, result.path))
+    assert result.metrics["sound_way"] == "packets"
     assert before.shape == after.shape == (8, 96_000)
     inside = np.abs(after[:, 40_000:56_000]).max(axis=1)
     assert inside[2] > 0.1 and np.delete(inside, 2).max() < 0.01
