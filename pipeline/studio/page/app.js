@@ -119,6 +119,7 @@ function pressed(event) {
   }
   if (event.altKey) return;
   const onControl = ["BUTTON", "A", "SUMMARY", "INPUT"].includes(target.tagName);
+  if (onControl && event.repeat && event.key === "Enter" && !target.closest(".transport")) return event.preventDefault(); // a held key is one press
   if (onControl && (event.key === "Enter" || event.key === " ")) {
     if (!focus.isPointed || target.tagName !== "BUTTON" || state.compare) return;
     target.blur(); // it would be pressed once more

@@ -1,6 +1,7 @@
 /* Judging takes: before and after in one player, or all takes beside each other. The player is the report's. */
 import { attachPlayer } from "/page/player.js";
 import { h } from "/page/dom.js";
+import { redraw } from "/page/redraw.js";
 import { request, say, set, state, url, watch } from "/page/store.js";
 import { clockOf, second, timeOf } from "/page/viewer.js";
 import { pick } from "/page/takes.js";
@@ -195,10 +196,11 @@ class TakePlayer extends HTMLElement {
     if (!this.choice || this.hidden) return;
     const takes = this.takes(), edit = this.edit();
     if (!takes.length || !edit) return;
-    const notes = takes.length === 1 ? takes[0].notes : [];
-    this.choice.replaceChildren(
+    const notes = takes.length === 1 ? takes[0].notes : [], focused = document.activeElement, isPressed = this.choice.contains(focused);
+    redraw(this.choice,
       ...notes.map((note) => h("p", { className: "hint" }, note)),
       takes.length === 1 && takes[0].current ? h("button", { type: "button", className: takes[0].picked ? "" : "main", disabled: takes[0].picked, onclick: () => pick(edit, takes[0]) }, takes[0].picked ? "This take is chosen" : "Choose this take") : "");
+    if (isPressed && !focused?.isConnected) this.root.querySelector(".stage").focus(); // its keys go on
     for (const cell of this.root.querySelectorAll(".take")) {
       const picked = takes.find((take) => take.id === cell.dataset.id)?.picked;
       cell.classList.toggle("chosen", !!picked);

@@ -5,7 +5,8 @@ export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value === null || value === undefined) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    if (name.startsWith("on")) element[name] = value; // a later drawing replaces it
+    else if (name === "value" && tag === "input") element.setAttribute(name, value); // a text that is typed differs from it
     else if (name === "value" || name === "checked" || name === "disabled" || name === "className" || name === "textContent") element[name] = value;
     else element.setAttribute(name, value === true ? "" : String(value));
   }
@@ -17,6 +18,22 @@ export function h(tag, attributes = {}, ...children) {
 export const focus = { isPointed: false };
 document.addEventListener("pointerdown", () => (focus.isPointed = true), true);
 document.addEventListener("keydown", (event) => event.key === "Tab" && (focus.isPointed = false), true);
+
+const DOUBLE_CLICK_MS = 500, SAME_PLACE_PX = 6;
+
+/** What a click does something to. @type {(target: any) => any} */
+const controlOf = (target) => target.closest("label")?.control ?? target.closest("button, a, input, select, summary, [role=button]");
+let clicked = { control: null, x: 0, y: 0, at: -Infinity };
+/** The second half of a double click is not for what has come under the pointer by the first one. */
+document.addEventListener("click", (event) => {
+  if (!event.detail) return; // pressed by a key
+  const { clientX: x, clientY: y, timeStamp: at } = event, control = controlOf(event.target);
+  const isSecond = at - clicked.at < DOUBLE_CLICK_MS && Math.hypot(x - clicked.x, y - clicked.y) < SAME_PLACE_PX;
+  if (isSecond && clicked.control && control && control !== clicked.control) {
+    event.preventDefault();
+    event.stopPropagation();
+  } else clicked = { control, x, y, at };
+}, true);
 
 /** Answers the dialog that is open. @type {(value: string) => void} */
 let answer = () => {};
@@ -49,8 +66,6 @@ export function quiet(call, wait_ms) {
     timer = window.setTimeout(call, wait_ms);
   };
 }
-
-const DOUBLE_CLICK_MS = 500;
 
 /** Return what does something once at a time, and not again right after: a double click is one. @template {any[]} Values @param {(...values: Values) => Promise<void>} act @param {number} [calm_ms] from its beginning on */
 export function once(act, calm_ms = DOUBLE_CLICK_MS) {

@@ -1,5 +1,6 @@
 /* The list of edits: choose one, add one from the marks, remove one. */
 import { h, once } from "/page/dom.js";
+import { redraw } from "/page/redraw.js";
 import { change, selectedEdit, set, setFields, state, watch } from "/page/store.js";
 import { label, seek } from "/page/viewer.js";
 
@@ -38,7 +39,7 @@ export async function removeEdit() {
 class EditList extends HTMLElement {
   connectedCallback() {
     watch(["job", "selected", "markIn", "markOut", "film"], () => this.draw());
-    watch(["saving"], () => this.saved && (this.saved.textContent = this.savedText()));
+    watch(["saving"], () => this.draw());
   }
 
   savedText() {
@@ -51,8 +52,7 @@ class EditList extends HTMLElement {
     const marked = state.markIn !== null || state.markOut !== null, selected = selectedEdit();
     const isSpan = state.markIn !== null && state.markOut !== null;
     const focused = document.activeElement?.closest?.("edit-list button")?.id;
-    this.saved = h("p", { className: "hint path", title: state.job.job.path }, this.savedText());
-    this.replaceChildren(
+    redraw(this,
       state.job.problem ? h("p", { className: "problem" }, state.job.problem) : "",
       h("ol", { className: "edits" }, ...state.job.edits.map((edit) => this.item(edit))),
       state.job.edits.length ? "" : h("p", { className: "hint" }, "Find the moment, mark it with I and O, then make an edit of it."),
@@ -60,10 +60,10 @@ class EditList extends HTMLElement {
         h("button", { type: "button", id: "add-edit", className: marked || !state.job.edits.length ? "main" : "", onclick: addEdit, title: "Make an edit (Enter)" }, marked ? "New edit from In to Out" : "New edit here"),
         selected && isSpan ? h("button", { type: "button", id: "move-edit", onclick: moveEdit, title: "Give the selected edit the marked frames" }, `Move ${selected.name} there`) : "",
         selected ? h("button", { type: "button", id: "remove-edit", onclick: removeEdit, title: "Remove the selected edit (Delete)" }, "Remove") : ""),
-      this.saved
+      h("p", { className: "hint path", title: state.job.job.path }, this.savedText())
     );
-    const here = focused && (document.getElementById(focused) ?? this.querySelector(".edit[aria-pressed=true]") ?? document.getElementById("add-edit"));
-    if (here) here.focus(); // what was pressed may be gone with its edit
+    const isGone = focused && !document.getElementById(focused); // with its edit
+    if (isGone) /** @type {any} */ (this.querySelector(".edit[aria-pressed=true]") ?? document.getElementById("add-edit")).focus();
   }
 
   /** @param {import("/page/store.js").StudioEdit} edit */
@@ -75,7 +75,7 @@ class EditList extends HTMLElement {
       if (edit.frames && (state.frame < edit.frames[0] || state.frame >= edit.frames[1])) seek(edit.frames[0]);
     };
     const count = edit.frames ? edit.frames[1] - edit.frames[0] : 0;
-    return h("li", {},
+    return h("li", { id: `row-${edit.name}` },
       h("button", { type: "button", id: `select-${edit.name}`, className: "edit", "data-name": edit.name, "aria-pressed": String(edit.name === state.selected), onclick: select },
         h("b", {}, edit.name),
         h("span", { className: "what" }, edit.matrix.length && edit.waits ? `${edit.matrix.length} takes to choose from` : edit.choices ? `${edit.choices.prompt} ${edit.choices.temperature}` : ""),

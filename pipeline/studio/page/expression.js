@@ -1,5 +1,6 @@
 /* Expressions: six cards with this face in this frame, the temperature, and the other settings of the edit. */
 import { h, quiet } from "/page/dom.js";
+import { redraw } from "/page/redraw.js";
 import { events, fetched, selectedEdit, set, setFields, state, unsaved, url, watch } from "/page/store.js";
 import { chooseFace, faceNumber, faceOfEdit, faceOfShot, facesFrame, isInEdit, label, live, pointOf, seek, setFaceOfShot, shotAt, shotsOf } from "/page/viewer.js";
 
@@ -119,11 +120,9 @@ class ExpressionPanel extends HTMLElement {
   drawFaces() {
     const faces = state.faces?.faces ?? [];
     const isChosen = (face) => state.faces?.in_shot === 1 || faceNumber() === face.number;
-    const focused = this.faceRow.contains(document.activeElement) && document.activeElement?.getAttribute("data-face");
-    this.faceRow.replaceChildren(...faces.map((face) => h("button", {
+    redraw(this.faceRow, ...faces.map((face) => h("button", {
       type: "button", "data-face": face.number, "aria-pressed": String(isChosen(face)), onclick: () => chooseFace(face), title: `Change face ${face.number}`,
     }, h("img", { alt: "", width: "48", height: "48", src: url(`/card/${state.faces.frame}`, { face: face.number }) }), h("span", {}, `Face ${face.number}`))));
-    if (focused) /** @type {any} */ (this.faceRow.querySelector(`[data-face="${focused}"]`))?.focus();
   }
 
   /** Which face is meant: in the whole edit, or in each of its shots where it has several. */
@@ -134,9 +133,7 @@ class ExpressionPanel extends HTMLElement {
     this.rulesKey = key;
     const rows = shots.length > 1 ? shots.map((frames, index) => this.shotRule(edit, frames, index + 1)) : [];
     const several = rows.length > 0 || (state.faces?.in_shot ?? 0) > 1 || faceOfEdit(edit) !== undefined || edit.fields.faces !== undefined;
-    const focused = document.activeElement?.id;
-    this.faceRule.replaceChildren(...(several ? [this.rule("face-rule", rows.length ? "Face, all shots" : "Face", faceOfEdit(edit), (face) => setFields(edit, { face })), ...rows] : []));
-    if (focused?.startsWith("face-")) document.getElementById(focused)?.focus();
+    redraw(this.faceRule, ...(several ? [this.rule("face-rule", rows.length ? "Face, all shots" : "Face", faceOfEdit(edit), (face) => setFields(edit, { face })), ...rows] : []));
     return undefined;
   }
 
@@ -159,7 +156,7 @@ class ExpressionPanel extends HTMLElement {
       if (wanted === "point") return;
       if (!face) save(wanted === "" ? null : /^\d+$/.test(wanted) ? Number(wanted) : wanted);
       else if (isInEdit(selectedEdit())) save(pointOf(face));
-      else select.value = now;
+      else event.target.value = now;
     };
     const select = h("select", { id, onchange: chosen }, ...options.map(([known, words]) => h("option", { value: known }, words)));
     select.value = now;

@@ -1,5 +1,6 @@
 /* Finishing: the film, the package for an editing system, what the checks found, and the job as text. */
 import { ask, copy, h, once } from "/page/dom.js";
+import { redraw } from "/page/redraw.js";
 import { change, events, fetched, request, saved, say, set, state, url, watch } from "/page/store.js";
 import { agree, providerRow, providerSelect } from "/page/takes.js";
 import { label, seek } from "/page/viewer.js";
@@ -15,7 +16,7 @@ class FinishPanel extends HTMLElement {
     this.checks = new Map();
     this.makeOnce = once((kind) => this.make(kind));
     this.againOnce = once((kind) => this.make(kind)); // of its own: a click here soon after one there is no double click
-    watch(["job", "library", "watching"], () => this.draw());
+    watch(["job", "library", "watching", "refused"], () => this.draw());
     events.addEventListener("progress", (event) => this.moved(/** @type {any} */ (event).detail));
   }
 
@@ -23,8 +24,7 @@ class FinishPanel extends HTMLElement {
     if (!state.job || !state.library) return;
     const { edits, films } = state.job, open = edits.filter((edit) => edit.waits || edit.problem);
     const unready = !edits.length || open.length > 0;
-    const focused = document.activeElement?.id;
-    this.replaceChildren(
+    redraw(this,
       edits.length ? h("table", { className: "summary" }, h("tbody", {}, ...edits.map((edit) => this.row(edit)))) : h("p", { className: "hint" }, "There is no edit yet: the film would be the same."),
       open.length ? h("p", { className: "problem" }, `${open.map((edit) => edit.name).join(", ")}: choose a take first, or put the edit right.`) : "",
       h("div", { className: "field wide" }, h("label", { for: "film-provider" }, "New takes by"), providerSelect("film-provider")),
@@ -35,7 +35,6 @@ class FinishPanel extends HTMLElement {
       h("ol", { className: "films" }, ...films.map((film) => this.film(film, unready))),
       h("h3", {}, "Take it elsewhere"),
       h("div", { className: "buttons" }, ...[["yaml", "Copy as YAML"], ["command", "Copy as command"], ["python", "Copy as Python"]].map(([kind, text]) => h("button", { type: "button", id: `copy-${kind}`, onclick: () => this.copy(kind) }, text))));
-    if (focused) document.getElementById(focused)?.focus();
   }
 
   /** Whether the film is signed, and by which certificate; it stands in the job. @param {import("/page/answers.js").Signing} signing */
@@ -43,8 +42,8 @@ class FinishPanel extends HTMLElement {
     const usable = certificates.filter((row) => !row.problem);
     const save = (body) => change("POST", "/signing", body);
     const box = h("input", { type: "checkbox", id: "sign", checked: !!wanted, disabled: !!missing && !wanted, "aria-describedby": "sign-about",
-      onchange: () => save(!box.checked ? { sign: false } : usable.length ? { sign: true, ...usable[0].value } : { sign: true, make_test: true }) });
-    const select = h("select", { id: "certificate", onchange: () => save(select.value === "test" ? { sign: true, make_test: true } : { sign: true, ...certificates[Number(select.value)].value }) },
+      onchange: ({ target }) => save(!target.checked ? { sign: false } : usable.length ? { sign: true, ...usable[0].value } : { sign: true, make_test: true }) });
+    const select = h("select", { id: "certificate", onchange: ({ target }) => save(target.value === "test" ? { sign: true, make_test: true } : { sign: true, ...certificates[Number(target.value)].value }) },
       ...certificates.map((row, index) => h("option", { value: String(index), selected: row.current, disabled: !!row.problem }, `${row.signer || row.value.certificate || "a certificate"} (${row.problem || row.about})`)),
       certificates.some((row) => row.test) ? "" : h("option", { value: "test" }, "a test certificate, made now; nobody trusts it"));
     const problem = certificates.find((row) => row.current)?.problem;
@@ -66,7 +65,7 @@ class FinishPanel extends HTMLElement {
   film(film, unready) {
     const moving = film.state === "working" || film.state === "waiting";
     const isWatched = state.watching === film.id;
-    const item = h("li", { className: `film-item ${film.state}`, "data-film": film.id, "data-state": film.state },
+    return h("li", { id: `made-${film.id}`, className: `film-item ${film.state}`, "data-film": film.id, "data-state": film.state },
       h("p", { className: "name" }, h("b", {}, film.kind === "film" ? "Film" : "Turnover"), ` ${new Date(film.created).toLocaleTimeString()}`, film.signer ? h("span", { className: "chip good" }, `signed by ${film.signer}`) : "", film.state === "done" && !film.is_current ? h("span", { className: "chip warn" }, "the job or the film has changed since") : ""),
       moving ? h("progress", { max: "1", value: film.share, "aria-label": "Progress of the film" }) : "",
       h("p", { className: "doing" }, moving ? film.doing : film.output),
@@ -74,32 +73,34 @@ class FinishPanel extends HTMLElement {
       film.error ? h("p", { className: "problem" }, film.error) : "",
       film.status === "kept-original" ? h("p", { className: "problem" }, "Some edits kept the film's own pictures; the notes say why.") : "",
       ...(film.error || film.status === "kept-original" ? film.notes.slice(0, 4).map((note) => h("p", { className: "hint" }, note)) : []),
-      h("div", { className: "checks" }),
+      h("div", { className: "checks" }, ...(film.state === "done" && film.has_report ? this.checksOf(film) : [])),
       h("div", { className: "buttons" },
-        film.state === "done" && film.kind === "film" && film.exists ? h("button", { type: "button", id: `watch-${film.id}`, "aria-pressed": String(isWatched), onclick: () => set({ compare: null, watching: isWatched ? "" : film.id }) }, isWatched ? "Back to the source" : "Watch") : "",
+        film.state === "done" && film.kind === "film" && film.exists ? h("button", { type: "button", id: `watch-${film.id}`, "aria-pressed": String(isWatched), onclick: (event) => event.detail < 2 && set({ compare: null, watching: isWatched ? "" : film.id }) }, isWatched ? "Back to the source" : "Watch") : "",
         ...film.timelines.map((name) => h("a", { className: "button", href: url(`/films/${film.id}/timelines/${encodeURIComponent(name)}`), title: `Save ${name}` }, timelineLabel(name))),
         film.has_report ? h("a", { className: "button", href: url(`/films/${film.id}/report`), target: "_blank", rel: "noopener" }, "Report") : "",
         film.state === "done" && film.kind === "film" && film.exists ? h("a", { className: "button", href: url(`/films/${film.id}/download`) }, "Save a copy") : "",
         film.state === "failed" || film.state === "stopped" ? h("button", { type: "button", id: `again-${film.id}`, disabled: unready, title: "Make it again, from the job as it is now", onclick: () => this.againOnce(film.kind) }, "Make again") : "",
         moving ? h("button", { type: "button", id: `stop-${film.id}`, onclick: () => change("POST", "/stop", { item: film.id }) }, "Stop") : ""));
-    if (film.state === "done" && film.has_report) this.fillChecks(film, item.querySelector(".checks"));
-    return item;
   }
 
-  async fillChecks(film, box) {
-    if (!this.checks.has(film.id)) this.checks.set(film.id, request("GET", `/projects/${state.project}/films/${film.id}/seams`).catch(() => {
-      this.checks.delete(film.id); // asked for again when the list is drawn
-      return { checks: [], seams: [] };
-    }));
-    const { checks, seams } = /** @type {import("/page/answers.js").FilmChecks} */ (await this.checks.get(film.id));
+  /** What the checks of a film found; they are asked for once. @param {import("/page/answers.js").FilmState} film */
+  checksOf(film) {
+    if (!this.checks.has(film.id)) {
+      this.checks.set(film.id, null);
+      request("GET", `/projects/${state.project}/films/${film.id}/seams`).then((found) => {
+        this.checks.set(film.id, found);
+        this.draw();
+      }, () => this.checks.delete(film.id)); // asked for again when the list is drawn
+    }
+    const { checks, seams } = this.checks.get(film.id) ?? /** @type {import("/page/answers.js").FilmChecks} */ ({ checks: [], seams: [] });
     const failed = checks.filter((check) => !check.passed);
     const go = (frame) => h("button", { type: "button", className: "link", onclick: () => {
       if (film.exists) set({ compare: null, watching: film.id });
       seek(frame);
     } }, label(frame));
-    box.replaceChildren(
+    return [
       checks.length ? h("p", { className: failed.length ? "problem" : "good" }, failed.length ? failed.map((check) => `not: ${check.text}`).join("; ") : `Checked: ${checks[0].text}.`) : "",
-      ...seams.map((seam) => h("p", { className: seam.passed ? "good" : "problem" }, `${seam.name}: ${seam.text} `, ...(seam.frames ? [go(seam.frames[0]), " ", go(seam.frames[1])] : []))));
+      ...seams.map((seam) => h("p", { className: seam.passed ? "good" : "problem" }, `${seam.name}: ${seam.text} `, ...(seam.frames ? [go(seam.frames[0]), " ", go(seam.frames[1])] : [])))];
   }
 
   async make(kind) {

@@ -1,5 +1,6 @@
 /* Film options: a control for each input that the preset of the job declares. */
 import { h } from "/page/dom.js";
+import { redraw } from "/page/redraw.js";
 import { change, state, watch } from "/page/store.js";
 
 class FilmOptions extends HTMLElement {
@@ -13,22 +14,20 @@ class FilmOptions extends HTMLElement {
     const options = state.job?.options ?? [], text = JSON.stringify([state.project, options]);
     if (text === this.drawn) return;
     this.drawn = text;
-    const focused = this.contains(document.activeElement) ? document.activeElement?.id : "";
     const elsewhere = options.filter((option) => option.elsewhere).map((option) => option.label);
     this.hidden = !options.length;
-    this.list.replaceChildren(
+    redraw(this.list,
       ...options.filter((option) => !option.elsewhere).map((option) => this.row(option)),
       elsewhere.length ? h("p", { className: "hint" }, `Elsewhere on this page: ${elsewhere.join(", ")}.`) : "");
-    if (focused) document.getElementById(focused)?.focus();
   }
 
   /** @param {import("/page/answers.js").Option} option */
   row(option) {
     const id = `option-${option.name}`, about = `${id}-about`;
-    const problem = h("p", { className: "problem", id: `${id}-problem`, role: "alert" });
+    const shown = (name) => /** @type {any} */ (document.getElementById(name)); // it may be of an earlier drawing
     const refused = (message) => {
-      problem.textContent = message;
-      control.setAttribute("aria-invalid", String(!!message));
+      shown(`${id}-problem`).textContent = message;
+      shown(id).setAttribute("aria-invalid", String(!!message));
     };
     const save = (text) => {
       refused("");
@@ -36,7 +35,8 @@ class FilmOptions extends HTMLElement {
     };
     const control = this.control(option, { id, "aria-describedby": `${about} ${id}-problem` }, save);
     return h("div", { className: "field text option", "data-option": option.name, "data-differs": option.differs },
-      h("label", { for: id }, option.label, option.differs ? h("span", { className: "chip warn" }, "set") : ""), control, problem,
+      h("label", { for: id }, option.label, option.differs ? h("span", { className: "chip warn" }, "set") : ""), control,
+      h("p", { className: "problem", id: `${id}-problem`, role: "alert" }),
       h("p", { className: "hint", id: about }, `${option.about}${option.default ? `; default: ${option.default}` : ""}`,
         option.differs ? h("button", { type: "button", className: "link", "aria-label": `${option.label}: back to the default`, onclick: () => save(null) }, "back to the default") : ""));
   }

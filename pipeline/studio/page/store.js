@@ -20,7 +20,7 @@ export function set(changes) {
   for (const name of changed) events.dispatchEvent(new CustomEvent(name));
 }
 
-/** What the server may change at any moment. It is drawn once no button is pressed: one that is replaced under the pointer gets no click. */
+/** What the server may change at any moment. It is drawn once nothing is pressed: what is replaced under the pointer gets no click. */
 const NEWS = new Set(["job", "library", "faces"]);
 let isPressed = false;
 /** @type {Set<() => void>} */
@@ -32,7 +32,7 @@ function release() {
   waiting.clear();
   for (const call of calls) call();
 }
-document.addEventListener("pointerdown", (event) => (isPressed = !!(/** @type {Element} */ (event.target).closest("button, label, summary"))), true);
+document.addEventListener("pointerdown", (event) => (isPressed = !!(/** @type {Element} */ (event.target).closest("button, a, input, label, summary, [role=button]"))), true);
 for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => setTimeout(release), true); // after the click
 window.addEventListener("blur", release);
 

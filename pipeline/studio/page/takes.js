@@ -1,5 +1,6 @@
 /* Takes: which to make and what they cost, how far they are, and the choice. */
 import { ask, h, once } from "/page/dom.js";
+import { redraw } from "/page/redraw.js";
 import { change, events, request, saved, say, selectedEdit, set, state, watch } from "/page/store.js";
 import { EMOTIONS } from "/page/expression.js";
 
@@ -41,7 +42,7 @@ class TakesPanel extends HTMLElement {
     this.picker = h("div", { className: "matrix" });
     this.list = h("ol", { className: "takes-list" });
     this.append(this.picker, h("h3", {}, "Takes of this edit"), this.list);
-    watch(["selected", "job", "library", "draft", "faces"], () => this.drawPicker());
+    watch(["selected", "job", "library", "draft", "faces", "refused"], () => this.drawPicker());
     watch(["selected", "job", "compare"], () => this.drawList());
     events.addEventListener("progress", (event) => this.moved(/** @type {any} */ (event).detail));
   }
@@ -68,15 +69,14 @@ class TakesPanel extends HTMLElement {
     const edit = selectedEdit();
     if (!state.library || !state.job) return;
     if (!edit) {
-      this.picker.replaceChildren(h("p", { className: "hint" }, "Make an edit first: mark In and Out in the viewer."));
+      redraw(this.picker, h("p", { className: "hint" }, "Make an edit first: mark In and Out in the viewer."));
       return;
     }
-    const focused = document.activeElement?.id;
     const group = (name, title, values) => h("fieldset", {}, h("legend", {}, title), ...values.map((value) => this.box(name, value)));
     const count = this.count();
     const make = h("button", { type: "button", className: "main", id: "make-takes", disabled: !!edit.problem, onclick: this.makeOnce },
       count === 1 ? "Make this take" : `Make ${count} takes`);
-    this.picker.replaceChildren(
+    redraw(this.picker,
       group("prompt", "Emotions to compare", EMOTIONS), group("temperature", "Temperatures to compare", TEMPERATURES), group("model_mode", "Regions to compare", REGIONS),
       this.faces().length ? group("face", "Faces to compare", this.faces()) : "",
       h("p", { className: "hint" }, this.hint(count)),
@@ -84,7 +84,6 @@ class TakesPanel extends HTMLElement {
       edit.problem ? h("p", { className: "problem" }, `${edit.name}: ${edit.problem}`) : "",
       h("div", { className: "buttons" }, make)
     );
-    if (focused) document.getElementById(focused)?.focus();
   }
 
   hint(count) {
@@ -128,13 +127,12 @@ class TakesPanel extends HTMLElement {
     const newest = [...playable].reverse().find((take) => take.current) ?? playable.at(-1);
     const together = playable.filter((take) => String(take.frames) === String(newest?.frames)); // in sync, frame by frame
     const focused = /** @type {HTMLElement | null} */ (this.list.contains(document.activeElement) ? document.activeElement : null);
-    const focusedTake = /** @type {any} */ (focused?.closest("[data-take]"))?.dataset.take, pressed = focused?.textContent;
-    this.list.replaceChildren(...takes.map((take) => this.take(edit, take)));
-    if (!takes.length) this.list.append(h("li", { className: "hint" }, "None yet."));
-    else if (together.length > 1)
-      this.list.prepend(h("li", {}, h("button", { type: "button", onclick: () => set({ compare: together.map((take) => take.id) }) }, "Compare all")));
-    const row = focusedTake && this.list.querySelector(`[data-take="${CSS.escape(focusedTake)}"]`), buttons = [...(row ? row.querySelectorAll("button") : [])];
-    (buttons.find((button) => button.textContent === pressed) ?? buttons[0])?.focus();
+    const row = focused?.closest("[data-take]");
+    redraw(this.list,
+      together.length > 1 ? h("li", {}, h("button", { type: "button", onclick: () => set({ compare: together.map((take) => take.id) }) }, "Compare all")) : "",
+      ...takes.map((take) => this.take(edit, take)),
+      takes.length ? "" : h("li", { className: "hint" }, "None yet."));
+    if (row?.isConnected && !focused?.isConnected) row.querySelector("button")?.focus(); // what was pressed is gone from it
   }
 
   /** @param {import("/page/store.js").StudioEdit} edit @param {import("/page/store.js").StudioTake} take */
@@ -143,7 +141,7 @@ class TakesPanel extends HTMLElement {
     const moving = take.state === "working" || take.state === "waiting";
     const bar = moving ? h("progress", { max: "1", value: take.share, "aria-label": `Progress of ${take.name}` }) : "";
     const line = moving ? take.doing || take.state : take.state === "done" ? [take.provider === "local" ? "local preview engine" : take.provider, `${take.seconds.toFixed(0)} s`, take.cost_usd ? `$${take.cost_usd.toFixed(2)}` : ""].filter(Boolean).join(" · ") : "";
-    return h("li", { className: `take-item ${take.state}${take.picked ? " picked" : ""}`, "data-take": take.id, "data-name": take.name, "data-state": take.state },
+    return h("li", { id: `take-${take.id}`, className: `take-item ${take.state}${take.picked ? " picked" : ""}`, "data-take": take.id, "data-name": take.name, "data-state": take.state },
       h("p", { className: "name" }, h("b", {}, take.name), take.picked ? h("span", { className: "chip" }, "chosen") : "", take.current ? "" : h("span", { className: "chip warn" }, take.of_film ? "other settings" : "of the film as it was")),
       bar, h("p", { className: "doing" }, line), take.differs ? h("p", { className: "hint" }, `made with ${take.differs}`) : "",
       take.error ? h("p", { className: "problem" }, take.error) : "",
