@@ -9,7 +9,7 @@ import av
 import odd
 import pytest
 from numbered_clips import frame_number, make_clip
-from takes import film, numbered_take, packets, segment, shown
+from takes import film, numbered_take, packets, segment, shown, spliced
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.not_applicable import NotApplicable
@@ -37,7 +37,7 @@ def test_the_forecast_is_what_happens(context, suffix, changes):
     media = film(context, suffix, frames=36, size=(192, 108), tracks=0, **changes)
 
     text = check_feasibility(context.path(media.file), media, [(10, 14)])
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    result = spliced(context, media, (10, 14))
 
     assert text.way == result.metrics["way"] == "exact"
     assert text.encoded_frames == result.metrics["encoded_packets"] >= text.edited_frames == 4
@@ -50,7 +50,7 @@ def test_a_film_that_cannot_be_exact_is_reported_with_its_reason(context):
     media = film(context, ".mkv", frames=20, tracks=0, codec="mpeg4", time_base=Fraction(1, 25))
 
     text = check_feasibility(context.path(media.file), media, [(5, 9)])
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 9))])
+    result = spliced(context, media, (5, 9))
 
     assert text.way == result.metrics["way"] == "reencoded-picture"
     assert text.reason == result.metrics["reason"] == "mpeg4 cannot be spliced packet by packet"
@@ -77,7 +77,7 @@ def test_mpeg_4_part_2_stays_in_its_own_codec(context, suffix):
     media = film(context, suffix, **changes, time_base=Fraction(1, 25))
 
     plan = check_feasibility(context.path(media.file), media, [(5, 8)])
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 8))])
+    result = spliced(context, media, (5, 8))
 
     assert (plan.encoder, plan.codec_change) == ("mpeg4", "")
     with av.open(str(result.path)) as container:
@@ -91,7 +91,7 @@ def test_another_codec_is_announced_by_the_plan_and_by_the_result(context):
     media = film(context, ".mov", frames=4, tracks=0, size=(176, 144), codec="h263", time_base=Fraction(1, 25))
 
     plan = check_feasibility(context.path(media.file), media, [(1, 2)])
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 1, 2))])
+    result = spliced(context, media, (1, 2))
 
     change = "h263 (yuv420p) is not encoded in its own codec here: the pictures become h264"
     assert plan.summary().endswith(f"; {change}") and change in result.notes
@@ -104,7 +104,7 @@ def test_an_mxf_whose_codec_would_change_is_refused_by_the_plan(context):
     with pytest.raises(InputMediaError, match=r"\.mxf files cannot hold the h264 that its pictures would become; copy"):
         check_feasibility(context.path(media.file), media, [(2, 4)])
     with pytest.raises(InputMediaError, match=r"\.mxf files cannot hold the h264"):
-        splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 2, 4))])
+        spliced(context, media, (2, 4))
 
 
 @pytest.mark.parametrize(("suffix", "options"), [(".dv", ("-s", "720x576", "-c:v", "dvvideo")), (".y4m", ())])
@@ -144,7 +144,7 @@ def test_dnxhd_is_known_by_its_nominal_bit_rate(context, suffix, rate, size, meg
     )
 
     plan = check_feasibility(context.path(media.file), media, [(2, 4)])
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 2, 4))])
+    result = spliced(context, media, (2, 4))
 
     assert (plan.way, plan.encoder, result.metrics["way"]) == ("exact", "dnxhd", "exact")
     assert [frame_number(luma) for _, luma in shown(result.path)] == [0, 1, 1002, 1003, 4]
@@ -165,7 +165,7 @@ def test_interlaced_dnxhd_stays_so(context, suffix, order):
     media = probe(context.path(file), file)
 
     plan = check_feasibility(context.path(media.file), media, [(1, 3)])
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 1, 3))])
+    result = spliced(context, media, (1, 3))
 
     assert media.video.interlaced
     assert (plan.way, plan.encoder, result.metrics["way"]) == ("exact", "dnxhd", "exact")
@@ -222,9 +222,7 @@ def test_what_has_no_boxes_is_not_edited_in_place_and_reports_it(context):
     """Matroska is rewritten."""
     media = film(context, ".mkv", frames=36, gop=8, size=(192, 108), tracks=0)
 
-    result = splicing.splice(
-        context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))], in_place=True
-    )
+    result = spliced(context, media, (10, 14), in_place=True)
 
     assert result.metrics["in_place"] is False and "only MP4 and MOV" in result.metrics["in_place_reason"]
 
@@ -260,7 +258,7 @@ def test_pictures_that_are_all_keyframes_stay_so(context, monkeypatch, suffix, w
     if way != "exact":
         monkeypatch.setattr(splicing, "smart_render", Mock(side_effect=NotApplicable("because")))
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 2, 5))])
+    result = spliced(context, media, (2, 5))
 
     assert result.metrics["way"] == way
     with av.open(str(result.path)) as container:

@@ -10,12 +10,10 @@ import av
 import odd
 import pytest
 from numbered_clips import make_clip
-from takes import numbered_take, segment
+from takes import spliced
 
 from react1.pipeline.media.probe import probe
-from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import matroska
-from react1.pipeline.splicing import splice as splicing
 
 SMALL = {"frames": 24, "rate": Fraction(30000, 1001), "size": (96, 64), "gop": 8, "audio_codec": "libmp3lame"}
 STATISTICS = ("BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES")
@@ -24,7 +22,7 @@ STATISTICS = ("BPS", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES")
 def _splice(context, path: Path):
     file = context.add_external(path)
     media = probe(context.path(file), file)
-    return splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 12))])
+    return spliced(context, media, (10, 12))
 
 
 def _film(folder: Path) -> Path:

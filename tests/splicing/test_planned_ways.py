@@ -11,7 +11,7 @@ import odd
 import pytest
 from numbered_clips import frame_number, make_clip
 from seen import planes
-from takes import TAKE_OFFSET, numbered_take, packets, segment
+from takes import TAKE_OFFSET, numbered_take, packets, segment, spliced
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.not_applicable import NotApplicable
@@ -379,7 +379,7 @@ def test_frames_that_no_reader_can_decode_are_refused_before_anything_is_made(co
     with pytest.raises(InputMediaError, match=r"frame 0 of the film \(at 00:00:00.000\) cannot be decoded.*damaged"):
         check_feasibility(context.path(media.file), media, [(1, 3)])
     with pytest.raises(InputMediaError, match="the film cannot be spliced"):
-        splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 1, 3))])
+        spliced(context, media, (1, 3))
 
 
 def test_an_edit_list_of_two_pieces_is_known_as_such(context, tmp_path):

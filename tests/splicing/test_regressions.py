@@ -9,7 +9,7 @@ import av
 import odd
 import pytest
 from numbered_clips import frame_number, make_clip
-from takes import TAKE_OFFSET, dialogue_line, film, numbered_take, packets, segment, shown
+from takes import TAKE_OFFSET, dialogue_line, film, numbered_take, packets, segment, shown, spliced
 
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import InputMediaError, MissingExtra
@@ -34,11 +34,6 @@ def remuxed(context, media, suffix, *options, before=()):
     )
     file = context.store(path)
     return probe(context.path(file), file)
-
-
-def spliced(context, media, *spans):
-    takes = [numbered_take(context, segment(media, start, end)) for start, end in spans]
-    return splicing.splice(context, ffmpeg_path(), media, takes)
 
 
 @pytest.mark.slow

@@ -16,7 +16,9 @@ from react1.pipeline.core.values import Media, Segment, Take
 from react1.pipeline.media.clip_writer import lossless_encoder
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
+from react1.pipeline.splicing.splice import SplicedFilm, splice
 
 TAKE_OFFSET = 1000
 """A take's frame for film frame n shows the number n + TAKE_OFFSET."""
@@ -62,6 +64,12 @@ def numbered_take(context, target: Segment) -> Take:
         out.mux(stream.encode(None))
     file = context.store(path)
     return Take(segment=target, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
+
+
+def spliced(context, media: Media, *spans: tuple[int, int], **options) -> SplicedFilm:
+    """Splice numbered takes into spans of a film, frames [start, end); `options` are those of `splice`."""
+    takes = [numbered_take(context, segment(media, start, end)) for start, end in spans]
+    return splice(context, ffmpeg_path(), media, takes, **options)
 
 
 def _frame(number: int, video, at: int) -> av.VideoFrame:

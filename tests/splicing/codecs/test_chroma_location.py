@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from takes import film, numbered_take, segment
+from takes import film, spliced
 
 from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
@@ -65,7 +65,7 @@ def test_new_pictures_of_av1_say_where_chroma_lies(context, monkeypatch, name, p
 
         monkeypatch.setattr(splicing, "smart_render", refuse)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    result = spliced(context, media, (10, 14))
 
     assert result.metrics["way"] == way
     assert places_in_av1(context.path(media.file)) == places_in_av1(result.path) == {place}

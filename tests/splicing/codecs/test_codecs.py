@@ -11,7 +11,7 @@ import av
 import odd
 import pytest
 from own_span import own_take
-from takes import film, numbered_take, packets, segment
+from takes import film, packets, segment, spliced
 
 from react1.pipeline.media.frames.decode import exact_frames
 from react1.pipeline.media.nal_units import BitReader, join_units, split_start_codes, split_units
@@ -198,7 +198,7 @@ def test_no_thread_is_a_real_time_thread_after_av1_was_encoded(context, suffix):
     """Such a thread would starve all others of the machine, and its children too."""
     media = film(context, suffix, frames=14, size=(64, 36), tracks=0, codec="libsvtav1", options={"preset": "11"})
     path = context.path(media.file)
-    splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 4, 8))])
+    spliced(context, media, (4, 8))
     settings = choose_encoder(media.video, 0, suffix)
     frames = ((frame, number) for number, frame in exact_frames(path, media.video))
     encode(frames, context.temp_path(f"all{suffix}"), media.video, settings, lambda count: None)

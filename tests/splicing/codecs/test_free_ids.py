@@ -5,7 +5,7 @@ from __future__ import annotations
 import av
 import pytest
 from numbered_clips import frame_number
-from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
+from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown, spliced
 
 from react1.pipeline.media.nal_units import escape, hevc_unit_type, join_units, split_start_codes, split_units, unescape
 from react1.pipeline.media.not_applicable import NotApplicable
@@ -81,7 +81,7 @@ def test_both_sets_say_alike_where_chroma_lies(context, codec):
     """A player would shift the color of new pictures by half a pixel. Of HEVC no encoder's note is needed."""
     media = film_with_chroma_at_the_top_left(context, codec)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    result = spliced(context, media, (10, 14))
 
     assert result.metrics["twin"] is False
     assert places_of_chroma(result.path, codec) == [2, 2]
@@ -101,7 +101,7 @@ def test_a_complete_re_encode_says_where_chroma_lies(context, monkeypatch, codec
     monkeypatch.setattr(splicing, "smart_render", refuse)
     monkeypatch.setattr(strategies, "encode", lambda *args: settings.append(args[3]) or real(*args))
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    result = spliced(context, media, (10, 14))
 
     assert "chromaloc=2" in settings[0].options[{"h264": "x264-params", "hevc": "x265-params"}[codec]].split(":")
     if suffix == ".mp4":
@@ -129,8 +129,8 @@ def test_a_second_view_is_said_to_be_lost_in_the_edit(context):
     file = context.store(path)
     media = probe(context.path(file), file)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
-    plain = splicing.splice(context, ffmpeg_path(), base, [numbered_take(context, segment(base, 10, 14))])
+    result = spliced(context, media, (10, 14))
+    plain = spliced(context, base, (10, 14))
 
     assert result.metrics["way"] == plain.metrics["way"] == "exact"
     assert [note for note in result.notes if "second view" in note and "could not be kept in the edits" in note]
@@ -157,7 +157,7 @@ def test_both_sets_are_in_the_hvcc_and_the_tag_stays(context):
     """Apple's players want hvc1, and all parameter sets beforehand."""
     media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **X265)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    result = spliced(context, media, (10, 14))
 
     (tag, was), (came_tag, came) = config(context.path(media.file)), config(result.path)
     old, new = ([unit for unit in hevc.hvcc_units(item) if unit[0] >> 1 & 63 in (32, 33, 34)] for item in (was, came))
@@ -172,11 +172,11 @@ def test_both_sets_are_in_the_hvcc_and_the_tag_stays(context):
 def test_a_film_that_was_spliced_before_is_spliced_again(context, changes):
     """The sets of the first time are known, and do not stand in the way."""
     media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **changes)
-    once = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    once = spliced(context, media, (10, 14))
     file = context.store(once.path)
     again = probe(context.path(file), file)
 
-    result = splicing.splice(context, ffmpeg_path(), again, [numbered_take(context, segment(again, 26, 28))])
+    result = spliced(context, again, (26, 28))
 
     assert result.metrics["way"] == "exact", result.metrics["reason"]
     numbers = [frame_number(luma) for _, luma in shown(result.path)]
@@ -197,7 +197,7 @@ def test_h264_keeps_both_sets_in_its_avcc(context):
     """Two sets under two numbers, the first the film's own."""
     media = film(context, gop=8, frames=36, size=(192, 108), tracks=0)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    result = spliced(context, media, (10, 14))
 
     (_, was), (_, came) = config(context.path(media.file)), config(result.path)
     old, new = h264_headers.parse_avcc(was), h264_headers.parse_avcc(came)

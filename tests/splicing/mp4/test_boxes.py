@@ -7,13 +7,11 @@ import struct
 import av
 import numpy as np
 import pytest
-from takes import film, numbered_take, packets, segment
+from takes import film, packets, spliced
 
 from react1.pipeline.media.mp4 import sample_tables
 from react1.pipeline.media.mp4.boxes import Box, parse_boxes, read_moov
 from react1.pipeline.media.not_applicable import NotApplicable
-from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs import h264_headers
 from react1.pipeline.splicing.mp4.replace_samples import find_track
 
@@ -76,7 +74,7 @@ def test_players_still_know_which_of_the_film_s_own_pictures_nothing_depends_on(
     options = {"x265-params": "log-level=none:open-gop=0:bframes=3:b-adapt=0"}
     media = film(context, frames=24, gop=8, tracks=0, codec="libx265", options=options)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 12))])
+    result = spliced(context, media, (10, 12))
 
     before, after = _disposable(context.path(media.file)), _disposable(result.path)
     new = [pts for pts in before if pts // 512 in range(8, 18)]

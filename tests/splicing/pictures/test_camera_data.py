@@ -10,12 +10,10 @@ import av
 import odd
 import pytest
 from numbered_clips import make_clip
-from takes import film, numbered_take, segment
+from takes import film, spliced
 
 from react1.pipeline.media.nal_units import escape, join_units, split_units
 from react1.pipeline.media.probe import probe
-from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs.family import open_encoder
 from react1.pipeline.splicing.codecs.kept_metadata import metadata_rows
 from react1.pipeline.splicing.encoders import EncoderSettings
@@ -109,7 +107,7 @@ def test_every_picture_keeps_its_camera_s_own_data(context, codec):
     """Inside and outside the edit, in showing order, byte for byte."""
     media = _camera_film(context, codec, UNREGISTERED, lambda number: OWN_ID + b"exposure %d" % number)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+    result = spliced(context, media, (5, 7))
 
     before = _camera_data(context.path(media.file), "SEI_UNREGISTERED")
     assert result.metrics["encoded_packets"] >= 2 and len({tuple(item) for item in before}) == 16
@@ -170,7 +168,7 @@ def test_every_picture_keeps_metadata_that_no_encoder_writes(context, codec, suf
     assert all(before) and len({tuple(row) for row in before}) >= 4
     plan = check_feasibility(context.path(media.file), media, [(5, 7)])
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+    result = spliced(context, media, (5, 7))
 
     assert result.metrics["way"] == "exact" and result.metrics["encoded_packets"] >= 2
     assert _values(result.path, name) == before
@@ -184,7 +182,7 @@ def test_metadata_are_kept_where_all_pictures_are_encoded_again(context, message
     media = _camera_film(context, "libx264", message, payload, suffix=".mkv", gop=250)
     plan = check_feasibility(context.path(media.file), media, [(0, 12)])
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 0, 12))])
+    result = spliced(context, media, (0, 12))
 
     assert plan.way == result.metrics["way"] == "reencoded-picture" and plan.lost == () and len(result.notes) == 1
     before, after = (dict(metadata_rows(path, 0)) for path in (context.path(media.file), result.path))
@@ -214,7 +212,7 @@ def test_new_pictures_of_hevc_keep_captions(context):
     """In showing order, byte for byte."""
     media = _camera_film(context, "libx265", REGISTERED, lambda number: CAPTION + bytes([0x80 | number, 0xC2, 0xFF]))
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+    result = spliced(context, media, (5, 7))
 
     before = _camera_data(context.path(media.file), "A53_CC")
     assert all(before) and _camera_data(result.path, "A53_CC") == before
@@ -228,7 +226,7 @@ def test_light_levels_of_0_stay_in_new_keyframes(context):
     media = film(context, frames=16, size=(96, 64), gop=8, tracks=0, codec="libx265", options=options)
     assert all(_camera_data(context.path(media.file), "CONTENT_LIGHT_LEVEL"))
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+    result = spliced(context, media, (5, 7))
 
     assert result.notes == ()
 
@@ -250,7 +248,7 @@ def test_a_mastering_display_that_changes_within_the_edit_is_reported(context):
     media = _camera_film(context, "libx265", MASTERING, lambda number: _mastering(1000 + 10 * number))
     assert len({tuple(row) for row in _camera_data(context.path(media.file), "MASTERING_DISPLAY_METADATA")}) == 16
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+    result = spliced(context, media, (5, 7))
 
     assert result.notes == ("the static HDR description inside the pictures could not be kept in the edits",)
 
@@ -260,7 +258,7 @@ def test_a_mastering_display_of_the_film_is_kept_without_a_note(context):
     """The same for all pictures."""
     media = _camera_film(context, "libx265", MASTERING, lambda number: _mastering(1000))
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+    result = spliced(context, media, (5, 7))
 
     (mastering_display,) = {tuple(row) for row in _camera_data(result.path, "MASTERING_DISPLAY_METADATA")}
     assert len(mastering_display) == 1 and result.notes == ()
@@ -278,7 +276,7 @@ def test_a_mastering_display_that_only_the_container_has_is_not_missed(context, 
     before = _camera_data(path, "MASTERING_DISPLAY_METADATA")
     assert len(before) == 16 and all(before)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+    result = spliced(context, media, (5, 7))
 
     assert all(_camera_data(result.path, "MASTERING_DISPLAY_METADATA")) and result.notes == ()
 
@@ -289,7 +287,7 @@ def test_new_keyframes_say_how_the_two_views_of_a_picture_are_packed(context):
     options = {"x264-params": "frame-packing=3:scenecut=0:open-gop=0:bframes=0"}
     media = film(context, frames=16, size=(96, 64), gop=8, tracks=0, options=options)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+    result = spliced(context, media, (5, 7))
 
     with av.open(str(result.path)) as container:
         keys = [[d.type.name for d in f.side_data] for f in container.decode(video=0) if f.key_frame]

@@ -7,11 +7,10 @@ from dataclasses import replace
 import av
 import pytest
 from numbered_clips import make_clip
-from takes import numbered_take, segment
+from takes import spliced
 
 from react1.pipeline.media.not_applicable import NotApplicable
 from react1.pipeline.media.probe import probe
-from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing import strategies
 
@@ -60,7 +59,7 @@ def test_every_frame_keeps_its_own_captions(context, monkeypatch, suffix, way):
     if way != "exact":
         monkeypatch.setattr(splicing, "smart_render", refuse)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])
+    result = spliced(context, media, (7, 12))
 
     was = captions(context.path(media.file))
     assert len({tuple(item) for item in was}) > 15 and all(was)
@@ -81,6 +80,6 @@ def test_captions_that_the_encoder_cannot_write_are_reported(context, monkeypatc
     monkeypatch.setattr(strategies, "choose_encoder", without)
     monkeypatch.setattr(splicing, "smart_render", refuse)
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])
+    result = spliced(context, media, (7, 12))
 
     assert any("captions inside the pictures" in text for text in result.notes)

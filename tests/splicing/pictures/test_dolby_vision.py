@@ -9,13 +9,12 @@ import av
 import odd
 import pytest
 from numbered_clips import make_clip
-from takes import film, numbered_take, segment
+from takes import film, spliced
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.nal_units import has_start_codes, hevc_unit_type, join_units, split_units
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.container import maps_dolby_vision
 from react1.pipeline.splicing.feasibility import check_feasibility
 from react1.pipeline.splicing.pictures import fields
@@ -60,7 +59,7 @@ def test_dolby_vision_is_kept_byte_for_byte_at_the_end_of_each_packet(context, s
     media = _with_units(context, lambda number: [units[number]], suffix)
 
     plan = check_feasibility(context.path(media.file), media, [(5, 7)])
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+    result = spliced(context, media, (5, 7))
 
     with av.open(str(result.path)) as container:
         annexb = has_start_codes(bytes(container.streams.video[0].codec_context.extradata))
@@ -79,7 +78,7 @@ def test_dolby_vision_of_two_layers_is_said_to_be_lost(context):
     media = _with_units(context, lambda number: layers if number > 4 else [], ".mp4")
 
     plan = check_feasibility(context.path(media.file), media, [(5, 7)])
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+    result = spliced(context, media, (5, 7))
 
     (lost,) = plan.lost
     assert lost.startswith("Dolby Vision metadata (of two layers")
@@ -96,7 +95,7 @@ def test_the_container_still_describes_dolby_vision(context, suffix, gop, way):
     before = _dolby_vision(context, context.path(media.file))
     assert "profile: 8" in before
 
-    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 0, 6))])
+    result = spliced(context, media, (0, 6))
 
     assert result.metrics["way"] == way and result.metrics["metadata_equal"] is True
     assert _dolby_vision(context, result.path) == before
