@@ -17,8 +17,14 @@ PICTURE, FIRST_SLICE, LAST_SLICE, USER_DATA, SEQUENCE, EXTENSION, GROUP = 0x00, 
 """Numbers of start codes."""
 SEQUENCE_EXTENSION, MATRICES, PICTURE_CODING = 1, 3, 8
 """Kinds of extensions."""
-_CODING_BYTES, _TOP_FIRST, _BOTTOM_FIRST, _WHOLE_FRAME = 9, 1, 2, 3
-_TOP_FIELD_FIRST, _REPEAT_FIRST_FIELD, _PROGRESSIVE_FRAME, _PROGRESSIVE_SEQUENCE = 0x80, 0x02, 0x80, 0x08
+_CODING_BYTES = 9
+"""What is read of an extension, from its start code on."""
+_TOP_FIELD, _BOTTOM_FIELD, _FRAME = 1, 2, 3
+"""Values of `picture_structure`."""
+_TOP_FIELD_FIRST, _REPEAT_FIRST_FIELD, _PROGRESSIVE_FRAME = 0x80, 0x02, 0x80
+"""Bits of a picture coding extension: two of its byte 7, and one of its byte 8."""
+_PROGRESSIVE_SEQUENCE = 0x08
+"""A bit of byte 5 of a sequence extension."""
 GROUP_BYTES, GROUP_MARKS = 8, 7
 """A group's header, and its bits after the timecode: whether it is closed, and whether it was cut."""
 
@@ -72,15 +78,15 @@ def first_field(packet: bytes) -> int:
     if coding is None:
         return 0
     structure = coding[6] & 3
-    if structure != _WHOLE_FRAME:
+    if structure != _FRAME:
         return structure
     if coding[8] & _PROGRESSIVE_FRAME:
         return 0
-    return _TOP_FIRST if coding[7] & _TOP_FIELD_FIRST else _BOTTOM_FIRST
+    return _TOP_FIELD if coding[7] & _TOP_FIELD_FIRST else _BOTTOM_FIELD
 
 
 def field_marks(coding: bytes) -> int:
-    """Return the marks of a progressive frame that tell how long it is shown, as they stand in the byte 7; else 0.
+    """Return the marks of a progressive frame that tell how long it is shown, as they stand in byte 7; else 0.
 
     They are top_field_first and repeat_first_field; `coding` is a picture coding extension from its start code on.
     """
