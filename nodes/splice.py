@@ -9,6 +9,7 @@ Raises  InputMediaError if the source has no video, or no strategy gives a valid
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -96,17 +97,8 @@ class Splice:
         video = require_video(spliced, "the finished film")
         stale = (STALE,) if holds_manifest(film.path) else ()
         same_colors = source.video is not None and full_color(video) == full_color(source.video)
-        metrics = check_seams(
-            context,
-            source,
-            film.path,
-            video,
-            film.metrics,
-            used,
-            params.seam,
-            params.checks,
-            film.seams if same_colors else None,
-        )
+        film = film if same_colors else replace(film, seams=())
+        metrics = check_seams(context, source, film, video, used, params.seam, params.checks)
         return spliced.model_copy(
             update={
                 "file": context.store(film.path),

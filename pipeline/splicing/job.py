@@ -1,4 +1,4 @@
-"""A splice job, and a film that one strategy wrote for it."""
+"""A splice job, the film that one strategy wrote for it, and the film that passed the checks."""
 
 from __future__ import annotations
 
@@ -84,3 +84,14 @@ class UncheckedFilm:
     """The shown frames to decode strictly."""
     decoded_strictly: Path | None = None
     """The file of which all these frames were decoded strictly, without an error, while they were compared."""
+
+
+@dataclass(frozen=True)
+class SplicedFilm:
+    """A finished film in the context's temporary folder, not yet in the store."""
+
+    path: Path
+    metrics: dict[str, Any]
+    notes: tuple[str, ...]
+    seams: tuple[tuple[str, dict[str, Any]], ...] = ()
+    """The names of the takes' segments and the metrics of their seams, if they were measured."""

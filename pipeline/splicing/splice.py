@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..core.errors import InputMediaError
 from ..core.nodes.node import NodeContext
@@ -16,7 +15,7 @@ from ..media.mp4.boxes import read_top_boxes
 from ..media.not_applicable import NotApplicable
 from .audio.dialogue import LinePlan, add_lines, encode_lines_early, plan_lines
 from .container import is_mp4, matching_video_index, read_programs
-from .job import Quality, SpliceJob, UncheckedFilm
+from .job import Quality, SplicedFilm, SpliceJob, UncheckedFilm
 from .pictures.seams import plan_inserts
 from .splice_params import CUT, DEFAULT_PARAMS, Seam, SoundParams, Thresholds
 from .strategies import reencode_and_remux, reencode_in_mp4, smart_render
@@ -29,17 +28,6 @@ NOT_EXACT = "the film cannot be smart-rendered, and `exact: require` forbids re-
 Strategy = Callable[[SpliceJob], UncheckedFilm]
 REENCODED = "the complete picture stream was re-encoded"
 PREFER_HINT = "with `exact: prefer` the complete picture stream is re-encoded"
-
-
-@dataclass(frozen=True)
-class SplicedFilm:
-    """A finished film in the context's temporary folder, not yet in the store."""
-
-    path: Path
-    metrics: dict[str, Any]
-    notes: tuple[str, ...]
-    seams: tuple[tuple[str, dict[str, Any]], ...] = ()
-    """The names of the takes' segments and the metrics of their seams, if they were measured."""
 
 
 def splice(

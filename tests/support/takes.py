@@ -17,8 +17,9 @@ from react1.pipeline.media.clip_writer import lossless_encoder
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing.job import SplicedFilm
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
-from react1.pipeline.splicing.splice import SplicedFilm, splice
+from react1.pipeline.splicing.splice import splice
 
 TAKE_OFFSET = 1000
 """A take's frame for film frame n shows the number n + TAKE_OFFSET."""

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from ...core.nodes.node import NodeContext
 from ...core.values import Media, Segment, Take, VideoStream
 from ...media.frames.decode import exact_frames
+from ..job import SplicedFilm
 from ..pictures.seams import RampLengths, plan_ramps
 from ..splice_params import Seam, Thresholds, require_within_thresholds
 from .color_difference import FramePair, Lab, Mask, Rgb, delta_e, lab_from_rgb, small_rgb
@@ -206,40 +207,37 @@ def count_still(still: Sequence[bool]) -> tuple[int, int]:
 def check_seams(
     context: NodeContext,
     media: Media,
-    film: Path,
+    film: SplicedFilm,
     film_video: VideoStream,
-    metrics: Metrics,
     takes: Sequence[Take],
     seam: Seam,
     thresholds: Thresholds,
-    measured: Sequence[SeamRow] | None = None,
 ) -> Metrics:
-    """Measure the seams of a film; return its metrics with theirs.
+    """Measure the seams of a film, unless they have been measured; return its metrics with theirs.
 
     Args:
         context: of the node.
         media: the source.
-        film: the finished film.
+        film: the finished film, with the metrics of the joins of new lines.
         film_video: its picture stream.
-        metrics: already measured, including those of the joins of new lines.
         takes: in the film.
         seam: how they were blended in.
         thresholds: the limits.
-        measured: the metrics of the seams, if they were measured while the film was compared with the source.
 
     Raises:
         CheckFailed: a metric is above its threshold; the error names the segments.
     """
     rows: Sequence[SeamRow] = ()
     if thresholds.checks_pictures:
-        rows = measured or measure_seams(context, media, film, film_video, takes, seam)
-    line_rows = [(name, row) for row in metrics.get("sound_lines", ()) for name in _segments_of(takes, row["name"])]
+        rows = film.seams or measure_seams(context, media, film.path, film_video, takes, seam)
+    lines = film.metrics.get("sound_lines", ())
+    line_rows = [(name, row) for row in lines for name in _segments_of(takes, row["name"])]
     require_within_thresholds([*rows, *line_rows], thresholds)
     if not rows:
-        return metrics
+        return film.metrics
     steps = [row["seam_delta_e"] for _, row in rows if row["seam_delta_e"] is not None]
     return {
-        **metrics,
+        **film.metrics,
         "seam_delta_e": max(steps, default=None),
         "frozen_frames": sum(row["frozen_frames"] for _, row in rows),
         "doubled_frames": sum(row["doubled_frames"] for _, row in rows),

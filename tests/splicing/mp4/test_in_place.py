@@ -18,6 +18,7 @@ from react1.pipeline.media.tools import file_copy
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.media.tools.process import run_tool
 from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.job import SplicedFilm
 from react1.pipeline.splicing.mp4 import in_place, replace_samples
 from react1.pipeline.splicing.mp4 import rewrite as surgery
 from react1.pipeline.splicing.mp4.replace_samples import NewSamples, find_track
@@ -42,7 +43,7 @@ class Edit:
 
     source: Path
     new: list[NewSamples]
-    result: splicing.SplicedFilm
+    result: SplicedFilm
 
     def on(self, copy: Path) -> in_place.InPlaceResult:
         """Edit another copy in the same way."""
