@@ -89,7 +89,7 @@ def run(
         inputs: the inputs of the preset, such as `source`, which may be a MoviePy clip; None leaves an input unset.
 
     Raises:
-        React1Error: see core/errors.py; its `exit_status` is the command line's.
+        React1Error: one of `react1.plugin`; its `exit_status` is the command line's.
     """
     with errors_in_python_terms(edits):
         job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home, until=until)
@@ -118,7 +118,7 @@ def take(
 
     Raises:
         PresetError: the job makes no takes, or is invalid.
-        React1Error: see core/errors.py.
+        React1Error: as for `run`.
     """
     with errors_in_python_terms(edits):
         job = until_takes(_load(preset, edits, provider, None, inputs, online, allow_outside=allow_outside, home=home))
@@ -147,7 +147,7 @@ async def arun(
     Several may run at the same time. Cancelling the task stops the run, which can then be resumed.
 
     Raises:
-        React1Error: see core/errors.py.
+        React1Error: as for `run`.
         asyncio.CancelledError: the task was cancelled; its message says how to resume.
     """
     with errors_in_python_terms(edits):
