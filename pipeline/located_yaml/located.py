@@ -1,8 +1,8 @@
 """Values that know where they were written, so that a problem can be reported with its file, line and column.
 
-`parse_yaml` reads them and refuses tags, duplicate keys, deep nesting and alias bombs, with their line. The input is at
-most 1 MiB of UTF-8. Scalars follow YAML 1.2.2, chapter 10.3 (core schema): only `true` and `false` are booleans, and
-`12:30` is text.
+`parse_yaml` reads them and refuses tags, duplicate keys, merge keys, deep nesting and alias bombs, with their line. The
+input is at most 1 MiB of UTF-8. Scalars follow YAML 1.2.2, chapter 10.3 (core schema): only `true` and `false` are
+booleans, and `12:30` is text.
 """
 
 from __future__ import annotations
@@ -150,6 +150,7 @@ def from_plain(value: object, location: Location, path: tuple[str, ...] = ()) ->
 MAX_BYTES = 1 << 20
 MAX_VALUES = 10_000
 MAX_DEPTH = 40
+_NO_MERGE = "merge keys (<<) are not part of YAML 1.2, and not read; write the keys here, or use an alias for one value"
 _MAX_KEPT = 16 * 1024
 """Events of longer texts are not kept: presets and jobs have a few thousand characters."""
 
@@ -307,6 +308,9 @@ class _Composer:
                 raise _Abort
             self.count += 1
             value = self.node(next(self.events), (*path, key), depth + 1)
+            if key == "<<":
+                self.problems.add_at(key_location, (*path, key), _NO_MERGE)
+                continue
             if key in members:
                 first = keys[key]
                 self.problems.add_at(key_location, (*path, key), f"duplicate key; first defined on line {first.line}")

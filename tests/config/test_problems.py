@@ -101,6 +101,10 @@ def test_problems_of_job_and_preset_are_reported_together(job_folder):
         ("7", "4:5: edits.0: expected a mapping, not 7"),
         ("{in: 1, out: 2, in: 3}", "4:21: edits.0.in: duplicate key; first defined on line 4"),
         (
+            "{<<: &base {in: 1, out: 2}, in: 3, out: 4}",
+            "4:6: edits.0.<<: merge keys (<<) are not part of YAML 1.2, and not read; write the keys here, or use an alias",
+        ),
+        (
             "!!python/name:os.system x",
             "4:5: edits.0: YAML tags are not supported; remove 'tag:yaml.org,2002:python/name:os.system'",
         ),
