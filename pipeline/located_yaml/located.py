@@ -148,9 +148,9 @@ def from_plain(value: object, location: Location, path: tuple[str, ...] = ()) ->
 
 
 MAX_BYTES = 1 << 20
-MAX_VALUES = 10_000
+MAX_VALUES = 40_000
 MAX_DEPTH = 40
-_NO_MERGE = "merge keys (<<) are not part of YAML 1.2, and not read; write the keys here, or use an alias for one value"
+_NO_MERGE = "merge keys (<<), which YAML 1.2 does not have, are not read; write the keys here"
 _MAX_KEPT = 16 * 1024
 """Events of longer texts are not kept: presets and jobs have a few thousand characters."""
 
@@ -261,7 +261,11 @@ class _Composer:
         location, kind = self.location(event), type(event).__name__
         self.count += 1
         if self.count > MAX_VALUES:
-            self.abort(location, path, f"more than {MAX_VALUES:,} values, the limit for a preset or a job")
+            self.abort(
+                location,
+                path,
+                f"more than {MAX_VALUES:,} values, the limit for a preset or a job; split it, or list edits in a table",
+            )
         if depth > MAX_DEPTH:
             self.abort(location, path[:3], f"nested deeper than {MAX_DEPTH} levels")
         if kind == "AliasEvent":

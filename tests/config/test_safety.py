@@ -33,16 +33,28 @@ BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
     ("text", "message"),
     [
         ("a: " + "x" * 10_000_000, "job.yaml: larger than 1 MiB, the limit for a preset or a job"),
-        (BOMB, "values with all aliases expanded; the limit is 10,000"),
+        (BOMB, "values with all aliases expanded; the limit is 40,000"),
         ("a: " + "[" * 500_000, "nested deeper than 40 levels"),
         ("- " * 500_000, "nested deeper than 40 levels"),
-        ("a: [" + "1," * 200_000 + "]", "more than 10,000 values"),
+        ("a: [" + "1," * 200_000 + "]", "more than 40,000 values"),
     ],
     ids=["ten megabytes", "alias bomb", "deep flow", "deep block", "wide"],
 )
 def test_a_bomb_is_refused_before_it_expands(job_folder, text, message):
     """Size, depth and number of values are checked while reading."""
     assert message in job_folder.job_problems(text)[0]
+
+
+def test_the_list_of_a_night_is_read():
+    """Three hundred films with eight edits each: 15,304 values."""
+    choices = "prompt: sad, temperature: 0.4, model_mode: lips"
+    edits = "".join(f"      - {{in: {place}, out: {place + 1}, {choices}}}\n" for place in range(8))
+    films = "".join(f"  - source: film{number}.mp4\n    edits:\n{edits}" for number in range(300))
+    problems = Problems()
+
+    tree = parse_yaml(f"jobs:\n{films}".encode(), "night.yaml", Path(), problems)
+
+    assert tree is not None and not list(problems)
 
 
 @pytest.mark.parametrize("text", ["[" * 3000 + "]" * 3000, "{a: " * 3000 + "}" * 3000, "- " * 3000])
