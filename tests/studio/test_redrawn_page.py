@@ -147,3 +147,19 @@ def test_a_held_enter_on_remove_removes_one_edit(page, studio):
     page.wait_for_timeout(500)
 
     assert edits_in(job) == 3
+
+
+def test_what_the_focus_goes_to_is_not_below_the_tabs(page):
+    """The tabs stay in place while the panel is scrolled."""
+    page.click("#tab-finish")
+    page.click("film-options summary")
+    page.focus("#option-timeline")
+    page.evaluate("document.querySelector('#option-cues').scrollIntoView()")
+    page.focus("#option-cues")
+    for name in ("#option-cues", "film-options summary"):
+        top, edge = page.evaluate(
+            f"['{name}', '.tabs'].map((one) => document.querySelector(one).getBoundingClientRect())"
+            ".map((box, index) => (index ? box.bottom : box.top))"
+        )
+        assert top >= edge, name
+        page.keyboard.press("Shift+Tab")

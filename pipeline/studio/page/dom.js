@@ -28,7 +28,7 @@ let clicked = { control: null, x: 0, y: 0, at: -Infinity };
 document.addEventListener("click", (event) => {
   if (!event.detail) return; // pressed by a key
   const { clientX: x, clientY: y, timeStamp: at } = event, control = controlOf(event.target);
-  const isSecond = at - clicked.at < DOUBLE_CLICK_MS && Math.hypot(x - clicked.x, y - clicked.y) < SAME_PLACE_PX;
+  const isSecond = (event.detail > 1 || at - clicked.at < DOUBLE_CLICK_MS) && Math.hypot(x - clicked.x, y - clicked.y) < SAME_PLACE_PX;
   if (isSecond && clicked.control && control && control !== clicked.control) {
     event.preventDefault();
     event.stopPropagation();
