@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import re
 import signal
 import threading
 from dataclasses import replace
@@ -378,7 +379,9 @@ def test_an_internal_error_of_a_node_has_its_name(source, out, home, monkeypatch
     with pytest.raises(InternalError, match=r"^join: the node join \(react1\) failed: AttributeError"):
         _run(toys.toy_job(source, out), home)
 
-    assert "Traceback" in (all_runs(home)[0].folder / "fault.txt").read_text()
+    details = (all_runs(home)[0].folder / "fault.txt").read_text()
+    cause = r"executors.base\.py.*^AttributeError: .*direct cause.*InternalError: "
+    assert re.search(cause, details, re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

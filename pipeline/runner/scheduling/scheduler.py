@@ -90,7 +90,8 @@ class Scheduler:
                 for step in self._job.steps:
                     self._steps[step.id] = group.create_task(self._run_step(step, group))
         except BaseExceptionGroup as failures:
-            raise _first_error(failures) from None
+            first = _first_error(failures)
+            raise first from first.__cause__  # not None: the details of an internal error are those of its cause
         for step in self._job.steps:
             result = self._steps[step.id].result()
             self.results[step.id] = [] if isinstance(result, AwaitingPick) else _values(result, self._dropped)
