@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ...core.values import AudioStream, Media
 from ...media.audio.samples import first_track, resampled
 from ...media.frames.film_readers import open_input
-from ...media.not_applicable import NotApplicable, is_write_error
+from ...media.not_applicable import NotApplicable, refused_as
 from .lines import DialogueLine, Sound, mix_into
 from .mp4_packets import SAMPLES_PER_PACKET, encode, group_lines, packet_window, with_adts_header
 
@@ -66,7 +66,7 @@ def replace_packets(film: Path, track: Path, media: Media, lines: Sequence[Dialo
     step = SAMPLES_PER_PACKET.get(audio.codec)
     if step is None:
         raise NotApplicable(f"{audio.codec} sound is not replaced packet by packet")
-    try:
+    with refused_as("the sound's packets cannot be taken one by one"):
         starts = _packet_starts(film, audio, step)
         stretches = [_Stretch(*packet_window(starts, group), group) for group in group_lines(lines, step)]
         payloads = _payloads(film, audio, stretches)
@@ -74,10 +74,6 @@ def replace_packets(film: Path, track: Path, media: Media, lines: Sequence[Dialo
         for stretch in stretches:
             new |= _encode_stretch(film, audio, starts, stretch, payloads)
         _write_track(film, track, audio, new)
-    except (av.FFmpegError, ValueError) as error:
-        if is_write_error(error):
-            raise
-        raise NotApplicable(f"the sound's packets cannot be taken one by one: {error}") from error
     return len(new)
 
 
