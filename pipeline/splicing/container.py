@@ -187,6 +187,8 @@ def clock_wraps(media: Media) -> bool:
     return _format_name(media) == "mpegts" and video is not None and int(video.timestamps.array[0]) < 0
 
 
+OTHER_CLOCK_TICKS = 2
+"""By how many ticks of its old clock sound may be off on another: AVI may count the bytes of MP3, or its packets."""
 _TIMED_IN_AVI = frozenset({"ac3", "adpcm_ima_wav", "adpcm_ms", "mp2", "mp3"})
 """Sound that the muxer for AVI puts at its times when packets are copied, besides PCM."""
 _MATROSKA_TICK_S = Fraction(1, 1000)

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from .codecs.hevc import Hevc
 from .codecs.keyframe_headers import vp8_headers, vp9_headers
 from .codecs.mpeg_video import MpegVideo
 from .codecs.standalone_codecs import ENCODERS, Av1, ClosedGop, IntraOnly
-from .container import copy_refusal, is_mp4
+from .container import OTHER_CLOCK_TICKS, copy_refusal, is_mp4
 from .mp4.sample_times import FrameGrid, read_frame_grid
 from .reencode_ranges import RandomAccessPoint, count_leading
 
@@ -55,6 +56,10 @@ def codec_family(codec: str) -> CodecFamily:
 
 
 _HEAD_BYTES, _LONG_HEAD_BYTES = 4096, 16_384
+_SAMPLES_IN_AVI = {"mp2": 1152, "mp3": 1152, "ac3": 1536}
+"""In a packet of coded sound."""
+_LOW_RATE_HZ = 32_000
+"""Below it packets of MP3 have half of the samples (ISO/IEC 13818-3)."""
 _USUAL_DELAY = 2
 """Frames of delay with which every encoder here can reorder, where the container does not store decode times."""
 
@@ -178,7 +183,33 @@ def index_film(source: Path, media: Media) -> PacketIndex:
         with suppress(NoSampleTable):
             times: Ints = media.video.timestamps.array
             return index_mp4(source, media.video, read_frame_grid(source, times, media.video.index))
+    if media.container == "avi":
+        _require_even_sound(source, media)
     return index_stream(source, media.video)
+
+
+def _require_even_sound(source: Path, media: Media) -> None:
+    """Check that ffmpeg's muxer for AVI, which counts packets of coded sound, will give them the times that they have.
+
+    Raises:
+        NotApplicable: they are counted otherwise, such as in bytes of a variable bit rate.
+    """
+    tracks = [track for track in media.audio if track.codec in _SAMPLES_IN_AVI]
+    packets: dict[int, list[tuple[int, int]]] = {track.index: [] for track in tracks}
+    with open_input(source) as container:
+        for packet in stoppable(container.demux([container.streams[index] for index in packets])) if tracks else ():
+            if packet.size and packet.pts is not None:
+                packets[packet.stream_index].append((packet.pts, packet.size))
+        for track in tracks:
+            pts, sizes = np.array(packets[track.index] or [(0, 0)], np.int64).T
+            base = Fraction(container.streams[track.index].time_base or 1)
+            samples = _SAMPLES_IN_AVI[track.codec] // (
+                1 + (track.codec == "mp3" and track.sample_rate_hz < _LOW_RATE_HZ)
+            )
+            places = np.arange(len(pts)) * float(samples / base / track.sample_rate_hz)
+            is_even = np.abs(pts - pts[0] - places).max() <= OTHER_CLOCK_TICKS
+            if not is_even or (track.codec == "mp2" and len(set(sizes.tolist())) > 1):
+                raise NotApplicable(f"the muxer for AVI gives other times to the packets of this {track.codec} sound")
 
 
 def index_mp4(source: Path, video: VideoStream, grid: FrameGrid) -> PacketIndex:

@@ -236,6 +236,28 @@ def _with_first_times_of_0(path: Path) -> None:
                 out.mux(packet)
 
 
+@pytest.mark.parametrize(("rate", "is_exact"), [(("-b:a", "128k"), True), (("-q:a", 4), False)])
+def test_an_avi_whose_sound_is_counted_in_bytes_is_spliced_if_they_tell_its_times(context, tmp_path, rate, is_exact):
+    """So older programs write MP3; of a variable bit rate, as GStreamer writes it, ffmpeg's muxer changes the times."""
+    path = tmp_path / "film.avi"
+    film = ("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=0.64", "-f", "lavfi", "-i", "sine=r=44100:d=0.64")
+    odd.ffmpeg(*film, "-c:v", "mjpeg", "-c:a", "libmp3lame", *rate, path)
+    data = bytearray(path.read_bytes())
+    header, fields = data.index(b"auds"), data.index(b"strf", data.index(b"auds")) + 8
+    struct.pack_into("<II", data, header + 20, 1, 16_000)
+    struct.pack_into("<I", data, header + 44, 1)
+    struct.pack_into("<IH", data, fields + 8, 16_000, 1)
+    path.write_bytes(data)
+
+    if is_exact:
+        result = _plan_and_splice(context, path)
+        assert [data for _, _, data in packets(result.path, "audio")] == [x for _, _, x in packets(path, "audio")]
+    else:
+        media = _read(context, path)
+        with pytest.raises(InputMediaError, match="gives other times to the packets of this mp3 sound"):
+            check_feasibility(context.path(media.file), media, [(4, 6)])
+
+
 def _plan_and_splice(context, path: Path):
     """Splice a numbered take, as it was planned."""
     media = _read(context, path)
