@@ -279,11 +279,11 @@ def test_red_green_and_blue_that_became_luma_and_chroma_are_compared(pix_fmt, pl
 
 @pytest.mark.parametrize("planted", [{}, {"dst_colorspace": 5}, {"dst_color_range": 2}])
 def test_a_wrong_matrix_of_a_complete_re_encode_is_an_error(context, monkeypatch, planted):
-    """HuffYUV of red, green and blue becomes H.264, which has none."""
+    """ZMBV of red, green and blue becomes H.264, which has none."""
     real = reencode.color_conversion
     monkeypatch.setattr(reencode, "color_conversion", lambda *which: {**real(*which), **planted})
     path = context.temp_path("film.mkv")
-    odd.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=192x128:r=25:d=0.8", "-c:v", "huffyuv", "-pix_fmt", "bgra", path)
+    odd.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=192x128:r=25:d=0.8", "-c:v", "zmbv", "-pix_fmt", "bgr0", path)
     file = context.add_external(path)
     media = probe(context.path(file), file)
     take = own_take(context, segment(media, 9, 13))
