@@ -163,3 +163,16 @@ def test_what_the_focus_goes_to_is_not_below_the_tabs(page):
         )
         assert top >= edge, name
         page.keyboard.press("Shift+Tab")
+
+
+def test_a_refused_signing_leaves_its_box_as_the_job_says(page):
+    """The film would not be signed, although the box is ticked."""
+    page.route("**/signing", lambda route: route.fulfill(status=422, json={"error": "refused, to try it"}))
+    page.click("#tab-finish")
+    if page.is_disabled("#sign"):
+        pytest.skip("signing needs the extra provenance")
+    page.click("#sign")
+    page.wait_for_selector("#messages >> text=refused, to try it")
+
+    until(page, "!document.getElementById('sign').checked", limit_ms=5_000)
+    page.complaints[:] = [text for text in page.complaints if "422" not in text]
