@@ -19,10 +19,10 @@ from ..core.errors import InputMediaError
 from ..core.nodes.node import NodeContext
 from ..core.values import Segment
 from ..engine import available
-from ..engine.arrays import Curve, Points
+from ..engine.arrays import Curve
 from ..engine.detect.people import face_box, people_in_shots
 from ..media.probe import require_video
-from ..preflight.clip_checks import sampled_faces
+from ..preflight.clip_checks import SampledFace, sampled_faces
 from ..providers.local import detect_faces_cached, edited_frames
 from .choose import ShotChoice, check_seen, choose_faces, describe_faces, several_people_note
 from .crop import (
@@ -129,7 +129,7 @@ def _must_look(context: NodeContext, segment: Segment, request: FaceRequest) -> 
         return True  # the engine needs them anyway, and reads them from the cache
     samples = _sampled_faces(context, segment)
     several = any(len(faces) > 1 for faces in samples)
-    largest = [max(float(np.ptp(face[:, 1])) for face in faces) for faces in samples if faces]
+    largest = [max(face.height for face in faces) for faces in samples if faces]
     is_small = bool(largest) and median(largest) < SMALL_SHARE * require_video(segment.source).shown_size_px[1]
     return several or (request.crop == "auto" and is_small)
 
@@ -196,20 +196,20 @@ def forecast_crop(context: NodeContext, segment: Segment, request: FaceRequest) 
     return (f"a crop of about {side:.0f} px around the face will be sent as {sent}x{sent}: {reason}",)
 
 
-def _sampled_faces(context: NodeContext, segment: Segment) -> list[list[Points]]:
-    video = require_video(segment.source)
-    return sampled_faces(context.path(segment.source.file), video, segment.start_frame, segment.end_frame)
+def _sampled_faces(context: NodeContext, segment: Segment) -> list[list[SampledFace]]:
+    source = segment.source
+    return sampled_faces(context.path(source.file), source, segment.start_frame, segment.end_frame, context)
 
 
-def _wanted_height(request: FaceRequest, faces: Sequence[Points]) -> float:
+def _wanted_height(request: FaceRequest, faces: Sequence[SampledFace]) -> float:
     """Return the height of the face that is probably meant: the outermost one for left and right, else the largest."""
-    left_to_right = sorted(faces, key=lambda face: float(face[:, 0].mean()))
+    left_to_right = sorted(faces, key=lambda face: face.x)
     face = request.options.face
     if face in ("left", "right"):
-        return float(np.ptp(left_to_right[0 if face == "left" else -1][:, 1]))
+        return left_to_right[0 if face == "left" else -1].height
     if isinstance(face, int) and face <= len(left_to_right):
-        return float(np.ptp(left_to_right[face - 1][:, 1]))
-    return max(float(np.ptp(points[:, 1])) for points in faces)
+        return left_to_right[face - 1].height
+    return max(sampled.height for sampled in faces)
 
 
 def _cropped(

@@ -10,15 +10,18 @@ enough, so that little is decoded of a film without problems.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from ..core.nodes.node import NodeContext
 from ..core.times import frames_text
-from ..core.values import Media, VideoStream
+from ..core.values import Media
 from ..engine import available
 from ..engine.arrays import Image, Points
 from ..engine.detect.track import Track, confirmed_tracks
@@ -29,6 +32,7 @@ from ..media.audio.loudness import is_near_silence
 from ..media.frames import decode, shots
 from ..media.probe import require_video
 from ..media.timing.clock import describe_frame, frame_time_s
+from ..media.tools.ffmpeg import tool_version
 from ..media.trim import container_time_s
 
 if TYPE_CHECKING:
@@ -45,6 +49,8 @@ SAMPLES = 8
 ENOUGH_FACES = 3
 _SAMPLE_ORDER = (4, 1, 6, 2, 5, 0, 7, 3)
 _MAX_LISTED_CUTS = 4
+_FACES_VERSION = 1
+"""Raise it when other faces are found in sampled frames, or they are cached otherwise."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ class _Span:
     name: str
     start: int
     end: int
+    context: NodeContext | None = None
+    """Where cuts and faces are cached."""
 
     def finding(self, code: Code, reason: str, *, fatal: bool = False) -> Finding:
         """Return a finding with the span's place in the film."""
@@ -85,6 +93,7 @@ def check_span(
     max_s: Fraction | None,
     max_size_px: tuple[int, int] | None,
     has_own_audio: bool,
+    context: NodeContext | None = None,
 ) -> list[Finding]:
     """Return the reasons against sending the frames [start_frame, end_frame) of a film.
 
@@ -97,11 +106,12 @@ def check_span(
         max_s: longest clip that the provider accepts, in seconds; None if there is no limit.
         max_size_px: largest picture that the provider accepts, (long side, short side); None if there is no limit.
         has_own_audio: whether the edit has its own `audio`.
+        context: where the cuts and faces of the film are cached; without it nothing is.
 
     Raises:
         InputMediaError: a frame of the span is damaged.
     """
-    span = _Span(path, source, name, start_frame, end_frame)
+    span = _Span(path, source, name, start_frame, end_frame, context)
     findings = [*_check_length(span, max_s), *_check_size(span, max_size_px)]
     if not has_own_audio:
         findings += _check_voice(span)
@@ -142,7 +152,7 @@ def _check_voice(span: _Span) -> Iterator[Finding]:
 
 
 def _check_cuts(span: _Span) -> Iterator[Finding]:
-    cuts = shots.cuts_between(span.path, span.source, span.start, span.end)
+    cuts = shots.cuts_between(span.path, span.source, span.start, span.end, span.context)
     if cuts:
         frames = ", ".join(f"{cut} ({describe_frame(span.source, cut)})" for cut in cuts[:_MAX_LISTED_CUTS])
         more = f" and {len(cuts) - _MAX_LISTED_CUTS} more" if len(cuts) > _MAX_LISTED_CUTS else ""
@@ -155,7 +165,7 @@ def _check_face(span: _Span) -> Iterator[Finding]:
     if missing:
         yield span.finding("face_unknown", f"faces were not checked: {missing}")
         return
-    distances_px = eye_distances_px(span.path, require_video(span.source), span.start, span.end)
+    distances_px = eye_distances_px(span.path, span.source, span.start, span.end, span.context)
     if not distances_px:
         count = len(sampled_frames(span.start, span.end))
         yield span.finding("no_face", f"no face found in {count} sampled frames; {FACE_HINT}", fatal=True)
@@ -164,24 +174,66 @@ def _check_face(span: _Span) -> Iterator[Finding]:
         yield span.finding("small_face", reason)
 
 
-def eye_distances_px(path: Path, video: VideoStream, start: int, end: int) -> list[float]:
+@dataclass(frozen=True)
+class SampledFace:
+    """What is asked of a face in a sampled frame, in px of the picture as it is shown."""
+
+    x: float
+    """The mean of its landmarks."""
+    height: float
+    eyes: float
+    """The distance between the eyes."""
+
+
+def eye_distances_px(
+    path: Path, source: Media, start: int, end: int, context: NodeContext | None = None
+) -> list[float]:
     """Return the distance between the eyes of the largest face in each frame with a face, in displayed px."""
-    samples = sampled_faces(path, video, start, end)
-    return [max(FaceFrame(face).unit_px for face in faces) for faces in samples if faces]
+    samples = sampled_faces(path, source, start, end, context)
+    return [max(face.eyes for face in faces) for faces in samples if faces]
 
 
-def sampled_faces(path: Path, video: VideoStream, start: int, end: int) -> list[list[Points]]:
-    """Return the faces of some frames of [start, end), in displayed px; three frames with a face are enough."""
+def sampled_faces(
+    path: Path, source: Media, start: int, end: int, context: NodeContext | None = None
+) -> list[list[SampledFace]]:
+    """Return the faces of some frames of [start, end); three frames with a face are enough.
+
+    They are cached under the film's digest where there is a context: the forecast of a crop and the checks ask alike.
+    """
+    cached = None if context is None else context.cache_get(_faces_parts(source, start, end))
+    if cached is not None:
+        with suppress(OSError, ValueError, TypeError):
+            return [[SampledFace(**face) for face in faces] for faces in json.loads(cached.read_text("utf-8"))]
+    samples = _sample_faces(path, source, start, end)
+    if context is not None:
+        written = context.temp_path("faces.json")
+        written.write_text(json.dumps([[asdict(face) for face in faces] for faces in samples]), "utf-8")
+        context.cache_put(_faces_parts(source, start, end), written)
+    return samples
+
+
+def _sample_faces(path: Path, source: Media, start: int, end: int) -> list[list[SampledFace]]:
     from ..engine.detect.faces import FaceFinder
 
-    samples: list[list[Points]] = []
+    samples: list[list[SampledFace]] = []
     with FaceFinder() as finder:
         for frame in sampled_frames(start, end):
-            ((_, picture),) = decode.images(path, video, frame, frame + 1)
-            samples.append(_confirmed_faces(finder, picture))
+            ((_, picture),) = decode.images(path, require_video(source), frame, frame + 1)
+            samples.append([_sampled(face) for face in _confirmed_faces(finder, picture)])
             if sum(bool(faces) for faces in samples) == ENOUGH_FACES:
                 break
     return samples
+
+
+def _sampled(face: Points) -> SampledFace:
+    top, bottom = float(face[:, 1].min()), float(face[:, 1].max())
+    return SampledFace(float(face[:, 0].mean()), bottom - top, float(FaceFrame(face).unit_px))
+
+
+def _faces_parts(source: Media, start: int, end: int) -> dict[str, Any]:
+    by = {"faces": _FACES_VERSION} | {name: tool_version(name) for name in ("ai_edge_litert", "cv2", "av")}
+    stream = require_video(source).index
+    return {"what": "sampled faces", "film": source.file.digest, "stream": stream, "span": [start, end], "by": by}
 
 
 def sampled_frames(start: int, end: int) -> list[int]:

@@ -8,27 +8,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
-from ..core.file import File
 from ..core.nodes.node import Need, NodeContext, Params, Workload
 from ..core.values import Media, Segment
 from ..media.tools.ffmpeg import tool_version
 from ..store.keys import Parts, input_digest
+from ..store.store import Store
 
 if TYPE_CHECKING:
     from .clip_checks import Finding
-
-
-class FindingsCache(Protocol):
-    """Where findings and films are: the store, or the context of a node."""
-
-    def path(self, file: File) -> Path:
-        """Return a path from which this content can be read."""
-
-    def cache_get(self, parts: Any) -> Path | None:
-        """Return the file cached under these parts, or None."""
 
 
 class SpanCheckParams(Params):
@@ -65,7 +54,7 @@ class SpanCheck:
         return segment.source
 
 
-def findings_of(cache: FindingsCache, segment: Segment, params: SpanCheckParams) -> list[Finding]:
+def findings_of(cache: Store | NodeContext, segment: Segment, params: SpanCheckParams) -> list[Finding]:
     """Return the findings of a segment's span: the stored ones, else check it now.
 
     Raises:
@@ -75,7 +64,7 @@ def findings_of(cache: FindingsCache, segment: Segment, params: SpanCheckParams)
     return _find(cache, segment, params) if stored is None else stored
 
 
-def _find(cache: FindingsCache, segment: Segment, params: SpanCheckParams) -> list[Finding]:
+def _find(cache: Store | NodeContext, segment: Segment, params: SpanCheckParams) -> list[Finding]:
     """Check the span of a segment in its film now."""
     from .clip_checks import check_span  # not with the module: what is paid for already needs no engine
 
@@ -88,10 +77,11 @@ def _find(cache: FindingsCache, segment: Segment, params: SpanCheckParams) -> li
         max_s=params.max_s,
         max_size_px=params.max_size_px,
         has_own_audio=segment.edit.audio is not None,
+        context=None if isinstance(cache, Store) else cache,
     )
 
 
-def stored_findings(cache: FindingsCache, segment: Segment, params: SpanCheckParams) -> list[Finding] | None:
+def stored_findings(cache: Store | NodeContext, segment: Segment, params: SpanCheckParams) -> list[Finding] | None:
     """Return the findings that an earlier check has cached; None if there are none, or they are not readable."""
     from .clip_checks import Finding
 

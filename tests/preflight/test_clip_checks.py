@@ -10,9 +10,12 @@ from numbered_clips import make_clip
 from speech import bursts, speaking_film
 
 from react1.pipeline.core.file import File
+from react1.pipeline.media.frames import shots
 from react1.pipeline.media.probe import probe
 from react1.pipeline.preflight import clip_checks
 from react1.pipeline.preflight.clip_checks import check_span, eye_distances_px, sampled_frames
+from react1.pipeline.runner.planning.forecast import ReadOnlyContext
+from react1.pipeline.store.store import Store
 
 pytestmark = pytest.mark.slow
 
@@ -183,10 +186,34 @@ def test_three_frames_with_a_face_are_enough(face_detection, talking_clip, monke
     images = clip_checks.decode.images
     monkeypatch.setattr(clip_checks.decode, "images", lambda *value: read.append(value[2]) or images(*value))
 
-    distances_px = eye_distances_px(talking_clip, probed(talking_clip).video, 0, 50)
+    distances_px = eye_distances_px(talking_clip, probed(talking_clip), 0, 50)
 
     assert len(distances_px) == len(read) == 3
     assert all(distance_px > 30 for distance_px in distances_px)
+
+
+def test_the_steps_of_a_plan_decode_a_span_once(face_detection, talking_clip, tmp_path, monkeypatch):
+    """What one has found, the next reads from memory: the same findings, no file stored. Another plan looks again."""
+    decoded = []
+    exact_frames = clip_checks.decode.exact_frames
+    monkeypatch.setattr(
+        clip_checks.decode, "exact_frames", lambda *args: decoded.append(args[2:]) or exact_frames(*args)
+    )
+    store = Store(tmp_path / "home", read_only=True)
+    film = probed(talking_clip)
+    shots.cuts_between(talking_clip, film, 10, 40, ReadOnlyContext(store))
+    sampled = clip_checks.sampled_faces(talking_clip, film, 10, 40, ReadOnlyContext(store))
+    first = len(decoded)
+
+    findings = check(talking_clip, 10, 40, context=ReadOnlyContext(store))
+    assert clip_checks.sampled_faces(talking_clip, film, 10, 40, ReadOnlyContext(store)) == sampled
+
+    assert first == len(decoded) == 1 + 3
+    assert findings == check(talking_clip, 10, 40)
+    assert not (tmp_path / "home").exists()
+    decoded.clear()
+    check(talking_clip, 10, 40, context=ReadOnlyContext(Store(tmp_path / "home", read_only=True)))
+    assert len(decoded) == first
 
 
 REAL_FILMS = {

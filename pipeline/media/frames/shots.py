@@ -40,7 +40,8 @@ THRESHOLD = 6.5
 FLASH_FRAMES = 3
 VERSION = 1
 """Raise it when the same film would get other cuts, or cached cuts would be written otherwise."""
-BLOCK_FRAMES = 250
+BLOCK_FRAMES = 100
+"""Short, because a span costs the decoding of every block that it touches."""
 _BEFORE, _AFTER = FLASH_FRAMES + 1, FLASH_FRAMES
 """How many frames around a block decide about its first and its last frame."""
 

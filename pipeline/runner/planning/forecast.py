@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
+from weakref import WeakKeyDictionary
 
 from ...config.checked_job import Step
 from ...core.errors import InternalError, React1Error
@@ -14,9 +16,12 @@ from ...core.nodes import node
 from ...core.nodes.node import Forecast
 from ...core.values import Segment, Take, Upload
 from ...scripting.context_clips import ContextClips
+from ...store.keys import digest
 from ...store.store import Store
 
 Answer = TypeVar("Answer")
+_MOST_CACHED, _LARGEST_CACHED = 2000, 4096
+"""Files, and bytes of each, that plans with one store keep in memory."""
 
 
 class _NeedsStore(Exception):
@@ -24,10 +29,17 @@ class _NeedsStore(Exception):
 
 
 class ReadOnlyContext(ContextClips):
-    """A context that reads files and runs tools; files that they write are temporary."""
+    """A context that reads files and runs tools; files that they write are temporary.
+
+    Small files that are cached, such as where the cuts of a film are, are kept in memory as long as the store is open,
+    so that the steps of a plan do not find the same thing twice.
+    """
+
+    _cached_with: ClassVar[WeakKeyDictionary[Store, OrderedDict[str, bytes]]] = WeakKeyDictionary()
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._cached = self._cached_with.setdefault(store, OrderedDict())
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def path(self, file: File) -> Path:
@@ -45,11 +57,19 @@ class ReadOnlyContext(ContextClips):
         raise _NeedsStore(path)
 
     def cache_get(self, parts: Mapping[str, Any]) -> Path | None:
-        """Return a file that a run cached, or None."""
-        return self._store.cache_get(dict(parts))
+        """Return a file that a run or a forecast cached, or None."""
+        path, key = self._store.cache_get(dict(parts)), digest(parts)
+        if path is None and (content := self._cached.get(key)) is not None:
+            path = self.temp_path(key)
+            path.write_bytes(content)
+        return path
 
     def cache_put(self, parts: Mapping[str, Any], path: Path) -> None:
-        """Cache nothing."""
+        """Keep a small file in memory; the store is not written."""
+        if path.stat().st_size <= _LARGEST_CACHED:
+            self._cached[digest(parts)] = path.read_bytes()
+            if len(self._cached) > _MOST_CACHED:
+                self._cached.popitem(last=False)
 
     def progress(self, share: float) -> None:
         """Ignore progress."""

@@ -97,12 +97,12 @@ def test_face_that_is_only_seen_from_close_up_is_a_person(engine_ready, tmp_path
 
     two_faces, people = _two_people()
     path = two_faces.write_people(tmp_path / "film.mp4", people, size=(320, 160), frames=8, cut=0)
-    video = probe(path, File(digest="0" * 64, suffix=".mp4", size_bytes=path.stat().st_size)).video
+    film = probe(path, File(digest="0" * 64, suffix=".mp4", size_bytes=path.stat().st_size))
 
     (shot,) = people_in_shots(find_faces(path, lambda _: None), (0, 8), Fraction(25))
 
     assert [len(person.points) for person in shot.people] == [8, 8]
-    assert [len(faces) for faces in sampled_faces(path, video, 0, 8)] == [2, 2, 2]
+    assert [len(faces) for faces in sampled_faces(path, film, 0, 8)] == [2, 2, 2]
 
 
 @pytest.mark.slow
