@@ -146,6 +146,16 @@ def test_an_edit_is_compared_with_the_span_that_ends_last(job_folder):
     assert [text.partition(" overlaps ")[2] for text in messages] == ["00:00:01.000–00:00:09.000 on line 4"] * 2
 
 
+def test_a_name_that_no_file_could_have_is_refused_in_words(job_folder):
+    """Not by a regular expression."""
+    (message,) = job_folder.job_problems(f"{JOB}  - {{in: 1, out: 2, name: two words}}\n")
+
+    assert message == (
+        "job.yaml:4:27: edits.0.name: expected a letter or digit, then up to 63 of A-Z, a-z, 0-9, '.', '_' and '-' "
+        "(no space, no accent), not 'two words'"
+    )
+
+
 def test_a_duplicate_edit_name_is_reported(job_folder):
     """The position is that of the second edit."""
     messages = job_folder.job_problems(f"{JOB}  - {{in: 1, out: 2, name: x}}\n  - {{in: 2, out: 3, name: x}}\n")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticKnownError
@@ -13,6 +14,8 @@ from ..times import Moment, Time, order_key
 from .choices import ModelMode, Prompt, React1Overrides, SyncMode
 from .face_choice import CropMode, FaceOptions, FacePoint, Strength
 from .takes import Matrix, value_text
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class At(BaseModel):
@@ -56,9 +59,16 @@ class Placement(BaseModel):
     snap: Literal["none", "shot", "silence"] | None = Field(
         default=None, description="move in and out to the nearest cut or pause (default: as the step says)"
     )
-    name: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="a name for the segment"
-    )
+    name: str | None = Field(default=None, pattern=_NAME, description="a name for the segment")
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _require_plain_name(cls, name: Any) -> Any:
+        if isinstance(name, str) and not re.search(_NAME, name):
+            raise ValueError(
+                "expected a letter or digit, then up to 63 of A-Z, a-z, 0-9, '.', '_' and '-' (no space, no accent)"
+            )
+        return name
 
     @field_validator("in_", "out")
     @classmethod
