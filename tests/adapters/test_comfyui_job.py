@@ -262,15 +262,35 @@ def test_a_wrong_value_is_named_by_its_widget(server, settings, message):
     assert server.run(job).errors["3"].startswith(message)
 
 
-@pytest.mark.parametrize(("socket", "wanted"), [("video", "no VIDEO"), ("edits", "no list of edits")])
-def test_a_value_of_another_type_is_refused_in_words(server, socket, wanted):
+@pytest.mark.parametrize(
+    ("node", "socket", "message"),
+    [
+        ("3", "video", "str is no VIDEO; connect"),
+        ("3", "edits", "str is no list of edits; connect"),
+        ("3", "settings", "str is no Settings; connect"),
+        ("3", "max_cost_usd", "'film.mp4' is not a number"),
+        ("2", "edits", "str is no list of edits; connect"),
+        ("2", "takes_to_try", "str is no list of takes; connect"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_in_words(server, node, socket, message):
     """Outputs of any type, such as those of switches of other packs, fit every socket."""
     job = workflow()
-    job["3"]["inputs"][socket] = "film.mp4"
+    job[node]["inputs"][socket] = "film.mp4"
 
     (error,) = server.run(job).errors.values()
 
-    assert f"{socket}: str is {wanted}; connect" in str(error)
+    assert f"{socket}: {message}" in str(error)
+
+
+def test_edits_that_overlap_are_named_by_their_spans(server):
+    """In a graph nobody sees which place of the list an edit has."""
+    job = workflow()
+    job["5"] = {"class_type": "react1_edit", "inputs": {**job["2"]["inputs"], "edits": ["2", 0]}}
+    job["3"]["inputs"]["edits"] = ["5", 0]
+
+    span = f"{job['2']['inputs']['in']}–{job['2']['inputs']['out']}"
+    assert server.run(job).errors == {"5": f"{span} overlaps {span}"}
 
 
 def test_a_preset_of_another_version_is_refused_in_words():

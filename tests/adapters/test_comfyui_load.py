@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -158,6 +159,8 @@ def test_the_registry_and_the_manager_find_what_they_need():
     lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
     extra = project["project"]["optional-dependencies"]["local"]
 
-    assert {"PublisherId", "DisplayName", "Icon"} <= comfy.keys()
+    assert {"PublisherId", "DisplayName"} <= comfy.keys()
+    icon = (ROOT / comfy["Icon"].partition("/main/")[2]).read_text("utf-8")
+    assert re.search(r'<svg [^>]*viewBox="0 0 (\d+) \1"', icon)  # the registry takes square ones only
     assert lines == [*project["project"]["dependencies"], *extra]
     assert json.loads((ROOT / "node_list.json").read_text()) == {name: box.title for name, box in all_boxes().items()}

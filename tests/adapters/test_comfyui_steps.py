@@ -27,6 +27,14 @@ def test_a_matrix_without_a_choice_is_refused(server):
     assert "`takes` has no pick; set it to one of happy, sad" in outcome.errors["7"]
 
 
+def test_a_value_that_is_no_media_is_refused_in_words(server):
+    """An output of any type may be connected to it."""
+    job = {name: box for name, box in steps().items() if name in ("10", "11")}
+    job["10"]["inputs"]["media"] = "film.mp4"
+
+    assert server.run(job).errors == {"10": "media: str is no media; connect a box that gives media"}
+
+
 def test_a_film_that_changed_under_its_name_is_fetched_again(server):
     """Its old content is not asked for any more."""
     from numbered_clips import make_clip

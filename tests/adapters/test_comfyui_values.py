@@ -117,6 +117,7 @@ def test_the_sound_of_surround_keeps_the_level_of_its_centre(server):
 
     heard = read_all(film.path, 48_000)
     assert heard.shape[0] == 2
+    assert film.note.endswith("; its sound of 6 channels is mixed to stereo")
     assert np.abs(heard[:, 12_000:36_000]).max() == pytest.approx(0.5 * 0.5**0.5, abs=0.01)
 
 

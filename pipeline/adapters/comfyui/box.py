@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from ...core.errors import PresetError
 
 if TYPE_CHECKING:
     from .work import BoxCall
@@ -16,6 +19,7 @@ VIDEO, AUDIO, IMAGE = "VIDEO", "AUDIO", "IMAGE"
 """ComfyUI's own types, which the boxes of every pack share."""
 EDITS, TAKES, MATRIX = "REACT1_EDITS", "REACT1_TAKES", "REACT1_TAKES_TO_TRY"
 MAIN, STEPS = "react1", "react1/steps"
+SocketValue = TypeVar("SocketValue")
 
 
 @dataclass(frozen=True)
@@ -100,3 +104,40 @@ class Box:
             React1Error: it failed; the message is one line.
         """
         raise NotImplementedError
+
+
+def read_socket(
+    values: Mapping[str, Any], name: str, kind: type[SocketValue], is_no: str, connect: str
+) -> SocketValue | None:
+    """Return the value of a socket, None if nothing is connected; outputs of any type may give it another.
+
+    Args:
+        values: of all inputs.
+        name: the socket's.
+        kind: the type that it takes.
+        is_no: what the value is not, such as `list of edits`.
+        connect: the boxes that give it.
+
+    Raises:
+        PresetError: it is a value of another type.
+    """
+    value = values.get(name)
+    if value is None or isinstance(value, kind):
+        return value
+    raise PresetError(f"{name}: {type(value).__name__} is no {is_no}; connect {connect}")
+
+
+def read_number(values: Mapping[str, Any], name: str, usual: float) -> float:
+    """Return the number of a widget, which may be connected to an output of any type.
+
+    Raises:
+        PresetError: it is none.
+    """
+    value = values.get(name)
+    try:
+        number = float(usual if value is None or value == "" else value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise PresetError(f"{name}: {value!r:.60} is not a number")
+    return number

@@ -54,6 +54,7 @@ _TERMS: tuple[tuple[str, str], ...] = (
     (r"with `react1 run`", "by queueing again"),
     (r"\brun (?:it )?again\b", "queue again"),
     (r" \(`react1 faces` shows them\)", ""),
+    (r"its number in `react1 faces`", "its number from left to right"),
 )
 """What the command line says, and what it is called in a node editor."""
 

@@ -15,7 +15,7 @@ from ....interchange.limits import read_text
 from ....located_yaml.explain import is_url, validate
 from ....located_yaml.located import Location, Problems, from_plain
 from .. import folders, host
-from ..box import AUDIO, EDITS, MATRIX, Box, BoxResult, Input, Output
+from ..box import AUDIO, EDITS, MATRIX, Box, BoxResult, Input, Output, read_socket
 from ..conversions.edit_values import EditList, local_files, make_edit, parse_edits
 from ..conversions.media_values import line_file
 from ..conversions.widgets import Widget, advanced, read_widgets, widgets_of
@@ -75,9 +75,10 @@ class EditBox(Box):
     def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:
         """Return the edits of the boxes before it and this one."""
         fields = read_widgets(edit_widgets(), values)
-        matrix, audio = values.get("takes_to_try"), values.get("audio")
+        earlier, audio = _earlier_edits(values), values.get("audio")
+        matrix = read_socket(values, "takes_to_try", Matrix, "list of takes", "Takes to try")
         note = ""
-        if isinstance(matrix, Matrix):
+        if matrix is not None:
             ignored = [axis for axis in matrix.axes if axis in fields]
             fields = {name: value for name, value in fields.items() if name not in matrix.axes}
             fields["takes"] = matrix.model_dump(mode="json", exclude_none=True)
@@ -87,7 +88,11 @@ class EditBox(Box):
         edit = make_edit(fields, host.folder("input"))
         if note:
             call.show(note)
-        return BoxResult((EditList((edit,)).joined(values.get("edits")),), {"text": [note]} if note else {})
+        return BoxResult((EditList((edit,)).joined(earlier),), {"text": [note]} if note else {})
+
+
+def _earlier_edits(values: Mapping[str, Any]) -> EditList | None:
+    return read_socket(values, "edits", EditList, "list of edits", "Edit or Edits from text")
 
 
 class TakesToTryBox(Box):
@@ -191,7 +196,7 @@ class EditsFromTextBox(Box):
     def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:
         """Return the edits; those of a file are read when the film is known."""
         del call
-        return BoxResult((_read(values).joined(values.get("edits")),))
+        return BoxResult((_read(values).joined(_earlier_edits(values)),))
 
 
 def _list_widgets() -> tuple[Widget, ...]:

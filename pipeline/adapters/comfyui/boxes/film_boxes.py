@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 from ....core.errors import PresetError
 from ....core.nodes.registry import load_registry
-from ....core.values import Media, Take, Value
+from ....core.values import Media, Take
 from ....located_yaml.explain import is_url
 from ....store.store import Store
 from .. import folders, host
-from ..box import STEPS, VIDEO, Box, BoxResult, Input, Output
+from ..box import STEPS, VIDEO, Box, BoxResult, Input, Output, read_socket
 from ..conversions.media_values import film_file
 from ..conversions.widgets import Widget, read_widgets, widgets_of
 from ..folders import call_key, given_files
@@ -171,7 +171,7 @@ class MediaToVideoBox(Box):
     about: ClassVar[str] = "Gives a film of the single steps to any pack, with its file."
     category: ClassVar[str] = STEPS
     outputs: ClassVar[tuple[Output, ...]] = (Output(VIDEO, "video", "the film, backed by its file"),)
-    source: ClassVar[type[Value]] = Media
+    source: ClassVar[type[Media] | type[Take]] = Media
 
     @classmethod
     def inputs(cls) -> tuple[Input, ...]:
@@ -181,7 +181,10 @@ class MediaToVideoBox(Box):
     @classmethod
     def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:
         """Return the file of the value."""
-        (value,) = (value for value in values.values() if isinstance(value, (Media, Take)))
+        (socket,) = cls.inputs()
+        value = read_socket(values, socket.name, cls.source, socket.name, f"a box that gives {socket.name}")
+        if value is None:
+            raise PresetError(f"{socket.name}: connect a box that gives {socket.name}")
         media = value.media if isinstance(value, Take) else value
         path = call.do(lambda _progress: Store(folders.react1_home()).path(media.file))
         return BoxResult((host.video_from_file(path),))
@@ -193,4 +196,4 @@ class TakeToVideoBox(MediaToVideoBox):
     id: ClassVar[str] = "react1_take_to_video"
     title: ClassVar[str] = "React1 Take to video"
     about: ClassVar[str] = "Gives the clip of a take to any pack: the span with its handles."
-    source: ClassVar[type[Value]] = Take
+    source: ClassVar[type[Media] | type[Take]] = Take

@@ -11,7 +11,7 @@ from ....core.errors import PresetError
 from ....core.nodes.registry import load_registry
 from ....store.store import Store
 from .. import folders, host
-from ..box import EDITS, TAKES, VIDEO, Box, BoxResult, Input, Output
+from ..box import EDITS, TAKES, VIDEO, Box, BoxResult, Input, Output, read_number, read_socket
 from ..conversions.edit_values import EditList
 from ..conversions.media_values import FilmFile, film_file
 from ..conversions.widgets import widgets_of
@@ -65,17 +65,17 @@ def film_job_of(values: Mapping[str, Any], film: FilmFile) -> FilmJob:
     """Return the job that the inputs describe.
 
     Raises:
-        PresetError: there are no edits, which outputs of any type may give instead.
+        PresetError: there are no edits, or a socket has a value of another type.
     """
-    edits = values.get("edits")
-    if not isinstance(edits, EditList):
-        raise PresetError(f"edits: {type(edits).__name__} is no list of edits; connect Edit or Edits from text")
+    edits = read_socket(values, "edits", EditList, "list of edits", "Edit or Edits from text")
+    if edits is None:
+        raise PresetError("edits: there are none; connect Edit or Edits from text")
     return FilmJob(
         preset=str(values.get("preset") or next(iter(film_presets()))),
         source=film.path,
         edits=edits,
         provider=str(values.get("provider") or "auto"),
-        settings=values.get("settings") or {},
+        settings=read_socket(values, "settings", dict, "Settings", "Settings") or {},
         on_failure=str(values.get("on_failure") or "stop"),
         takes_only=values.get("splice") is False,
     )
@@ -115,7 +115,7 @@ class ReExpressBox(Box):
         """Refuse a hosted provider without a key, or without a maximum cost."""
         preset = str(values.get("preset") or next(iter(film_presets())))
         provider = preset_provider(preset, str(values.get("provider") or "auto"))
-        require_budget(provider, float(values.get("max_cost_usd") or 0.0))
+        require_budget(provider, read_number(values, "max_cost_usd", 0.0))
 
     @classmethod
     def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
@@ -127,7 +127,7 @@ class ReExpressBox(Box):
         """Run the job; takes alone, or takes that wait for a choice, block the film."""
         film = call.do(lambda progress: film_file(values["video"], progress), part=0.0)
         job = film_job_of(values, film)
-        budget = require_budget(preset_provider(job.preset, job.provider), float(values.get("max_cost_usd") or 0.0))
+        budget = require_budget(preset_provider(job.preset, job.provider), read_number(values, "max_cost_usd", 0.0))
         result = run_job(call, job, budget)
         return film_result(call, cls, result, values, [film.note] if film.note else [])
 

@@ -16,7 +16,7 @@ from ....core.errors import InputMediaError, PresetError, not_one_of
 from ....core.values import Segment, Take
 from ....store.store import Store
 from .. import folders, host
-from ..box import AUDIO, IMAGE, TAKES, VIDEO, Box, BoxResult, Input, Output
+from ..box import AUDIO, IMAGE, TAKES, VIDEO, Box, BoxResult, Input, Output, read_number, read_socket
 from ..conversions.media_values import audio_value, batch, decode_jpeg, image_value, silence_value
 from ..folders import call_key, given_files
 from ..work import BoxCall
@@ -180,7 +180,7 @@ class TakeBox(Box):
     def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:
         """Read the take."""
         takes = _takes(_result(values))
-        number = int(values.get("number") or 1)
+        number = int(read_number(values, "number", 1))
         if number > len(takes):
             raise PresetError(f"number: there are {len(takes)} takes, not {number}")
         take, store = takes[number - 1], Store(folders.react1_home())
@@ -200,8 +200,8 @@ class TakeBox(Box):
 
 
 def _result(values: Mapping[str, Any]) -> FilmResult:
-    result = values.get("takes")
-    if not isinstance(result, FilmResult):
+    result = read_socket(values, "takes", FilmResult, "list of takes", "takes of Re-express or of Pick take")
+    if result is None:
         raise PresetError("takes: connect takes of Re-express or of Pick take")
     return result
 

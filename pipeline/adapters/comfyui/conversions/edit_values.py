@@ -39,7 +39,8 @@ class EditList:
         dumped = [edit.model_dump(mode="json", by_alias=True, exclude_none=True) for edit in longer.edits]
         problems = Problems()
         check_edits(from_plain(dumped, Location("", Path())), problems)
-        problems.raise_if_any()
+        if problems:  # by their own words: which place of the list an edit has is not seen in a graph
+            raise PresetError("; ".join(problem.message for problem in problems))
         return longer
 
     def joined(self, other: EditList | None) -> EditList:

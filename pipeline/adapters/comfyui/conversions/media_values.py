@@ -65,7 +65,7 @@ def film_file(video: Any, progress: Progress) -> FilmFile:
     rate = Fraction(components.frame_rate).limit_denominator(_MAX_RATE_DENOMINATOR)
     if rate <= 0:
         raise InputMediaError("the VIDEO has a frame rate of 0; set fps of the box that makes it")
-    note = ENCODED_NOTE + _lost(pictures) + (sound.note if sound else "")
+    note = ENCODED_NOTE + _lost(pictures) + (sound.batch_note + sound.mix_note if sound else "")
     return FilmFile(_encode(pictures, rate, sound, progress), note)
 
 
@@ -179,7 +179,7 @@ def line_file(audio: Any) -> Path:
     sound = _Sound.read(audio)
     if not sound.samples.shape[1]:
         raise InputMediaError("the AUDIO of the new line is empty; connect another one")
-    if sound.note:
+    if sound.batch_note:
         raise InputMediaError(f"the AUDIO of the new line is a batch of {sound.batch}; connect one of them")
     samples, rate_hz = sound.samples, sound.rate_hz
     name = hashlib.sha256(np.ascontiguousarray(samples).tobytes() + str(rate_hz).encode()).hexdigest()[:32]
@@ -194,9 +194,16 @@ class _Sound:
     """`(channels, samples)`; more than two channels are mixed to stereo."""
     rate_hz: int
     batch: int
+    channels: int = 0
+    """How many it had."""
 
     @property
-    def note(self) -> str:
+    def mix_note(self) -> str:
+        """What is said of more than two channels; empty if there are not more."""
+        return f"; its sound of {self.channels} channels is mixed to stereo" if self.channels > 2 else ""
+
+    @property
+    def batch_note(self) -> str:
         """What of the batch is left out; empty if nothing is."""
         return f"; only the first of the batch of {self.batch} sounds is kept" if self.batch > 1 else ""
 
@@ -223,9 +230,9 @@ class _Sound:
         if not is_sound or rate_hz <= 0 or len(channels) > _MOST_CHANNELS:
             raise InputMediaError(
                 f"the AUDIO has {waveform.dtype} of {len(channels)} channels at {rate_hz} Hz; a sound is finite floats "
-                f"of at most {_MOST_CHANNELS} channels"
+                f"of at most {_MOST_CHANNELS} channels: connect the VIDEO of a film itself, or Load Audio"
             )
-        return cls(resample(channels.astype(np.float32), rate_hz, rate_hz), rate_hz, batch)
+        return cls(resample(channels.astype(np.float32), rate_hz, rate_hz), rate_hz, batch, len(channels))
 
 
 def audio_value(path: Path, rate_hz: int = 48_000) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from ....core.errors import PresetError
 from ....core.file import Deliver, Ingest, LocalOnly, is_marked
 from ....located_yaml.located import Problems, parse_yaml
 from ..box import Input
+from ..work import in_box_terms
 
 UNSET_CHOICE = "default"
 OFF_CHOICE = "off"
@@ -117,7 +118,7 @@ def _widget(
     path: tuple[str, ...], schema: Mapping[str, Any], nullable: bool, usual: Any, about: str, marked: Kind | None
 ) -> Widget:
     name = "_".join(path)
-    options: dict[str, Any] = {"tooltip": about} if about else {}
+    options: dict[str, Any] = {"tooltip": in_box_terms(about)} if about else {}
     if len(path) > 1:
         options["display_name"] = f"{path[0]}: {' '.join(path[1:])}"
     if marked:
