@@ -364,6 +364,9 @@ def test_a_face_can_be_clicked_after_faces_were_compared(page, studio):
     job.write_text(job.read_text().replace("prompt: sad", MATRIX))
     page.wait_for_selector("edit-list .edit >> text=happy 1")
     page.route("**/faces/12*", lambda route: route.fulfill(json=TWO_FACES))
+    wait_for(
+        lambda: page.evaluate("import('/page/store.js').then((store) => store.state.cuts.length)")
+    )  # of the server
     page.evaluate("import('/page/store.js').then((store) => store.set({cuts: [], frame: 12}))")
 
     page.click(".face-row button >> text=Face 1")
