@@ -22,7 +22,7 @@ from ..engine import available
 from ..engine.arrays import Curve
 from ..engine.detect.people import face_box, people_in_shots
 from ..media.probe import require_video
-from ..preflight.clip_checks import SampledFace, sampled_faces
+from ..preflight.clip_checks import SampledFace, Samples, sampled_faces
 from ..providers.local import detect_faces_cached, edited_frames
 from .choose import ShotChoice, check_seen, choose_faces, describe_faces, several_people_note
 from .crop import (
@@ -196,7 +196,7 @@ def forecast_crop(context: NodeContext, segment: Segment, request: FaceRequest) 
     return (f"a crop of about {side:.0f} px around the face will be sent as {sent}x{sent}: {reason}",)
 
 
-def _sampled_faces(context: NodeContext, segment: Segment) -> list[list[SampledFace]]:
+def _sampled_faces(context: NodeContext, segment: Segment) -> Samples:
     source = segment.source
     return sampled_faces(context.path(source.file), source, segment.start_frame, segment.end_frame, context)
 

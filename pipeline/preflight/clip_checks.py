@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from ..core.nodes.node import NodeContext
+from ..core.nodes.node import NodeContext, cached_value
 from ..core.times import frames_text
 from ..core.values import Media
 from ..engine import available
@@ -32,7 +31,6 @@ from ..media.audio.loudness import is_near_silence
 from ..media.frames import decode, shots
 from ..media.probe import require_video
 from ..media.timing.clock import describe_frame, frame_time_s
-from ..media.tools.ffmpeg import tool_version
 from ..media.trim import container_time_s
 
 if TYPE_CHECKING:
@@ -49,8 +47,6 @@ SAMPLES = 8
 ENOUGH_FACES = 3
 _SAMPLE_ORDER = (4, 1, 6, 2, 5, 0, 7, 3)
 _MAX_LISTED_CUTS = 4
-_FACES_VERSION = 1
-"""Raise it when other faces are found in sampled frames, or they are cached otherwise."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +181,10 @@ class SampledFace:
     """The distance between the eyes."""
 
 
+Samples = list[list[SampledFace]]
+"""The faces of each sampled frame."""
+
+
 def eye_distances_px(
     path: Path, source: Media, start: int, end: int, context: NodeContext | None = None
 ) -> list[float]:
@@ -193,29 +193,37 @@ def eye_distances_px(
     return [max(face.eyes for face in faces) for faces in samples if faces]
 
 
-def sampled_faces(
-    path: Path, source: Media, start: int, end: int, context: NodeContext | None = None
-) -> list[list[SampledFace]]:
+def sampled_faces(path: Path, source: Media, start: int, end: int, context: NodeContext | None = None) -> Samples:
     """Return the faces of some frames of [start, end); three frames with a face are enough.
 
     They are cached under the film's digest where there is a context: the forecast of a crop and the checks ask alike.
     """
-    cached = None if context is None else context.cache_get(_faces_parts(source, start, end))
-    if cached is not None:
-        with suppress(OSError, ValueError, TypeError):
-            return [[SampledFace(**face) for face in faces] for faces in json.loads(cached.read_text("utf-8"))]
-    samples = _sample_faces(path, source, start, end)
-    if context is not None:
-        written = context.temp_path("faces.json")
-        written.write_text(json.dumps([[asdict(face) for face in faces] for faces in samples]), "utf-8")
-        context.cache_put(_faces_parts(source, start, end), written)
-    return samples
+    if context is None:
+        return _sample_faces(path, source, start, end)
+    from ..engine.detect.detect import cache_key_parts
+
+    span = {"film": source.file.digest, "stream": require_video(source).index, "span": [start, end]}
+    parts = {"what": "sampled faces", **span, "by": cache_key_parts()}
+    return cached_value(
+        context, parts, "faces.json", _read_faces, lambda: _sample_faces(path, source, start, end), _write_faces
+    )
 
 
-def _sample_faces(path: Path, source: Media, start: int, end: int) -> list[list[SampledFace]]:
+def _read_faces(path: Path) -> Samples | None:
+    try:
+        return [[SampledFace(**face) for face in faces] for faces in json.loads(path.read_text("utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write_faces(path: Path, samples: Samples) -> None:
+    path.write_text(json.dumps([[asdict(face) for face in faces] for faces in samples]), "utf-8")
+
+
+def _sample_faces(path: Path, source: Media, start: int, end: int) -> Samples:
     from ..engine.detect.faces import FaceFinder
 
-    samples: list[list[SampledFace]] = []
+    samples: Samples = []
     with FaceFinder() as finder:
         for frame in sampled_frames(start, end):
             ((_, picture),) = decode.images(path, require_video(source), frame, frame + 1)
@@ -228,12 +236,6 @@ def _sample_faces(path: Path, source: Media, start: int, end: int) -> list[list[
 def _sampled(face: Points) -> SampledFace:
     top, bottom = float(face[:, 1].min()), float(face[:, 1].max())
     return SampledFace(float(face[:, 0].mean()), bottom - top, float(FaceFrame(face).unit_px))
-
-
-def _faces_parts(source: Media, start: int, end: int) -> dict[str, Any]:
-    by = {"faces": _FACES_VERSION} | {name: tool_version(name) for name in ("ai_edge_litert", "cv2", "av")}
-    stream = require_video(source).index
-    return {"what": "sampled faces", "film": source.file.digest, "stream": stream, "span": [start, end], "by": by}
 
 
 def sampled_frames(start: int, end: int) -> list[int]:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ..core.cancellation import exclusive
 from ..core.edits.choices import React1Choices
 from ..core.errors import InputMediaError, PresetError
 from ..core.file import File
-from ..core.nodes.node import NodeContext
+from ..core.nodes.node import NodeContext, cached_value
 from ..core.times import frames_text
 from ..core.values import Segment, Take, Upload
 from .contract import Limits, React1Request
@@ -29,27 +29,6 @@ if TYPE_CHECKING:
     from ..engine.occlusion.occlusion import KeepOcclusion, Occlusion
     from ..engine.planning.tooth_color import KeepTeeth, Teeth
     from ..engine.take_job import RenderMetrics
-
-Value = TypeVar("Value")
-
-
-def _cached(
-    context: NodeContext,
-    parts: Mapping[str, Any],
-    file_name: str,
-    read: Callable[[Path], Value | None],
-    make: Callable[[], Value],
-    write: Callable[[Path, Value], object],
-) -> Value:
-    """Return what is cached under these parts; if nothing readable is, make it and cache it in a file of this name."""
-    path = context.cache_get(parts)
-    value = None if path is None else read(path)
-    if value is None:
-        value = make()
-        new_path = context.temp_path(file_name)
-        write(new_path, value)
-        context.cache_put(parts, new_path)
-    return value
 
 
 def detect_faces_cached(context: NodeContext, clip: File, progress: Callable[[float], None]) -> Detections:
@@ -72,7 +51,7 @@ def detect_faces_cached(context: NodeContext, clip: File, progress: Callable[[fl
 
     parts: dict[str, Any] = {"what": "faces", "clip": clip.digest, "by": cache_key_parts()}
     with exclusive(clip.digest, lambda: progress(0)):
-        return _cached(
+        return cached_value(
             context,
             parts,
             f"faces{CACHE_SUFFIX}",
@@ -88,7 +67,7 @@ def teeth_cache(context: NodeContext, clip: File) -> KeepTeeth:
 
     def keep(name: str, measure: Callable[[], Teeth]) -> Teeth:
         parts: dict[str, Any] = {"what": "teeth", "clip": clip.digest, "by": by, "of": name}
-        return _cached(context, parts, "teeth.json", _read_teeth, measure, _write_teeth)
+        return cached_value(context, parts, "teeth.json", _read_teeth, measure, _write_teeth)
 
     return keep
 
@@ -122,7 +101,7 @@ def occlusion_cache(context: NodeContext, clip: File) -> KeepOcclusion:
 
     def keep(name: str, count: int, find: Callable[[], Occlusion]) -> Occlusion:
         parts: dict[str, Any] = {"what": "occlusion", "clip": clip.digest, "by": by, "of": name}
-        return _cached(
+        return cached_value(
             context, parts, f"occlusion{SUFFIX}", lambda path: read_occlusion(path, count), find, write_occlusion
         )
 

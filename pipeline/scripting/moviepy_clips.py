@@ -33,8 +33,10 @@ _TOLERANCE = 0.01
 SOUND_HZ = 48_000
 _SOUND_PART = 2000
 """Samples that are read at once."""
-_CRF, _THREADS = "8", 2
+_CRF = "8"
 """Of x264: a difference of a level or two."""
+_THREADS = 2
+"""Fixed: with another number of threads x264 writes other bytes."""
 
 
 def require_moviepy() -> Any:

@@ -187,11 +187,18 @@ def clock_wraps(media: Media) -> bool:
     return _format_name(media) == "mpegts" and video is not None and int(video.timestamps.array[0]) < 0
 
 
-OTHER_CLOCK_TICKS = 2
-"""By how many ticks of its old clock sound may be off on another: AVI may count the bytes of MP3, or its packets."""
+_OTHER_CLOCK_TICKS, _OTHER_CLOCK_MOST_S = 2, Fraction(1, 500)
 _TIMED_IN_AVI = frozenset({"ac3", "adpcm_ima_wav", "adpcm_ms", "mp2", "mp3"})
 """Sound that the muxer for AVI puts at its times when packets are copied, besides PCM."""
 _MATROSKA_TICK_S = Fraction(1, 1000)
+
+
+def other_clock_tolerance_s(tick_s: Fraction) -> Fraction:
+    """Return by how much sound may be off, in seconds, on another clock than its own, whose tick lasts `tick_s`.
+
+    AVI may count the bytes of MP3, or its packets, which last too long to be off by any.
+    """
+    return min(_OTHER_CLOCK_TICKS * tick_s, _OTHER_CLOCK_MOST_S)
 
 
 def copy_refusal(media: Media) -> str:

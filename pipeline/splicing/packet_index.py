@@ -28,7 +28,7 @@ from .codecs.hevc import Hevc
 from .codecs.keyframe_headers import vp8_headers, vp9_headers
 from .codecs.mpeg_video import MpegVideo
 from .codecs.standalone_codecs import ENCODERS, Av1, ClosedGop, IntraOnly
-from .container import OTHER_CLOCK_TICKS, copy_refusal, is_mp4
+from .container import copy_refusal, is_mp4, other_clock_tolerance_s
 from .mp4.sample_times import FrameGrid, read_frame_grid
 from .reencode_ranges import RandomAccessPoint, count_leading
 
@@ -195,21 +195,23 @@ def _require_even_sound(source: Path, media: Media) -> None:
         NotApplicable: they are counted otherwise, such as in bytes of a variable bit rate.
     """
     tracks = [track for track in media.audio if track.codec in _SAMPLES_IN_AVI]
+    if not tracks:
+        return
     packets: dict[int, list[tuple[int, int]]] = {track.index: [] for track in tracks}
     with open_input(source) as container:
-        for packet in stoppable(container.demux([container.streams[index] for index in packets])) if tracks else ():
+        ticks_s = {index: Fraction(container.streams[index].time_base or 1) for index in packets}
+        for packet in stoppable(container.demux([container.streams[index] for index in packets])):
             if packet.size and packet.pts is not None:
                 packets[packet.stream_index].append((packet.pts, packet.size))
-        for track in tracks:
-            pts, sizes = np.array(packets[track.index] or [(0, 0)], np.int64).T
-            base = Fraction(container.streams[track.index].time_base or 1)
-            samples = _SAMPLES_IN_AVI[track.codec] // (
-                1 + (track.codec == "mp3" and track.sample_rate_hz < _LOW_RATE_HZ)
-            )
-            places = np.arange(len(pts)) * float(samples / base / track.sample_rate_hz)
-            is_even = np.abs(pts - pts[0] - places).max() <= OTHER_CLOCK_TICKS
-            if not is_even or (track.codec == "mp2" and len(set(sizes.tolist())) > 1):
-                raise NotApplicable(f"the muxer for AVI gives other times to the packets of this {track.codec} sound")
+    for track in tracks:
+        pts, sizes = np.array(packets[track.index] or [(0, 0)], np.int64).T
+        has_half = track.codec == "mp3" and track.sample_rate_hz < _LOW_RATE_HZ
+        packet_s = Fraction(_SAMPLES_IN_AVI[track.codec] // (1 + has_half), track.sample_rate_hz)
+        tick_s = ticks_s[track.index]
+        off_s = np.abs((pts - pts[0]) * float(tick_s) - np.arange(len(pts)) * float(packet_s)).max()
+        is_even = off_s <= float(other_clock_tolerance_s(tick_s))
+        if not is_even or (track.codec == "mp2" and len(set(sizes.tolist())) > 1):
+            raise NotApplicable(f"the muxer for AVI gives other times to the packets of this {track.codec} sound")
 
 
 def index_mp4(source: Path, video: VideoStream, grid: FrameGrid) -> PacketIndex:

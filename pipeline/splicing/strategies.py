@@ -129,16 +129,16 @@ def _write_streamed(
 
 def _write_first(job: SpliceJob, suffixes: Iterable[str], write: Callable[[Path], None]) -> Path:
     """Write a file with the first of these suffixes whose muxer takes it."""
-    refusal: NotApplicable | None = None
+    refusals = []
     for suffix in suffixes:
         pictures = job.context.temp_path("pictures" + suffix)
         try:
             write(pictures)
         except NotApplicable as error:
-            refusal = refusal or error
+            refusals.append(error)
         else:
             return pictures
-    raise refusal or NotApplicable("no muxer was tried")
+    raise refusals[0]
 
 
 def _remux(job: SpliceJob, pictures: Path, output: Path, settings: EncoderSettings | None = None) -> None:

@@ -64,12 +64,15 @@ def test_a_take_that_failed_keeps_its_number(server, monkeypatch):
     failed = server.run(job)
     job["7"]["inputs"]["number"] = "first"
     unread = server.run(job)
+    job["7"]["inputs"]["number"] = -1
+    outside = server.run(job)
 
     assert not outcome.errors
     assert "1  sad (failed)" in outcome.ui["3"]["text"][0]
     assert outcome.ui["7"]["text"] == ["s01 happy"]
     assert failed.errors["7"] == "number: take 1 has failed: there is no face"
     assert unread.errors["7"] == "number: 'first' is not a number"
+    assert outside.errors["7"] == "number: there are 2 takes, not -1"
 
 
 def test_takes_alone_are_for_other_packs_and_spliced_by_pick_take(server):

@@ -10,8 +10,18 @@ import numpy as np
 import pytest
 from numbered_clips import make_clip
 from PIL import Image
-from running_studio import start_studio, stop_studio, wait_for
-from studio_page import FACES, TWO_FACES, leave_page, make_edited_film, show, shown_frame, until, wait_for_frame
+from running_studio import wait_for
+from studio_page import (
+    FACES,
+    TWO_FACES,
+    leave_page,
+    show,
+    show_studio,
+    shown_frame,
+    studio_of_edited_film,
+    until,
+    wait_for_frame,
+)
 
 from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.probe import probe_path, require_video
@@ -24,18 +34,12 @@ CHOSEN = "[...document.querySelectorAll('.face-row button')].map((face) => face.
 @pytest.fixture
 def studio(tmp_path):
     """A studio on a film of 40 frames with one edit."""
-    film = make_edited_film(tmp_path / "films")
-    running = start_studio(tmp_path / "home", film.parent, film)
-    yield running
-    stop_studio(running)
+    yield from studio_of_edited_film(tmp_path)
 
 
 @pytest.fixture
 def page(tab, studio):
-    opened = show(tab, studio.url)
-    opened.wait_for_selector("canvas[data-shows]")
-    yield opened
-    leave_page(opened)
+    yield from show_studio(tab, studio)
 
 
 def test_a_film_that_another_program_writes_is_shown_as_it_is_now(page, studio, tmp_path):

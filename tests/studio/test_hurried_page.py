@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numbered_clips import make_clip
 from PIL import Image
-from running_studio import start_studio, stop_studio, wait_for
-from studio_page import FACES, TWO_FACES, leave_page, make_edited_film, show, until, wait_for_frame
+from running_studio import wait_for
+from studio_page import FACES, TWO_FACES, leave_page, show, studio_of_edited_film, until, wait_for_frame
 
 from react1.pipeline.media.audio.samples import write_wav
 
@@ -27,10 +27,7 @@ NO_MAKING = "Nothing is made: the change before was refused."
 @pytest.fixture
 def studio(tmp_path):
     """A studio on a film of 40 frames with one edit."""
-    film = make_edited_film(tmp_path / "films")
-    running = start_studio(tmp_path / "home", film.parent, film)
-    yield running
-    stop_studio(running)
+    yield from studio_of_edited_film(tmp_path)
 
 
 def job_of(folder):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from running_studio import start_studio, stop_studio, wait_for
-from studio_page import TWO_FACES, enter, leave_page, make_edited_film, show, until
+from running_studio import wait_for
+from studio_page import TWO_FACES, enter, show_studio, studio_of_edited_film, until
 
 pytestmark = pytest.mark.slow
 SEEK = "(frame) => import('/page/viewer.js').then((viewer) => viewer.seek(frame))"
@@ -14,18 +14,12 @@ TELL_NEWS = "import('/page/store.js').then(({ set, state }) => set({ job: { ...s
 @pytest.fixture
 def studio(tmp_path):
     """A studio on a film of 40 frames with one edit."""
-    film = make_edited_film(tmp_path / "films")
-    running = start_studio(tmp_path / "home", film.parent, film)
-    yield running
-    stop_studio(running)
+    yield from studio_of_edited_film(tmp_path)
 
 
 @pytest.fixture
 def page(tab, studio):
-    opened = show(tab, studio.url)
-    opened.wait_for_selector("canvas[data-shows]")
-    yield opened
-    leave_page(opened)
+    yield from show_studio(tab, studio)
 
 
 def job_of(folder):

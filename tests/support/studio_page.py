@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
 from numbered_clips import make_clip
+from running_studio import Studio, start_studio, stop_studio
 
 _SIDES = {"top": 0.2, "bottom": 0.6, "frames": 40}
 FACES = [{"number": 1, "left": 0.1, "right": 0.3, **_SIDES}, {"number": 2, "left": 0.6, "right": 0.8, **_SIDES}]
@@ -22,6 +24,14 @@ def make_edited_film(folder: Path) -> Path:
     edit = "{name: edit-1, in: 10f, out: 30f, prompt: sad, temperature: 1}"
     film.with_name("film.mp4.react1.yaml").write_text(f"preset: emotion-edit\nsource: film.mp4\nedits:\n  - {edit}\n")
     return film
+
+
+def studio_of_edited_film(folder: Path) -> Iterator[Studio]:
+    """Run a studio on a film of 40 frames with one edit, until the test has ended."""
+    film = make_edited_film(folder / "films")
+    running = start_studio(folder / "home", film.parent, film)
+    yield running
+    stop_studio(running)
 
 
 def open_page(chromium, url, **options):
@@ -55,6 +65,13 @@ def close_page(page) -> None:
     complaints = complaints_of(page)
     page.context.close()
     assert not complaints, complaints
+
+
+def show_studio(tab, studio: Studio):
+    """Open a studio in a page until the test has ended, from when a frame is shown."""
+    show(tab, studio.url).wait_for_selector("canvas[data-shows]")
+    yield tab
+    leave_page(tab)
 
 
 def leave_page(tab) -> None:

@@ -107,7 +107,7 @@ class Box:
 
 
 def read_socket(
-    values: Mapping[str, Any], name: str, kind: type[SocketValue], is_no: str, connect: str
+    values: Mapping[str, Any], name: str, kind: type[SocketValue], wanted: str, connect: str
 ) -> SocketValue | None:
     """Return the value of a socket, None if nothing is connected; outputs of any type may give it another.
 
@@ -115,7 +115,7 @@ def read_socket(
         values: of all inputs.
         name: the socket's.
         kind: the type that it takes.
-        is_no: what the value is not, such as `list of edits`.
+        wanted: that type in words, such as `list of edits`.
         connect: the boxes that give it.
 
     Raises:
@@ -124,7 +124,7 @@ def read_socket(
     value = values.get(name)
     if value is None or isinstance(value, kind):
         return value
-    raise PresetError(f"{name}: {type(value).__name__} is no {is_no}; connect {connect}")
+    raise PresetError(f"{name}: {type(value).__name__} is no {wanted}; connect {connect}")
 
 
 def read_number(values: Mapping[str, Any], name: str, usual: float) -> float:

@@ -15,7 +15,8 @@ from .choices import ModelMode, Prompt, React1Overrides, SyncMode
 from .face_choice import CropMode, FaceOptions, FacePoint, Strength
 from .takes import Matrix, value_text
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+EDIT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""A name that a segment may have; files are named by it."""
 
 
 class At(BaseModel):
@@ -59,12 +60,12 @@ class Placement(BaseModel):
     snap: Literal["none", "shot", "silence"] | None = Field(
         default=None, description="move in and out to the nearest cut or pause (default: as the step says)"
     )
-    name: str | None = Field(default=None, pattern=_NAME, description="a name for the segment")
+    name: str | None = Field(default=None, pattern=EDIT_NAME, description="a name for the segment")
 
     @field_validator("name", mode="before")
     @classmethod
     def _require_plain_name(cls, name: Any) -> Any:
-        if isinstance(name, str) and not re.search(_NAME, name):
+        if isinstance(name, str) and not re.search(EDIT_NAME, name):
             raise ValueError(
                 "expected a letter or digit, then up to 63 of A-Z, a-z, 0-9, '.', '_' and '-' (no space, no accent)"
             )

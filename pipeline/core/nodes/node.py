@@ -14,16 +14,17 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from ..file import File
 from ..values import Media, Record, Report, Segment, Take, Turnover, Upload, Value
 
+Cached = TypeVar("Cached")
 Workload = Literal["cpu", "io", "paid"]
 """`cpu` computes, `io` waits for a disk or a network, `paid` calls a provider that charges money."""
 
@@ -88,6 +89,25 @@ class NodeContext(Protocol):
 
     def store_clip(self, clip: Any, like: Media | None = None) -> Media:
         """Store a `moviepy.VideoClip` as media, in place of the pictures of `like` or as a film of its own."""
+
+
+def cached_value(
+    context: NodeContext,
+    parts: Mapping[str, Any],
+    file_name: str,
+    read: Callable[[Path], Cached | None],
+    make: Callable[[], Cached],
+    write: Callable[[Path, Cached], object],
+) -> Cached:
+    """Return what is cached under these parts; if nothing readable is, make it and cache it in a file of this name."""
+    path = context.cache_get(parts)
+    value = None if path is None else read(path)
+    if value is None:
+        value = make()
+        new_path = context.temp_path(file_name)
+        write(new_path, value)
+        context.cache_put(parts, new_path)
+    return value
 
 
 class Node(Protocol):

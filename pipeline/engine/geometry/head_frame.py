@@ -148,8 +148,12 @@ SMILE_LIFTS, LIFTS_OF_GAP = 0.10, 0.75
 smiles their edge was 0.12 to 0.23 below the lip, the median 0.16, and it is 0.04 below a lip at rest."""
 
 
+def lip_below_nose(frame: FaceFrame) -> float:
+    """Return how far the upper lip's inner border is below the base of the nose now, in units."""
+    return float(frame.local[UPPER_LIP[3, 5], 1] - frame.local[NOSE_BASE, 1])
+
+
 def resting_lip(frame: FaceFrame) -> float:
     """Return how far the upper lip's inner border is below the base of the nose without a smile, in units."""
-    below = float(frame.local[UPPER_LIP[3, 5], 1] - frame.local[NOSE_BASE, 1])
     mouth = MouthShape.of(frame)
-    return below + mouth.smile * min(SMILE_LIFTS, LIFTS_OF_GAP * mouth.gap)
+    return lip_below_nose(frame) + mouth.smile * min(SMILE_LIFTS, LIFTS_OF_GAP * mouth.gap)

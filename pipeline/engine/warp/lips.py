@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..arrays import Curve, Points, fraction_between, smoothstep
-from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening, resting_lip
-from ..geometry.mesh import LOWER_LIP, NOSE_BASE, UPPER_LIP
+from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening, lip_below_nose, resting_lip
+from ..geometry.mesh import LOWER_LIP, UPPER_LIP
 from ..pose.action_units import ACTION_UNITS, Pull
 from ..pose.pose import Pose, Spoken
 
@@ -137,7 +137,7 @@ def _kept_over_gum(frame: FaceFrame, pose: Pose, across: Curve, moves: Curve) ->
     """Return how much less the columns of an upper lip rise where it would bare more than its teeth, in units."""
     rest = resting_lip(frame) if pose.resting_lip is None else pose.resting_lip
     rises = -float(moves[4:7].mean())
-    risen = rest - float(frame.local[UPPER_LIP[3, 5], 1] - frame.local[NOSE_BASE, 1]) + rises
+    risen = rest - lip_below_nose(frame) + rises
     beyond = max(0.0, risen - (BARES_UP_TO - BARES_SOFTLY))
     # Gum that the picture itself shows stays: the lip loses no more than it rises.
     lost = min(beyond - BARES_SOFTLY * math.tanh(beyond / BARES_SOFTLY), max(0.0, rises))

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ...core.edits.edit import EDIT_NAME
 from ...core.times import Frames, Moment, Seconds, parse_time
 from ..entries import Clip, Entry, Listing, Span
 from ..limits import MAX_LINE_CHARS, check_entry_count, file_error
@@ -31,7 +32,7 @@ _COLUMNS = {
     "reel": ("reel", "reel name", "tape", "tape name"),
 }
 _BY_TITLE = {title: column for column, titles in _COLUMNS.items() for title in titles}
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME = re.compile(EDIT_NAME)
 _NAMED_SEPARATOR = re.compile(r"\ufeff?sep=([,;\t])[,;\t]*", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"\s*([-+]?[\d:]+),(\d+)\s*")
 NUMBERS = ("in", "out", "duration", "source_in", "source_out", "temperature", "strength", "audio_gain")

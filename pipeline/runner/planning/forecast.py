@@ -58,8 +58,8 @@ class ReadOnlyContext(ContextClips):
 
     def cache_get(self, parts: Mapping[str, Any]) -> Path | None:
         """Return a file that a run or a forecast cached, or None."""
-        path, key = self._store.cache_get(dict(parts)), digest(parts)
-        if path is None and (content := self._cached.get(key)) is not None:
+        path = self._store.cache_get(dict(parts))
+        if path is None and (content := self._cached.get(key := digest(parts))) is not None:
             path = self.temp_path(key)
             path.write_bytes(content)
         return path

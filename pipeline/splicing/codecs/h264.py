@@ -14,6 +14,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 
 from ...core.values import VideoStream
 from ...media.nal_units import PacketConverter, has_start_codes, split_start_codes, split_units
@@ -94,7 +95,9 @@ class H264:
         )
 
 
+@lru_cache(maxsize=8)
 def _parse(config: bytes, *, annexb: bool) -> AvcConfig:
+    """Parse the decoder configuration of a film, which is asked for at each of its keyframes."""
     return (h264_headers.parse_in_band if annexb else h264_headers.parse_avcc)(config)
 
 

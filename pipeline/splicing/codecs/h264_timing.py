@@ -79,10 +79,13 @@ def first_field(units: Sequence[bytes], film: AvcConfig) -> int:
         film: the parameter sets of the film and of the packet.
     """
     unit = next((unit for unit in units if unit and unit[0] & 31 in _SLICES), b"")
+    if not unit:
+        return 0
     bits = BitReader(unit[:_SLICE_HEAD_BYTES], 1)
-    bits.ue(), bits.ue()
+    bits.ue()  # the first macroblock, and the kind of slice
+    bits.ue()
     picture, sequence = _active_sets(film, bits.ue())
-    if not unit or picture is None or sequence is None or not sequence.fields:
+    if picture is None or sequence is None or not sequence.fields:
         return 0
     bits.u(2 * sequence.separate_planes + sequence.frame_number_bits)
     if bits.u():

@@ -19,7 +19,7 @@ from ...core.errors import ToolFailed
 from ...core.nodes.node import NodeContext
 from ...core.values import Media
 from ...media.mp4.sample_tables import Ints
-from ..container import OTHER_CLOCK_TICKS, matching_video_index
+from ..container import matching_video_index, other_clock_tolerance_s
 from ..job import ALL_FRAMES
 from ..mp4.sample_times import FrameGrid
 from ..reencode_ranges import ReencodeRange
@@ -225,7 +225,7 @@ def _same_packets(picture: int, pairs: Sequence[StreamPair], selected: Bools, *,
         within = Fraction(0) if exact else _TICK_S
         bases = stream.time_base, output.time_base
         if bases[0] != bases[1] and index != picture:
-            within = max(within, OTHER_CLOCK_TICKS * bases[0])
+            within = max(within, other_clock_tolerance_s(bases[0]))
         times = _compared_times(stream, output, _anchor(mask))
         timed = all(bool((same_times(old, bases[0], new, bases[1], within) | ~mask).all()) for old, new in times)
         if guesses_times and index != picture and not timed:

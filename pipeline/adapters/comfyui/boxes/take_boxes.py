@@ -181,7 +181,7 @@ class TakeBox(Box):
         """Read the take."""
         takes = _takes(_result(values))
         number = int(read_number(values, "number", 1))
-        if number > len(takes):
+        if not 1 <= number <= len(takes):
             raise PresetError(f"number: there are {len(takes)} takes, not {number}")
         take, store = takes[number - 1], Store(folders.react1_home())
         if take.status != "done":
